@@ -1,0 +1,106 @@
+import js from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+/**
+ * Imports run one way (README, "Decisions"). For each folder or file under src/: what it may import.
+ * Everything may import model.ts and errors.ts, and files of its own folder.
+ */
+const MAY_IMPORT = {
+  'src/model.ts': [],
+  'src/errors.ts': [],
+  'src/address.ts': [],
+  'src/config/**': ['address'],
+  'src/events/**': ['address'],
+  'src/state/**': ['address', 'config', 'events'],
+  'src/desired/**': ['address'],
+  'src/plan.ts': ['kernel/render'],
+  'src/kernel/**': ['address'],
+  'src/lock.ts': [],
+  'src/log.ts': [],
+  'src/journal.ts': [],
+  'src/reconcile.ts': ['config', 'events', 'state', 'desired', 'plan', 'kernel', 'lock', 'journal', 'log'],
+  'src/cli/**': ['address', 'config', 'events', 'state', 'desired', 'plan', 'kernel', 'journal', 'log', 'reconcile'],
+  'src/main.ts': ['cli', 'config', 'events', 'state', 'kernel', 'journal', 'log', 'lock', 'reconcile'],
+  'hooks/**': ['main', 'events'],
+};
+const PLACES = [...new Set(Object.values(MAY_IMPORT).flat())];
+
+/** Packages and effects that have one door. */
+const ONE_DOOR = [
+  { name: 'node:child_process', only: 'src/kernel/runner.ts' },
+  { name: 'execa', only: 'src/kernel/execa-runner.ts' },
+  { name: 'proper-lockfile', only: 'src/lock.ts' },
+  { name: 'dotenv', only: 'src/config/dotenv.ts' },
+  { name: 'commander', only: 'src/cli/program.ts' },
+];
+
+const direction = Object.entries(MAY_IMPORT).map(([files, allowed]) => {
+  const own = files.replace(/^src\//, '').replace(/\/?\*?\*?$/, '').replace(/\.ts$/, '');
+  const forbidden = PLACES.filter((place) => place !== own && !allowed.some((a) => a === place || place.startsWith(`${a}/`)));
+  return {
+    files: [files],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: ONE_DOOR.filter((d) => d.only !== files && !files.endsWith('**')).map((d) => ({
+            name: d.name,
+            message: `only ${d.only} imports it`,
+          })),
+          patterns: forbidden
+            .filter((place) => !allowed.includes(place.split('/')[0]))
+            .map((place) => ({
+              regex: `^\\.{1,2}/(?:\\.\\./)*(?:src/)?${place}(?:/|\\.ts$)`,
+              message: `${files} must not import ${place}: imports run one way`,
+            })),
+        },
+      ],
+    },
+  };
+});
+
+const doors = [
+  {
+    files: ['src/**/*.ts', 'hooks/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "MemberExpression[object.name='process'][property.name='exit']",
+          message: 'only main.ts exits: set an exit code by returning it',
+        },
+        {
+          selector: "MemberExpression[object.name='process'][property.name=/^(env|argv)$/]",
+          message: 'only main.ts reads the environment and the arguments',
+        },
+        ...ONE_DOOR.map((d) => ({
+          selector: `ImportDeclaration[source.value='${d.name}'][importKind!='type']`,
+          message: `only ${d.only} imports ${d.name}`,
+        })),
+      ],
+    },
+  },
+  { files: ['src/main.ts'], rules: { 'no-restricted-syntax': 'off' } },
+  { files: ONE_DOOR.map((d) => d.only), rules: { 'no-restricted-syntax': 'off' } },
+];
+
+export default tseslint.config(
+  { ignores: ['dist/', 'node_modules/', 'docs/'] },
+  js.configs.recommended,
+  tseslint.configs.strictTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      'no-console': 'error',
+    },
+  },
+  ...direction,
+  ...doors,
+  {
+    files: ['test/**/*.ts'],
+    rules: { '@typescript-eslint/no-non-null-assertion': 'off', 'no-console': 'off' },
+  },
+  { files: ['**/*.js'], extends: [tseslint.configs.disableTypeChecked] },
+);
