@@ -1,0 +1,32 @@
+#!/bin/bash
+# Runs in the virtual machine: builds the lab, then the scenarios in name order, each a process with a time limit.
+# /vm/only, if there, names the ones wanted (one per line, without number and suffix).
+set -u
+here=$(dirname "$0")
+# shellcheck disable=SC1091
+. "$here/lab.sh"
+: >"$OUT/checks.jsonl"
+
+now; start=$NOW
+lab_up
+now
+measure 'lab built' $((NOW - start)) ms
+
+failed=0
+for scenario in "$here"/scenarios/[0-9]*.sh; do
+  SCENARIO=${scenario##*/[0-9][0-9]-}
+  export SCENARIO=${SCENARIO%.sh}
+  if [ -s "$OUT/only" ] && ! grep -qx "$SCENARIO" "$OUT/only"; then continue; fi
+  # The time a scenario may take is said in its own file: "# limit: 60".
+  limit=$(sed -n 's/^# limit: //p' "$scenario")
+  say "---- $SCENARIO"
+  now; start=$NOW
+  timeout -k 5 "${limit:-120}" bash "$scenario"
+  status=$?
+  now
+  printf '{"scenario":"%s","status":%d,"ms":%d}\n' "$SCENARIO" "$status" $((NOW - start)) >>"$OUT/checks.jsonl"
+  say "---- $SCENARIO: status $status, $((NOW - start)) ms"
+  [ "$status" -eq 0 ] || failed=1
+done
+dmesg >"$OUT/dmesg" 2>&1
+exit "$failed"

@@ -1,0 +1,42 @@
+#!/bin/bash
+# The prober itself: does it keep its pace, and is nothing lost when nothing happens?
+# limit: 90
+set -u
+# shellcheck disable=SC1091
+. "$(dirname "$0")/../lab.sh"
+
+ppp_dial dsl1
+await 20 ppp_device dsl1
+# Plain routing, so that there is something to probe: everything over dsl1.
+sysctl -qw net.ipv4.ip_forward=1
+ip route replace default dev "$DEV"
+nft "add table ip lab; add chain ip lab nat { type nat hook postrouting priority 100; }; add rule ip lab nat oifname $DEV masquerade"
+say 'routes are there'
+serve
+say 'server is there'
+probe_start lan 10000
+pause 3
+probe_stop lan 'LAN alone'
+probe_start lan 10000
+probe_start router 10000
+pause 3
+probe_stop lan 'calm'
+check 'prober keeps its pace (LAN)' "$SENT" '>=550'
+check 'nothing lost in calm (LAN)' "$LOST" 0
+probe_stop router 'calm'
+check 'prober keeps its pace (router)' "$SENT" '>=550'
+check 'nothing lost in calm (router)' "$LOST" 0
+if [ -r "$VM_DIR/../../dist/test/traffic.cjs" ]; then
+  in_net node "$VM_DIR/../../dist/test/traffic.cjs" serve --tcp 7001 >"$LAB/serve-node.log" 2>&1 &
+  await 10 grep -q ready "$LAB/serve-node.log"
+  for port in 7000 7001; do
+    now; start=$NOW
+    in_lan node "$VM_DIR/../../dist/test/traffic.cjs" probe --to "$INTERNET" --port "$port" --ms 3000 >"$LAB/node-probe.json" 2>&1
+    now
+    say "      node ($((NOW - start)) ms in all), 5 ms, server $port: $(tail -n 1 "$LAB/node-probe.json" | cut -c1-600)"
+  done
+fi
+nft delete table ip lab
+ppp_hangup dsl1
+sysctl -qw net.ipv4.ip_forward=0
+
