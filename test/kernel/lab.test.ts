@@ -127,6 +127,39 @@ describe('a lab without wanhook', () => {
     expect(held).toMatchObject({ survived: 0, sourcesConstant: true });
   });
 
+  test('servers answer from the address that was asked', async () => {
+    const server = await lab.serve('rtr', { tcp: [8022], udp: [8053] });
+    const ask = (to: string, port: number, proto: 'tcp' | 'udp') =>
+      lab.share({ from: 'net', to: [to], port, proto, count: 2, timeoutMs: 300 });
+    expect(await ask(lab.lines[0]!.address, 8022, 'tcp')).toMatchObject({ ok: 2 });
+    expect(await ask(lab.lines[0]!.address, 8053, 'udp')).toMatchObject({ ok: 2 });
+    // Asked on the second line, the router without wanhook answers through the first: wrong source, dropped.
+    const wrong = await lab.wrongSource(0);
+    expect(await ask(lab.lines[1]!.address, 8022, 'tcp')).toMatchObject({ ok: 0 });
+    expect(await lab.wrongSource(0)).toBeGreaterThan(wrong);
+    await server.kill();
+  });
+
+  test('two Ethernet lines may share a subnet', async () => {
+    const twin = await createLab({ links: ['dhcp', { kind: 'dhcp', address: '198.51.100.3' }], up: true, overlay: [] });
+    const via = async (index: number) => {
+      await twin.rtr.sh(
+        `ip route replace default via 198.51.100.1 dev ${twin.lines[index]!.device} src ${twin.lines[index]!.address}`,
+      );
+      return (await twin.share({ from: 'rtr', count: 2, timeoutMs: 500 })).sources;
+    };
+    try {
+      expect(await via(0)).toEqual({ '198.51.100.2': 2 });
+      expect(await via(1)).toEqual({ '198.51.100.3': 2 });
+      await twin.setAddress(1, '198.18.5.2');
+      await twin.setAddress(1, '198.51.100.4');
+      expect(await via(0)).toEqual({ '198.51.100.2': 2 });
+      expect(await via(1)).toEqual({ '198.51.100.4': 2 });
+    } finally {
+      await twin.destroy();
+    }
+  });
+
   test('renumbering a line that is up moves the ISP and the Internet along', async () => {
     await lab.setAddress(2, '198.18.7.9');
     await lab.rtr.sh(`ip route replace default via ${lab.lines[2]!.gateway} dev eth1`);

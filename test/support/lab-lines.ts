@@ -62,21 +62,26 @@ export function lineControl(lines: readonly Line[], nodes: Nodes, host: HostShel
     const line = lineAt(index);
     const isp = ispAt(index);
     const old = { ...line };
+    // Lines in one subnet share out its prefix, so the others' may change as well.
+    const before = lines.map((each) => ({ line: { ...each }, prefix: customerPrefix(each, lines) }));
     const present = await exists(line);
     line.address = address;
     if (line.kind === 'dhcp' && gatewayOf(address) !== gatewayOf(old.address)) line.gateway = gatewayOf(address);
+    const changed = before.filter((was) => was.prefix !== customerPrefix(lines[was.line.index]!, lines));
+    const gone = changed.map((was) => netRoute(was.line, was.prefix, 'del'));
+    const now = changed.map(({ line: { index: n } }) => ({
+      line: lines[n]!,
+      prefix: customerPrefix(lines[n]!, lines),
+    }));
+    const added = now.map((is) => netRoute(is.line, is.prefix, 'replace'));
     const router = line.up && present && options.router !== false;
-    const ispLines = present ? [ispAddress(old, 'del'), ispAddress(line, 'add')] : [];
-    // The prefixes of lines in the same subnet depend on one another: set them all.
-    const routes = lines.map((each) => netRoute(each, lines, 'replace'));
-    const others = lines.map((each) => (each === line ? old : each));
-    const gone = customerPrefix(old, others) === customerPrefix(line, lines) ? [] : [netRoute(old, others, 'del')];
-    await host(
-      `${router ? inNet(nodes.rtr, [routerAddress(old, 'del'), routerAddress(line, 'replace')]) : ''}
-      ${ispLines.length > 0 ? inNet(isp, ispLines) : ''}
-      ${inNet(nodes.net, [...gone, ...routes])}
-      ${lines.map((each) => customers(nodes.isps[each.index]!, customerPrefix(each, lines))).join('\n')}`,
-    );
+    const script = [
+      router ? inNet(nodes.rtr, [routerAddress(old, 'del'), routerAddress(line, 'replace')]) : '',
+      present ? inNet(isp, [ispAddress(old, 'del'), ispAddress(line, 'add')]) : '',
+      inNet(nodes.net, [...gone, ...added]),
+      ...now.map((is) => customers(nodes.isps[is.line.index]!, is.prefix)),
+    ];
+    await host(script.join('\n'));
   };
 
   const lineUp: LineControl['lineUp'] = async (index, options = {}) => {

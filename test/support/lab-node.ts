@@ -105,6 +105,14 @@ function expectLine(child: ChildProcess, name: string, word: string): Promise<st
   });
 }
 
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It had read the end of its pipe already.
+  }
+}
+
 /** Starts a namespace. `overlay`: host directories that become private and writable inside. */
 export async function startHolder(name: string, overlay: readonly string[]): Promise<Holder> {
   const argv = ['-n', '-m', '-p', '-f', '--kill-child', '--propagation', 'private'];
@@ -117,13 +125,20 @@ export async function startHolder(name: string, overlay: readonly string[]): Pro
   const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const handles = new Set<ProcessHandle>();
 
+  let pid = 0;
+  /**
+   * Process 1 is what we kill: its parent unshare ends only when the kernel has ended all the others too, and
+   * leaves no zombie. Before its pid is known, `--kill-child` has to do.
+   */
   const end = async (): Promise<void> => {
     child.stdin.end();
-    child.kill('SIGKILL'); // unshare; --kill-child passes it on to process 1, and the kernel to all others
+    if (child.exitCode === null && child.signalCode === null) {
+      if (pid === 0) child.kill('SIGKILL');
+      else killIfThere(pid);
+    }
     await Promise.all([gone, ...[...handles].map((handle) => handle.exited)]);
   };
 
-  let pid: number;
   try {
     pid = Number(await expectLine(child, name, 'pid'));
   } catch (cause) {

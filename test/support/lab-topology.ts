@@ -34,8 +34,8 @@ export interface Line {
 
 export const SERVER = '203.0.113.10';
 export const SERVERS = Array.from({ length: 11 }, (_, i) => `203.0.113.${10 + i}`);
-export const LAN_GATEWAY = '10.10.0.1';
-export const SAME_PEER = '192.0.2.254';
+const LAN_GATEWAY = '10.10.0.1';
+const SAME_PEER = '192.0.2.254';
 
 /** PPP interfaces have no addresses of layer 2; ours carry the same one at both ends (see `pairLine`). */
 const mac = (index: number, end: number) => `02:00:5e:00:${end.toString().padStart(2, '0')}:0${index}`;
@@ -123,8 +123,8 @@ export function routerAddress(line: Line, verb: 'replace' | 'del'): string {
   return `addr ${verb} ${what} dev ${line.device}`;
 }
 
-export function netRoute(line: Line, all: readonly Line[], verb: 'replace' | 'del'): string {
-  return `route ${verb} ${customerPrefix(line, all)} via ${transit(line.index, 1)} dev isp${line.index + 1}`;
+export function netRoute(line: Line, prefix: string, verb: 'replace' | 'del'): string {
+  return `route ${verb} ${prefix} via ${transit(line.index, 1)} dev isp${line.index + 1}`;
 }
 
 const batch = (lines: readonly string[]) => `ip -batch - <<'LAB'\n${lines.join('\n')}\nLAB\n`;
@@ -154,7 +154,7 @@ export function netScript(lines: readonly Line[]): string {
       ...lines.flatMap((line) => [
         `addr add ${transit(line.index, 2)}/30 dev isp${line.index + 1}`,
         `link set dev isp${line.index + 1} up`,
-        netRoute(line, lines, 'replace'),
+        netRoute(line, customerPrefix(line, lines), 'replace'),
       ]),
     ]) + ROUTER_SYSCTLS
   );

@@ -22,6 +22,7 @@ import {
   pairFixed,
   pairLine,
   routerScript,
+  SERVERS,
 } from './lab-topology.ts';
 import { labTraffic, type LabTraffic } from './lab-traffic.ts';
 
@@ -43,6 +44,8 @@ export interface Lab extends LineControl, LabTraffic {
   readonly lines: readonly Readonly<Line>[];
   /** The LAN's addresses. */
   readonly clients: readonly string[];
+  /** Addresses in `net`, all reachable through every ISP: 203.0.113.10 to .20. */
+  readonly servers: readonly string[];
   /** Ends every process in the lab and with them every namespace, device and mount. Idempotent. */
   destroy(): Promise<void>;
 }
@@ -99,6 +102,7 @@ export async function createLab(options: LabOptions): Promise<Lab> {
       isps,
       lines,
       clients: Array.from({ length: clients }, (_, n) => clientAddress(n)),
+      servers: SERVERS,
       ...control,
       ...labTraffic({ rtr, lan, net }),
       destroy,

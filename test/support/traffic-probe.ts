@@ -50,7 +50,7 @@ function outagesOf(probes: readonly Probe[], endMs: number): Outage[] {
   return outages;
 }
 
-export function summarise(probes: readonly Probe[], startedAt: number, endMs: number): ProbeSummary {
+function summarise(probes: readonly Probe[], startedAt: number, endMs: number): ProbeSummary {
   const outages = outagesOf(probes, endMs);
   const times = probes.filter((probe) => probe.ok).map((probe) => probe.ms);
   times.sort((a, b) => a - b);
