@@ -1,0 +1,61 @@
+/** Checks of values that strangers send. Addresses are parsed strictly: inet(3)'s octal and short forms are refused. */
+
+/** Dotted quad to a number, or undefined if it is anything else. */
+export function parseIpv4(text: string): number | undefined {
+  const parts = text.split('.');
+  if (parts.length !== 4) return undefined;
+  let value = 0;
+  for (const part of parts) {
+    if (!/^(?:0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return undefined;
+    value = value * 256 + Number(part);
+  }
+  return value;
+}
+
+/**
+ * May a line have this address, or a gateway? Not "this network" 0/8, loopback 127/8, multicast 224/4, or
+ * reserved 240/4 with broadcast (RFC 6890): a hostile server offers them to hijack or break the router.
+ */
+export function isUsableIpv4(text: string): boolean {
+  const value = parseIpv4(text);
+  if (value === undefined) return false;
+  const top = Math.floor(value / 2 ** 24);
+  return top !== 0 && top !== 127 && top < 224;
+}
+
+/** RFC 3927: what a client gives itself when no server answered; never a line's address. */
+export function isLinkLocalIpv4(text: string): boolean {
+  return text.startsWith('169.254.');
+}
+
+/** Netmask to prefix length; undefined if it is not a contiguous mask. */
+export function prefixOfMask(mask: string): number | undefined {
+  const value = parseIpv4(mask);
+  if (value === undefined) return undefined;
+  const bits = value.toString(2).padStart(32, '0');
+  return /^1*0*$/.test(bits) ? bits.lastIndexOf('1') + 1 : undefined;
+}
+
+/** Is `other` in the subnet of `address/prefix`? Both must be valid IPv4. */
+export function inSubnet(other: string, address: string, prefix: number): boolean {
+  const size = 2 ** (32 - prefix);
+  return Math.floor((parseIpv4(other) ?? -1) / size) === Math.floor((parseIpv4(address) ?? -2) / size);
+}
+
+/**
+ * A name a network device may have and we may put into a command or a path: dev_valid_name() in net/core/dev.c
+ * allows more, but nobody's line is called `"; flush`.
+ */
+export function isDeviceName(text: string): boolean {
+  return /^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,14}$/.test(text);
+}
+
+/** What `PPP_IPPARAM=` and `PPP_LINKNAME=` may hold: no spaces, quotes or shell characters. */
+export function isLineName(text: string): boolean {
+  return /^[A-Za-z0-9_.:@/+-]{1,64}$/.test(text);
+}
+
+/** Quote a stranger's value for a message: control bytes escaped, length bounded. */
+export function quoted(value: string): string {
+  return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value).replaceAll('\x7f', '\\u007f');
+}

@@ -1,0 +1,22 @@
+import { EXIT, explain } from '../errors.ts';
+import { writeTableNames } from './table-names.ts';
+import { reconcile } from '../reconcile.ts';
+import { worldFor, type Common, type Context } from './context.ts';
+
+/** `wanhook apply`: the full reconcile, also at boot and after `stop`. */
+export async function apply(context: Context, common: Common): Promise<number> {
+  const world = worldFor(context, common);
+  const report = await reconcile(world, { cause: 'wanhook apply', stopped: false });
+  const { config } = world.loadConfig();
+  if (config !== undefined) {
+    try {
+      writeTableNames(config);
+    } catch (error) {
+      // Names are for people reading `ip route show table wan-dsl`; routing does without.
+      world.warn(explain(error));
+    }
+  }
+  const live = report?.statuses.filter(({ up }) => up).length ?? 0;
+  context.out(`${report?.ops.length ?? 0} changes; ${live} of ${report?.statuses.length ?? 0} links up\n`);
+  return EXIT.done;
+}

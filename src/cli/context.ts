@@ -1,0 +1,25 @@
+import type { World } from '../reconcile.ts';
+
+/** What the commands are given; they return their exit code. */
+export interface Context {
+  readonly version: string;
+  readonly configDirectory: string;
+  readonly isRoot: boolean;
+  readonly openWorld: (voice: Pick<World, 'echo' | 'warn'>) => World;
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+}
+
+export interface Common {
+  readonly verbose: boolean;
+}
+
+/** The world with this command's voice: every change echoed with --verbose, warnings always. */
+export function worldFor(context: Context, { verbose }: Common): World {
+  return context.openWorld({
+    echo: (command) => {
+      if (verbose) context.err(`+ ${command}\n`);
+    },
+    warn: (message) => context.err(`wanhook: warning: ${message}\n`),
+  });
+}

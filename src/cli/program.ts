@@ -1,0 +1,91 @@
+import { Command, CommanderError, Option } from 'commander';
+import { EXIT, explain, ProblemsError, WanhookError } from '../errors.ts';
+import { apply } from './apply.ts';
+import { check } from './check.ts';
+import type { Common, Context } from './context.ts';
+import { event, type EventOptions } from './event.ts';
+import { planCommand } from './plan.ts';
+import { status } from './status.ts';
+import { stop } from './stop.ts';
+
+const EXAMPLES = `
+Examples:
+  wanhook check                        is the configuration right?
+  wanhook plan                         what would change, as commands you could paste
+  wanhook apply                        make it so (starts wanhook after "stop")
+  wanhook status                       the links, their shares, and why one is down
+  wanhook event down eth1              take a line out by hand; "event up eth1" puts it back
+  wanhook -v apply                     echo every change
+
+Files: /etc/wanhook/wanhook.env, /etc/wanhook/links/NAME.env; state and journal in /run/wanhook.
+Exit codes: 0 done or nothing to do, 1 failed, 2 usage or configuration, 3 "plan" found changes, 75 locked.
+`;
+
+/** Run one command line; the exit code. Every error becomes a message here. */
+export async function runProgram(argv: readonly string[], context: Context): Promise<number> {
+  let code: number = EXIT.done;
+  const program = buildProgram(context, (result) => (code = result));
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    context.err(messageOf(error));
+    return error instanceof WanhookError ? error.exitCode : EXIT.failed;
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof ProblemsError) return error.problems.length === 0 ? '' : `${error.message}\n`;
+  return `wanhook: ${explain(error)}\n`;
+}
+
+function buildProgram(context: Context, done: (code: number) => void): Command {
+  const program = new Command('wanhook')
+    .description('Keeps the routing of a Linux box with several Internet lines right, whichever of them are up.')
+    .version(context.version, '-V, --version')
+    .option('-v, --verbose', 'echo every change as the command it is')
+    .addHelpText('after', EXAMPLES)
+    .showHelpAfterError('(see wanhook --help)')
+    .exitOverride()
+    .configureOutput({ writeOut: context.out, writeErr: context.err });
+  const common = (): Common => ({ verbose: program.opts<{ verbose?: boolean }>().verbose === true });
+  const asRoot = (run: () => Promise<number>) => async () => {
+    if (!context.isRoot) throw new WanhookError('this needs root: try it with sudo', { exitCode: EXIT.usage });
+    done(await run());
+  };
+
+  const statusCommand = program.command('status').description('the links and their shares, and why one is down');
+  statusCommand
+    .option('--json', 'for programs')
+    .action(() => asRoot(() => status(context, common(), statusCommand.opts<{ json?: boolean }>().json === true))());
+  program
+    .command('plan')
+    .description('what "apply" would change, as commands to paste; exit code 3 if anything')
+    .action(asRoot(() => planCommand(context, common())));
+  program
+    .command('apply')
+    .description('bring the kernel to what configuration and lines ask for')
+    .action(asRoot(() => apply(context, common())));
+  program
+    .command('stop')
+    .description('remove everything that is ours, restore sysctls; hooks only take notes until "apply"')
+    .action(asRoot(() => stop(context, common())));
+  program
+    .command('check')
+    .description('check the configuration, and nothing else')
+    .action(() => done(check(context)));
+  const eventCommand = program
+    .command('event')
+    .description('say by hand what a hook says: a device came up or went down');
+  eventCommand
+    .addArgument(eventCommand.createArgument('<kind>').choices(['up', 'down']))
+    .argument('<device>', 'ppp0, eth1, …')
+    .addOption(new Option('--address <address>', 'the IPv4 address the line gave'))
+    .addOption(new Option('--gateway <gateway>', 'its gateway, for a line that is not point-to-point'))
+    .addOption(new Option('--ipparam <name>', 'pppd’s ipparam, if that names the line'))
+    .action((kind: 'up' | 'down', device: string) =>
+      asRoot(() => event(context, common(), kind, device, eventCommand.opts<EventOptions>()))(),
+    );
+  return program;
+}

@@ -1,0 +1,100 @@
+import { isDeviceName, isLineName, isUsableIpv4 } from '../checked.ts';
+import type { Config, LinkConfig } from '../model.ts';
+
+/** How one key's text becomes a value; `undefined` means "not that", and `expected` says what would be. */
+export interface Key<T> {
+  readonly expected: string;
+  readonly parse: (text: string) => T | undefined;
+}
+
+const integer = (low: number, high: number): Key<number> => ({
+  expected: `a whole number from ${low} to ${high}`,
+  parse: (text) => (/^\d{1,10}$/.test(text) && Number(text) >= low && Number(text) <= high ? Number(text) : undefined),
+});
+
+const oneOf = <T extends string>(...words: T[]): Key<T> => ({
+  expected: words.join(' or '),
+  parse: (text) => words.find((word) => word === text),
+});
+
+const yesNo: Key<boolean> = {
+  expected: 'yes or no',
+  parse: (text) => ({ yes: true, no: false })[text],
+};
+
+const device: Key<string> = {
+  expected: 'a device name such as ppp0 or eth1 (at most 15 characters)',
+  parse: (text) => (isDeviceName(text) ? text : undefined),
+};
+
+const lineNameKey: Key<string> = {
+  expected: 'letters, digits and _ . : @ / + - (at most 64)',
+  parse: (text) => (isLineName(text) ? text : undefined),
+};
+
+/** TCP's minimum MSS (RFC 9293, 536) up to a jumbo frame's. */
+const mss: Key<number | 'auto' | 'off'> = {
+  expected: 'auto, off, or bytes from 536 to 9000',
+  parse: (text) => (text === 'auto' || text === 'off' ? text : integer(536, 9000).parse(text)),
+};
+
+const markMask: Key<number> = {
+  expected: 'a contiguous run of 1 to 31 bits in hexadecimal, such as 0x3f000000',
+  parse: (text) => {
+    const value = /^0x[0-9a-fA-F]{1,8}$/.test(text) ? Number(text) : 0;
+    return /^1+0*$/.test(value.toString(2)) && value !== 0xffffffff ? value : undefined;
+  },
+};
+
+const lan: Key<Config['lan']> = {
+  expected: 'any, none, or device names separated by spaces or commas',
+  parse: (text) => {
+    if (text === 'any' || text === 'none') return text;
+    const names = text.split(/[\s,]+/);
+    return names.every(isDeviceName) ? names : undefined;
+  },
+};
+
+/** `links/NAME.env`; each may also stand in `wanhook.env` as the default for all links. */
+export const LINK_KEYS = {
+  ID: integer(1, 63),
+  DEVICE: device,
+  PPP_IPPARAM: lineNameKey,
+  PPP_LINKNAME: lineNameKey,
+  GATEWAY: {
+    expected: 'an IPv4 address a gateway can have',
+    parse: (text: string) => (isUsableIpv4(text) ? text : undefined),
+  } satisfies Key<string>,
+  WEIGHT: integer(1, 255),
+  TIER: integer(1, 9),
+  ON_DOWN: oneOf('failover', 'block'),
+  MASQUERADE: yesNo,
+  MSS: mss,
+};
+
+/** `wanhook.env` only. Bases leave room for 63 tables, the group at +999, and prefs up to +900 before main (32766). */
+export const GLOBAL_KEYS = {
+  BALANCE: oneOf('flow'),
+  MARK_MASK: markMask,
+  TABLE_BASE: integer(256, 2_000_000_000),
+  PREF_BASE: integer(1, 31_000),
+  LAN: lan,
+};
+
+/** After Tailscale (5200–5299), before pbr (~30000) and main (32766); clear of tables 52, 51820 and 1–255. */
+export const GLOBAL_DEFAULTS: Omit<Config, 'links'> = {
+  balance: 'flow',
+  // Clear of Tailscale and pbr (0xff0000), mwan3 (0x3f00), wg-quick (0xca6c) and the low bits users take.
+  markMask: 0x3f000000,
+  tableBase: 20000,
+  prefBase: 20000,
+  lan: 'any',
+};
+
+export const LINK_DEFAULTS: Omit<LinkConfig, 'name' | 'id'> = {
+  weight: 1,
+  tier: 1,
+  onDown: 'failover',
+  masquerade: true,
+  mss: 'auto',
+};

@@ -1,0 +1,153 @@
+import type { Config, LinkConfig, Problem } from '../model.ts';
+import { readAssignments, type Assignments } from './dotenv.ts';
+import { GLOBAL_DEFAULTS, GLOBAL_KEYS, LINK_DEFAULTS, LINK_KEYS, type Key } from './keys.ts';
+
+/** A configuration file as read; paths are for messages. */
+export interface ConfigFile {
+  readonly path: string;
+  readonly text: string;
+}
+export interface ConfigFiles {
+  readonly main?: ConfigFile;
+  readonly links: readonly (ConfigFile & { readonly name: string })[];
+}
+
+type Table = Record<string, Key<unknown>>;
+/** The values of a table's keys that were given. */
+type Values<T extends Table> = { readonly [K in keyof T]?: NonNullable<ReturnType<T[K]['parse']>> };
+
+/** What `links/NAME.env` may be called: the name goes into table names and messages. */
+function isLinkName(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9_-]{0,14}$/.test(name);
+}
+
+/** All files → the configuration, or every problem in them. Pure. */
+export function parseConfig(files: ConfigFiles): { config?: Config; problems: readonly Problem[] } {
+  const problems: Problem[] = [];
+  const main = files.main === undefined ? new Map() : readAssignments(files.main.path, files.main.text, problems);
+  const mainPath = files.main?.path ?? 'wanhook.env';
+  reportUnknown(mainPath, main, { ...GLOBAL_KEYS, ...LINK_KEYS }, problems);
+  const globals = readValues(GLOBAL_KEYS, mainPath, main, problems);
+  const defaults = readValues(LINK_KEYS, mainPath, main, problems);
+
+  const links = files.links.flatMap(({ path, text, name }) => {
+    const link = parseLink(path, text, name, defaults, problems);
+    return link === undefined ? [] : [{ path, link }];
+  });
+  const config = assembleConfig(
+    globals,
+    links.map(({ link }) => link),
+  );
+  reportConflicts(config, links, problems);
+  return problems.length === 0 ? { config, problems } : { problems };
+}
+
+function assembleConfig(globals: Values<typeof GLOBAL_KEYS>, links: readonly LinkConfig[]): Config {
+  return {
+    balance: globals.BALANCE ?? GLOBAL_DEFAULTS.balance,
+    markMask: globals.MARK_MASK ?? GLOBAL_DEFAULTS.markMask,
+    tableBase: globals.TABLE_BASE ?? GLOBAL_DEFAULTS.tableBase,
+    prefBase: globals.PREF_BASE ?? GLOBAL_DEFAULTS.prefBase,
+    lan: globals.LAN ?? GLOBAL_DEFAULTS.lan,
+    links: links.toSorted((a, b) => a.id - b.id),
+  };
+}
+
+function parseLink(
+  path: string,
+  text: string,
+  name: string,
+  defaults: Values<typeof LINK_KEYS>,
+  problems: Problem[],
+): LinkConfig | undefined {
+  if (!isLinkName(name)) {
+    problems.push({ file: path, message: 'a link is named by letters, digits, _ and -, at most 15, then .env' });
+  }
+  const assignments = readAssignments(path, text, problems);
+  reportUnknown(path, assignments, LINK_KEYS, problems);
+  const own = readValues(LINK_KEYS, path, assignments, problems);
+  const values = { ...defaults, ...own };
+  // A key that is there but wrong has been reported already: do not call it missing as well.
+  if (values.ID === undefined && !assignments.has('ID')) {
+    problems.push({ file: path, message: `ID is missing: expected ${LINK_KEYS.ID.expected}, unique among the links` });
+  }
+  const identity = ['DEVICE', 'PPP_IPPARAM', 'PPP_LINKNAME'] as const;
+  if (!identity.some((key) => values[key] !== undefined || assignments.has(key))) {
+    problems.push({ file: path, message: 'no DEVICE, PPP_IPPARAM or PPP_LINKNAME: nothing says which line this is' });
+  }
+  if (values.ID === undefined) return undefined;
+  return {
+    name,
+    id: values.ID,
+    ...(values.DEVICE !== undefined && { device: values.DEVICE }),
+    ...(values.PPP_IPPARAM !== undefined && { pppIpparam: values.PPP_IPPARAM }),
+    ...(values.PPP_LINKNAME !== undefined && { pppLinkname: values.PPP_LINKNAME }),
+    ...(values.GATEWAY !== undefined && { gateway: values.GATEWAY }),
+    weight: values.WEIGHT ?? LINK_DEFAULTS.weight,
+    tier: values.TIER ?? LINK_DEFAULTS.tier,
+    onDown: values.ON_DOWN ?? LINK_DEFAULTS.onDown,
+    masquerade: values.MASQUERADE ?? LINK_DEFAULTS.masquerade,
+    mss: values.MSS ?? LINK_DEFAULTS.mss,
+  };
+}
+
+function readValues<T extends Table>(table: T, file: string, from: Assignments, problems: Problem[]): Values<T> {
+  const values: Record<string, unknown> = {};
+  for (const [key, { expected, parse }] of Object.entries(table)) {
+    const given = from.get(key);
+    if (given === undefined) continue;
+    const value = parse(given.value);
+    if (value === undefined) {
+      const message = `${key}=${JSON.stringify(given.value.slice(0, 60))} is not valid: expected ${expected}`;
+      problems.push({ file, line: given.line, message });
+    } else {
+      values[key] = value;
+    }
+  }
+  return values as Values<T>;
+}
+
+function reportUnknown(file: string, from: Assignments, known: Table, problems: Problem[]): void {
+  for (const [key, { line }] of from) {
+    if (Object.hasOwn(known, key)) continue;
+    const message = Object.hasOwn(GLOBAL_KEYS, key)
+      ? `${key} belongs in wanhook.env, not in a link's file`
+      : `unknown key ${key}; known here: ${Object.keys(known).join(', ')}`;
+    problems.push({ file, line, message });
+  }
+}
+
+/** What no link can check alone: two lines that claim the same id, device or name, or an id too big for the mask. */
+function reportConflicts(
+  config: Config,
+  links: readonly { path: string; link: LinkConfig }[],
+  problems: Problem[],
+): void {
+  const unique = [
+    ['ID', (link: LinkConfig) => link.id],
+    ['DEVICE', (link: LinkConfig) => link.device],
+    ['PPP_IPPARAM', (link: LinkConfig) => link.pppIpparam],
+    ['PPP_LINKNAME', (link: LinkConfig) => link.pppLinkname],
+  ] as const;
+  for (const [key, valueOf] of unique) {
+    const first = new Map<string | number, string>();
+    for (const { path, link } of links) {
+      const value = valueOf(link);
+      if (value === undefined) continue;
+      const other = first.get(value);
+      if (other === undefined) first.set(value, path);
+      else problems.push({ file: path, message: `${key}=${value} is already taken by ${other}` });
+    }
+  }
+  const bits = config.markMask.toString(2).replaceAll('0', '').length;
+  const biggest = 2 ** bits - 1;
+  for (const { path, link } of links) {
+    if (link.id > biggest) {
+      const mask = `0x${config.markMask.toString(16)}`;
+      problems.push({ file: path, message: `ID=${link.id} does not fit MARK_MASK=${mask}: at most ${biggest}` });
+    }
+    if (Array.isArray(config.lan) && link.device !== undefined && config.lan.includes(link.device)) {
+      problems.push({ file: path, message: `DEVICE=${link.device} is also named in LAN` });
+    }
+  }
+}

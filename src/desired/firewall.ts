@@ -1,0 +1,138 @@
+import type { Config, LinkStatus } from '../model.ts';
+import { linkMark } from './numbers.ts';
+
+interface Wan {
+  readonly id: number;
+  readonly device: string;
+  readonly mark: string;
+  readonly masquerade: boolean;
+  /** Bytes; absent: no clamp. */
+  readonly mss?: number;
+}
+
+/** IPv4 header and TCP header without options (RFC 9293 §3.7.1). */
+const HEADERS = 40;
+const ETHERNET_MTU = 1500;
+
+/**
+ * The whole table `inet wanhook` as nft(8) text. It depends on which devices the links use, not on which links are up,
+ * so that a line that drops and returns needs no nft transaction at all. A packet's cost does not grow with the number
+ * of links: maps from device or mark to a chain of constants (nft 1.0.6 cannot OR two registers).
+ */
+export function firewall(config: Config, statuses: readonly LinkStatus[]): string {
+  const wans = statuses.flatMap((status) => wanOf(config, status));
+  const all = hex(config.markMask);
+  const keep = hex(~config.markMask >>> 0);
+  const sizes = [...new Set(wans.flatMap(({ mss }) => mss ?? []))].toSorted((a, b) => a - b);
+  return [
+    'table inet wanhook {',
+    ...declarations(wans),
+    ...wans.flatMap(({ id, device, mark }) => [
+      ` chain record_${id} { ct mark set ct mark & ${keep} | ${mark}; }`,
+      ` chain use_${id} { meta mark set meta mark & ${keep} | ${mark}; }`,
+      ` chain check_${id} { oifname ${text(device)} return; goto guard; }`,
+    ]),
+    ...sizes.map((size) => ` chain mss_${size} { tcp option maxseg size set ${size}; }`),
+    ...memory(all),
+    ...nat(),
+    ...forwarding(all),
+    '}',
+    '',
+  ].join('\n');
+}
+
+function wanOf(config: Config, { link, device, mtu }: LinkStatus): Wan[] {
+  if (device === undefined) return [];
+  const fromMtu = mtu !== undefined && mtu < ETHERNET_MTU ? mtu - HEADERS : undefined;
+  const mss = link.mss === 'auto' ? fromMtu : link.mss === 'off' ? undefined : link.mss;
+  const mark = hex(linkMark(config, link).value);
+  return [{ id: link.id, device, mark, masquerade: link.masquerade, ...(mss !== undefined && { mss }) }];
+}
+
+function declarations(wans: readonly Wan[]): string[] {
+  const elements = (entries: string[]) => (entries.length === 0 ? '' : ` elements = { ${entries.join(', ')} };`);
+  const each = (entry: (wan: Wan) => string, which: (wan: Wan) => boolean = () => true) =>
+    elements(wans.filter(which).map(entry));
+  return [
+    ` set wan { type ifname;${each(({ device }) => text(device))} }`,
+    ` set masqueraded { type ifname;${each(
+      ({ device }) => text(device),
+      ({ masquerade }) => masquerade,
+    )} }`,
+    ` map record { type ifname : verdict;${each(({ device, id }) => `${text(device)} : goto record_${id}`)} }`,
+    ` map restore { type mark : verdict;${each(({ mark, id }) => `${mark} : goto use_${id}`)} }`,
+    ` map check { type mark : verdict;${each(({ mark, id }) => `${mark} : goto check_${id}`)} }`,
+    ` map clamp { type ifname : verdict;${each(
+      ({ device, mss }) => `${text(device)} : jump mss_${mss ?? 0}`,
+      ({ mss }) => mss !== undefined,
+    )} }`,
+  ];
+}
+
+/**
+ * Flow memory: the balance route picks, `postrouting` records the link actually taken; inbound connections record the
+ * link they came by; later packets get the recorded mark, and the mark rule sends them to that link's table. Packets
+ * that come in from a WAN are never marked: their answers' reverse path must stay in `main`.
+ */
+function memory(all: string): string[] {
+  return [
+    ' chain prerouting {',
+    '  type filter hook prerouting priority mangle; policy accept;',
+    '  meta nfproto != ipv4 accept',
+    '  iifname @wan goto inbound',
+    `  ct mark & ${all} vmap @restore`,
+    ' }',
+    ' chain inbound {',
+    `  ct mark & ${all} == 0 iifname vmap @record`,
+    ' }',
+    ' chain output {',
+    '  type route hook output priority mangle; policy accept;',
+    '  meta nfproto != ipv4 accept',
+    `  meta mark & ${all} != 0 accept`,
+    `  ct mark & ${all} vmap @restore`,
+    ' }',
+    ' chain postrouting {',
+    '  type filter hook postrouting priority mangle; policy accept;',
+    '  meta nfproto != ipv4 accept',
+    `  ct mark & ${all} == 0 oifname vmap @record`,
+    ' }',
+  ];
+}
+
+/** Masquerade, never snat: when a flow's line changes, its conntrack entry dies and TCP gets a reset within a second. */
+function nat(): string[] {
+  return [
+    ' chain srcnat {',
+    '  type nat hook postrouting priority srcnat; policy accept;',
+    '  meta nfproto ipv4 oifname @masqueraded masquerade',
+    ' }',
+  ];
+}
+
+/** The guard ends flows that cannot move (inbound, port forwards) instead of letting them out of the wrong line. */
+function forwarding(all: string): string[] {
+  return [
+    ' chain guard {',
+    '  ct direction original ct status & snat == snat return',
+    '  meta l4proto tcp reject with tcp reset',
+    '  reject with icmpx type admin-prohibited',
+    ' }',
+    ' chain forward {',
+    '  type filter hook forward priority mangle; policy accept;',
+    '  meta nfproto != ipv4 accept',
+    '  oifname @wan jump leaving',
+    '  tcp flags & (syn|rst) == syn jump mss',
+    ' }',
+    ' chain leaving {',
+    '  ct state invalid drop',
+    `  ct mark & ${all} vmap @check`,
+    ' }',
+    ' chain mss {',
+    '  iifname vmap @clamp',
+    '  oifname vmap @clamp',
+    ' }',
+  ];
+}
+
+const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
+const text = (device: string) => `"${device}"`;

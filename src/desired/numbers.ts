@@ -1,0 +1,19 @@
+import type { Config, LinkConfig } from '../model.ts';
+
+/** Offsets from PREF_BASE, in steps that leave room (DESIGN: source rules last, so that a mark can override an address). */
+const PREF = { main: 0, oif: 100, mark: 200, source: 300, balance: 900 } as const;
+
+export const linkTable = (config: Config, link: LinkConfig): number => config.tableBase + link.id;
+export const balanceTable = (config: Config): number => config.tableBase;
+export const nexthopId = (config: Config, link: LinkConfig): number => linkTable(config, link);
+export const groupId = (config: Config): number => config.tableBase + 999;
+export const pref = (config: Config, what: keyof typeof PREF): number => config.prefBase + PREF[what];
+
+/** The link's value within MARK_MASK: its id shifted to the mask's lowest bit. */
+export function linkMark(config: Config, link: LinkConfig): { value: number; mask: number } {
+  return { value: link.id * lowestBit(config.markMask), mask: config.markMask };
+}
+
+function lowestBit(mask: number): number {
+  return (mask & -mask) >>> 0;
+}

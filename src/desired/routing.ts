@@ -1,0 +1,76 @@
+import type { Config, LinkStatus, LinkUp, Nexthop, NexthopGroup, Route, Rule } from '../model.ts';
+import { balanceTable, groupId, linkMark, linkTable, nexthopId, pref } from './numbers.ts';
+
+/** Links that take new connections: those of the lowest tier that has a live one. */
+export function sharingLinks(statuses: readonly LinkStatus[]): LinkUp[] {
+  const live = statuses.filter((status) => status.up);
+  const tier = Math.min(...live.map(({ link }) => link.tier));
+  return live.filter(({ link }) => link.tier === tier);
+}
+
+/**
+ * ip-rule(8), in order: `main` first but without its default, so that nobody's default needs deleting and more
+ * specific routes (VPN, OSPF) win; then whoever is bound to a device, carries a mark, or has a source address; then
+ * everybody else by the balance. Device and mark rules stay while a link is down: its empty table falls through.
+ */
+export function rules(config: Config, statuses: readonly LinkStatus[]): Rule[] {
+  return [
+    { pref: pref(config, 'main'), table: 254, suppressPrefixlength: 0 },
+    ...statuses.flatMap((status) => linkRules(config, status)),
+    { pref: pref(config, 'balance'), table: balanceTable(config) },
+  ];
+}
+
+function linkRules(config: Config, status: LinkStatus): Rule[] {
+  const table = linkTable(config, status.link);
+  const found: Rule[] = [{ pref: pref(config, 'mark'), fwmark: linkMark(config, status.link), table }];
+  if (status.device !== undefined) found.push({ pref: pref(config, 'oif'), oif: status.device, table });
+  // A fail-closed link refuses its old address too, instead of letting it leave by another line.
+  if (status.address !== undefined && (status.up || status.link.onDown === 'block')) {
+    found.push({ pref: pref(config, 'source'), from: status.address, table });
+  }
+  return found;
+}
+
+/** A default in each live link's table, and the balance route over the nexthop group. */
+export function routes(config: Config, statuses: readonly LinkStatus[]): Route[] {
+  const own = statuses.flatMap((status): Route[] => {
+    const table = linkTable(config, status.link);
+    if (status.up) return [linkRoute(table, status)];
+    // An empty table lets the link's flows fall through to the balance; `block` refuses them.
+    return status.link.onDown === 'block' ? [{ table, type: 'unreachable' }] : [];
+  });
+  if (sharingLinks(statuses).length === 0) return own;
+  return [...own, { table: balanceTable(config), type: 'unicast', nexthopId: groupId(config) }];
+}
+
+function linkRoute(table: number, { device, address, gateway, onlink }: LinkUp): Route {
+  return {
+    table,
+    type: 'unicast',
+    device,
+    source: address,
+    ...(gateway !== undefined && { gateway }),
+    ...(onlink && { onlink }),
+  };
+}
+
+/**
+ * One nexthop per sharing link, in a group: when a ppp device is unregistered the kernel takes its nexthop out of the
+ * group before any hook runs, where a classic multipath route would vanish whole.
+ */
+export function nexthops(
+  config: Config,
+  statuses: readonly LinkStatus[],
+): { nexthops: Nexthop[]; group?: NexthopGroup } {
+  const sharing = sharingLinks(statuses);
+  const found = sharing.map(({ link, device, gateway, onlink }) => ({
+    id: nexthopId(config, link),
+    device,
+    ...(gateway !== undefined && { gateway }),
+    ...(onlink && { onlink }),
+  }));
+  if (found.length === 0) return { nexthops: [] };
+  const members = sharing.map(({ link }) => ({ id: nexthopId(config, link), weight: link.weight }));
+  return { nexthops: found, group: { id: groupId(config), members } };
+}

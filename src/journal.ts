@@ -1,0 +1,29 @@
+import { appendFileSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** One reconcile that had something to say. */
+export interface JournalEntry {
+  /** ISO 8601, wall clock. */
+  readonly time: string;
+  /** What set it off: `pppd ip-up ppp0`, `wanhook apply`, … */
+  readonly cause: readonly string[];
+  /** Commands carried out. */
+  readonly changed: readonly string[];
+  readonly notes: readonly string[];
+  readonly error?: string;
+  readonly ms: number;
+}
+
+/** Two files of this size are all the journal ever takes in /run. */
+const BYTES = 512 * 1024;
+
+/** Append one line. The journal is for people: that it cannot be written must not stop routing. */
+export function appendJournal(directory: string, entry: JournalEntry): void {
+  const path = join(directory, 'journal.jsonl');
+  try {
+    if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > BYTES) renameSync(path, `${path}.1`);
+    appendFileSync(path, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+  } catch {
+    // A full disk is told by whatever needed it for real.
+  }
+}

@@ -1,0 +1,148 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode, WanhookError } from '../errors.ts';
+import type { Op, Sysctls } from '../model.ts';
+import { normalListing, OBSERVE_BATCH, parseIpBatch, parseMainGateway, type IpObserved } from './observe.ts';
+import { conntrackWords, FIREWALL_DELETE, firewallTransaction, ipWords, pasteable } from './render.ts';
+import type { Outcome, Runner } from './runner.ts';
+
+/** The only door to the kernel. */
+export interface Kernel {
+  /** Devices, and everything that carries our protocol number. */
+  observe(): Promise<IpObserved>;
+  /** Our nftables table in a comparable form, or undefined if there is none. */
+  listFirewall(): Promise<string | undefined>;
+  /** The gateways of other people's default routes in `main` by these devices. */
+  mainGateways(devices: readonly string[]): Promise<Record<string, string>>;
+  /** Keys are paths under /proc/sys; those that do not exist are left out. */
+  readSysctls(keys: readonly string[]): Sysctls;
+  /** Carry out the operations in order; stops at the first that is refused. Returns what went wrong but did no harm. */
+  apply(ops: readonly Op[]): Promise<string[]>;
+}
+
+export function createKernel(runner: Runner, procSys = '/proc/sys'): Kernel {
+  return {
+    observe: () => observe(runner),
+    listFirewall: () => listFirewall(runner),
+    mainGateways: (devices) => mainGateways(runner, devices),
+    readSysctls: (keys) => readSysctls(procSys, keys),
+    async apply(ops) {
+      const warnings: string[] = [];
+      for (const step of steps(ops)) warnings.push(...(await applyStep(runner, procSys, step)));
+      return warnings;
+    },
+  };
+}
+
+async function observe(runner: Runner): Promise<IpObserved> {
+  const outcome = await runner.run('ip', ['-N', '-j', '-batch', '-'], `${OBSERVE_BATCH.join('\n')}\n`);
+  if (outcome.code !== 0) {
+    // An old iproute2 does not know the word, an old kernel not the message.
+    const old = /nexthop.*unknown|not supported|Invalid argument/i.test(outcome.stderr);
+    throw new WanhookError(
+      old
+        ? `this system has no nexthop objects (Linux 5.3 and iproute2 5.3 or later are needed): ${told(outcome)}`
+        : `cannot read rules and routes: ip: ${told(outcome)}`,
+    );
+  }
+  return parseIpBatch(outcome.stdout);
+}
+
+async function listFirewall(runner: Runner): Promise<string | undefined> {
+  const outcome = await runner.run('nft', ['-s', 'list', 'table', 'inet', 'wanhook']);
+  if (outcome.code === 0) return normalListing(outcome.stdout);
+  if (/No such file or directory|does not exist/.test(outcome.stderr)) return undefined;
+  throw new WanhookError(`cannot list the table "inet wanhook": nft: ${told(outcome)}`);
+}
+
+async function mainGateways(runner: Runner, devices: readonly string[]): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const device of devices) {
+    const argv = ['-4', '-N', '-j', 'route', 'show', 'default', 'dev', device, 'table', 'main'];
+    const outcome = await runner.run('ip', argv);
+    const gateway = outcome.code === 0 ? parseMainGateway(outcome.stdout) : undefined;
+    if (gateway !== undefined) found[device] = gateway;
+  }
+  return found;
+}
+
+function readSysctls(procSys: string, keys: readonly string[]): Sysctls {
+  const found: Record<string, string> = {};
+  for (const key of keys) {
+    try {
+      found[key] = readFileSync(join(procSys, key), 'utf8').trim();
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw new WanhookError(`cannot read sysctl ${key}`, { cause: error });
+    }
+  }
+  return found;
+}
+
+/** Neighbouring `ip` operations travel in one batch: a process costs more than the work. */
+function steps(ops: readonly Op[]): Op[][] {
+  const found: Op[][] = [];
+  for (const op of ops) {
+    const last = found.at(-1);
+    if (last?.[0] !== undefined && ipWords(last[0]) !== undefined && ipWords(op) !== undefined) last.push(op);
+    else found.push([op]);
+  }
+  return found;
+}
+
+async function applyStep(runner: Runner, procSys: string, step: readonly Op[]): Promise<string[]> {
+  const [op] = step;
+  switch (op?.op) {
+    case 'sysctl-set':
+      return setSysctl(procSys, op.key, op.value);
+    case 'firewall-load':
+      return must('load the table "inet wanhook"', await runner.run('nft', ['-f', '-'], firewallTransaction(op.text)));
+    case 'firewall-delete':
+      return must('delete the table "inet wanhook"', await runner.run('nft', ['-f', '-'], FIREWALL_DELETE));
+    case 'conntrack-delete':
+      return deleteFlows(runner, op);
+    default:
+      return ipBatch(runner, step);
+  }
+}
+
+function must(act: string, outcome: Outcome): [] {
+  if (outcome.code !== 0) throw new WanhookError(`cannot ${act}: ${told(outcome)}`);
+  return [];
+}
+
+/** Without `-4`, which would make the kernel refuse a nexthop group; everything else here is IPv4 by default. */
+async function ipBatch(runner: Runner, ops: readonly Op[]): Promise<[]> {
+  const lines = ops.map((op) => (ipWords(op) ?? []).join(' '));
+  const outcome = await runner.run('ip', ['-batch', '-'], `${lines.join('\n')}\n`);
+  if (outcome.code === 0) return [];
+  // "Command failed -:3": batch mode stops there, so everything before it is done.
+  const at = Number(/Command failed -:(\d+)/.exec(outcome.stderr)?.[1] ?? 0);
+  throw new WanhookError(`"ip ${lines[at - 1] ?? '-batch'}" was refused: ${told(outcome)}`);
+}
+
+/** A sysctl that cannot be set (a container's read-only /proc/sys) is told, but does not keep routing from working. */
+function setSysctl(procSys: string, key: string, value: string): string[] {
+  try {
+    writeFileSync(join(procSys, key), value);
+    return [];
+  } catch (error) {
+    // The device went away between looking and writing.
+    if (errorCode(error) === 'ENOENT') return [];
+    return [`cannot set sysctl ${key} to ${value}: ${errorCode(error) ?? String(error)}`];
+  }
+}
+
+/** conntrack(8) exits 1 when there was nothing to delete. */
+async function deleteFlows(runner: Runner, op: Extract<Op, { op: 'conntrack-delete' }>): Promise<string[]> {
+  const outcome = await runner.run('conntrack', conntrackWords(op.mark));
+  const harmless = outcome.code === 0 || outcome.stderr.includes('0 flow entries');
+  return harmless ? [] : [`"${pasteable(op)}" failed: ${told(outcome)}`];
+}
+
+function told({ code, stderr }: Outcome): string {
+  const text = stderr
+    .replace(/Command failed -:\d+\s*/, '')
+    .replace(/\s+/g, ' ')
+    .trim();
+  return text === '' ? `exit code ${code}` : text.slice(0, 400);
+}

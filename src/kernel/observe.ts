@@ -1,0 +1,167 @@
+import { WanhookError } from '../errors.ts';
+import type { Device, Nexthop, NexthopGroup, Route, Rule } from '../model.ts';
+import { PROTO } from './render.ts';
+
+/**
+ * One `ip -j -batch` reads everything: 3 ms instead of 13 for four commands. Foreign routes never leave the kernel.
+ * Not under `-4`: a nexthop group has no family and would not be shown, nor would a device without an IPv4 address.
+ */
+export const OBSERVE_BATCH = [
+  'address show',
+  'rule show',
+  `route show table all proto ${PROTO} root 0.0.0.0/0`,
+  `nexthop show proto ${PROTO}`,
+];
+
+/** `-N` prints route types as numbers (linux/rtnetlink.h). */
+const RTN_UNREACHABLE = '7';
+
+type Json = Readonly<Record<string, unknown>>;
+
+export interface IpObserved {
+  readonly devices: readonly Device[];
+  readonly rules: readonly Rule[];
+  readonly routes: readonly Route[];
+  readonly nexthops: readonly Nexthop[];
+  readonly groups: readonly NexthopGroup[];
+}
+
+/** The JSON arrays that `ip -N -j -batch` prints, one a command, in order. */
+export function parseIpBatch(stdout: string): IpObserved {
+  const [devices, rules, routes, nexthops] = splitArrays(stdout);
+  if (!devices || !rules || !routes || !nexthops) {
+    throw new WanhookError(`cannot understand what "ip -j -batch" printed: ${stdout.slice(0, 200)}`);
+  }
+  return {
+    devices: devices.map(readDevice),
+    rules: rules.filter((rule) => text(rule, 'protocol') === PROTO).map(readRule),
+    routes: routes.filter((route) => route['dst'] === 'default').map(readRoute),
+    nexthops: nexthops.filter((nexthop) => !Array.isArray(nexthop['group'])).map(readNexthop),
+    groups: nexthops.filter((nexthop) => Array.isArray(nexthop['group'])).map(readGroup),
+  };
+}
+
+/** An empty dump prints `[]`, or nothing but `[ ]`; each array ends its own line. */
+function splitArrays(stdout: string): Json[][] {
+  return stdout
+    .split(/\n(?=\[)/)
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .map((part) => (JSON.parse(part) as Json[]).filter((entry) => Object.keys(entry).length > 0));
+}
+
+function readDevice(json: Json): Device {
+  const flags = list(json, 'flags');
+  const addresses = (json['addr_info'] ?? []) as Json[];
+  return {
+    name: text(json, 'ifname') ?? '',
+    up: flags.includes('UP'),
+    carrier: flags.includes('LOWER_UP'),
+    pointToPoint: flags.includes('POINTOPOINT'),
+    mtu: number(json, 'mtu') ?? 0,
+    addresses: addresses
+      .filter((address) => address['family'] === 'inet')
+      .map((address) => {
+        const local = text(address, 'local') ?? '';
+        const peer = text(address, 'address');
+        return {
+          local,
+          prefix: number(address, 'prefixlen') ?? 32,
+          ...(peer !== undefined && peer !== local && { peer }),
+        };
+      }),
+  };
+}
+
+function readRule(json: Json): Rule {
+  const source = text(json, 'src');
+  const oif = text(json, 'oif');
+  const fwmark = text(json, 'fwmark');
+  const suppress = number(json, 'suppress_prefixlen');
+  return {
+    pref: number(json, 'priority') ?? 0,
+    ...(source !== undefined && source !== 'all' && { from: source + prefixSuffix(json, 'srclen', 32) }),
+    ...(oif !== undefined && { oif }),
+    ...(fwmark !== undefined && {
+      fwmark: { value: Number(fwmark), mask: Number(text(json, 'fwmask') ?? '0xffffffff') },
+    }),
+    table: Number(text(json, 'table')),
+    ...(suppress !== undefined && { suppressPrefixlength: suppress }),
+  };
+}
+
+function readRoute(json: Json): Route {
+  const nexthopId = number(json, 'nhid');
+  const table = Number(text(json, 'table') ?? '254');
+  const unreachable = text(json, 'type') === RTN_UNREACHABLE;
+  // With a nexthop object the kernel repeats that object's device and gateway.
+  if (nexthopId !== undefined) return { table, type: 'unicast', nexthopId };
+  const gateway = text(json, 'gateway');
+  const device = text(json, 'dev');
+  const source = text(json, 'prefsrc');
+  return {
+    table,
+    type: unreachable ? 'unreachable' : 'unicast',
+    ...(gateway !== undefined && { gateway }),
+    ...(device !== undefined && !unreachable && { device }),
+    ...(source !== undefined && { source }),
+    ...(list(json, 'flags').includes('onlink') && { onlink: true }),
+  };
+}
+
+function readNexthop(json: Json): Nexthop {
+  const gateway = text(json, 'gateway');
+  return {
+    id: number(json, 'id') ?? 0,
+    device: text(json, 'dev') ?? '',
+    ...(gateway !== undefined && { gateway }),
+    ...(list(json, 'flags').includes('onlink') && { onlink: true }),
+  };
+}
+
+function readGroup(json: Json): NexthopGroup {
+  const members = json['group'] as Json[];
+  return {
+    id: number(json, 'id') ?? 0,
+    members: members.map((member) => ({ id: number(member, 'id') ?? 0, weight: number(member, 'weight') ?? 1 })),
+  };
+}
+
+function prefixSuffix(json: Json, key: string, full: number): string {
+  const length = number(json, key);
+  return length === undefined || length === full ? '' : `/${length}`;
+}
+
+function text(json: Json, key: string): string | undefined {
+  const value = json[key];
+  return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : undefined;
+}
+
+function number(json: Json, key: string): number | undefined {
+  const value = json[key];
+  return typeof value === 'number' ? value : undefined;
+}
+
+function list(json: Json, key: string): readonly unknown[] {
+  const value = json[key];
+  return Array.isArray(value) ? value : [];
+}
+
+/** `ip -j route show default dev DEV table main`: the gateway somebody else's default has. */
+export function parseMainGateway(stdout: string): string | undefined {
+  const [routes] = splitArrays(stdout);
+  return routes?.map((route) => text(route, 'gateway')).find((gateway) => gateway !== undefined);
+}
+
+/**
+ * A listing of our table in a form that can be compared with an earlier one: the kernel may print the elements of a
+ * set in another order, and nft breaks lines as it likes.
+ */
+export function normalListing(stdout: string): string {
+  return stdout
+    .replace(/\s+/g, ' ')
+    .replace(
+      /elements = \{([^}]*)\}/g,
+      (_, elements: string) => `{${elements.trim().split(/ ?, ?/).toSorted().join()}}`,
+    );
+}

@@ -1,0 +1,112 @@
+import { unreachable } from '../errors.ts';
+import type { Nexthop, NexthopGroup, Op, Route, Rule } from '../model.ts';
+
+/** rtnetlink protocol number on everything we make: our signature (unassigned in rt_protos; 186–192 are BGP…). */
+export const PROTO = '201';
+
+/** The words of an `ip` operation after `ip`, or undefined if it is not one. */
+export function ipWords(op: Op): string[] | undefined {
+  switch (op.op) {
+    case 'rule-add':
+      return ['rule', 'add', ...ruleWords(op.rule)];
+    case 'rule-del':
+      return ['rule', 'del', ...ruleWords(op.rule)];
+    case 'route-replace':
+      return ['route', 'replace', ...routeWords(op.route)];
+    case 'route-del':
+      return ['route', 'del', ...routeWords(op.route)];
+    case 'nexthop-replace':
+      return ['nexthop', 'replace', ...nexthopWords(op.nexthop)];
+    case 'nexthop-del':
+      return ['nexthop', 'del', 'id', String(op.nexthop.id)];
+    case 'group-replace':
+      return ['nexthop', 'replace', ...groupWords(op.group)];
+    case 'group-del':
+      return ['nexthop', 'del', 'id', String(op.group.id)];
+    case 'sysctl-set':
+    case 'firewall-load':
+    case 'firewall-delete':
+    case 'conntrack-delete':
+      return undefined;
+    default:
+      return unreachable(op);
+  }
+}
+
+/** ip-rule(8). Always with pref and protocol: without them `add` makes a twin. */
+export function ruleWords(rule: Rule): string[] {
+  return [
+    ...['pref', String(rule.pref)],
+    ...(rule.from === undefined ? [] : ['from', rule.from]),
+    ...(rule.oif === undefined ? [] : ['oif', rule.oif]),
+    ...(rule.fwmark === undefined ? [] : ['fwmark', markWord(rule.fwmark)]),
+    ...['lookup', String(rule.table)],
+    ...(rule.suppressPrefixlength === undefined ? [] : ['suppress_prefixlength', String(rule.suppressPrefixlength)]),
+    ...['protocol', PROTO],
+  ];
+}
+
+/** ip-route(8). The type comes before the destination, and `onlink` last. */
+export function routeWords(route: Route): string[] {
+  return [
+    ...(route.type === 'unicast' ? [] : [route.type]),
+    'default',
+    ...(route.nexthopId === undefined ? [] : ['nhid', String(route.nexthopId)]),
+    ...(route.gateway === undefined ? [] : ['via', route.gateway]),
+    ...(route.device === undefined ? [] : ['dev', route.device]),
+    ...(route.source === undefined ? [] : ['src', route.source]),
+    ...['table', String(route.table), 'proto', PROTO],
+    ...(route.onlink === true ? ['onlink'] : []),
+  ];
+}
+
+/** ip-nexthop(8). */
+export function nexthopWords({ id, device, gateway, onlink }: Nexthop): string[] {
+  return [
+    ...['id', String(id)],
+    ...(gateway === undefined ? [] : ['via', gateway]),
+    ...['dev', device],
+    ...(onlink === true ? ['onlink'] : []),
+    ...['protocol', PROTO],
+  ];
+}
+
+export function groupWords({ id, members }: NexthopGroup): string[] {
+  const group = members.map((member) => `${member.id},${member.weight}`).join('/');
+  return ['id', String(id), 'group', group, 'protocol', PROTO];
+}
+
+function markWord({ value, mask }: { value: number; mask: number }): string {
+  return `0x${value.toString(16)}/0x${mask.toString(16)}`;
+}
+
+/** One transaction: the old table goes and the new one comes in the same instant. The first line makes `delete` safe. */
+export function firewallTransaction(text: string): string {
+  return `table inet wanhook\ndelete table inet wanhook\n${text}`;
+}
+export const FIREWALL_DELETE = 'table inet wanhook\ndelete table inet wanhook\n';
+
+export function conntrackWords(mark: { value: number; mask: number }): string[] {
+  return ['-D', '-f', 'ipv4', '-m', markWord(mark)];
+}
+
+/** The operation as a command that can be pasted into a root shell. */
+export function pasteable(op: Op): string {
+  switch (op.op) {
+    case 'sysctl-set':
+      // sysctl(8) takes the path's slashes as they are, so that a dot in a device name stays one.
+      return `sysctl -qw ${op.key}=${shellWord(op.value)}`;
+    case 'firewall-load':
+      return `nft -f - <<'EOF'\n${firewallTransaction(op.text)}EOF`;
+    case 'firewall-delete':
+      return 'nft delete table inet wanhook';
+    case 'conntrack-delete':
+      return `conntrack ${conntrackWords(op.mark).join(' ')}`;
+    default:
+      return `ip ${(ipWords(op) ?? []).join(' ')}`;
+  }
+}
+
+function shellWord(value: string): string {
+  return /^[\w.,:/-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
+}

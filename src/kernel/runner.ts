@@ -1,0 +1,72 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { errorCode, WanhookError } from '../errors.ts';
+
+export type Tool = 'ip' | 'nft' | 'conntrack' | 'logger';
+
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The narrow seam to the system's commands: argv only, never a shell. Rejects only if the tool cannot run at all. */
+export interface Runner {
+  run(tool: Tool, argv: readonly string[], stdin?: string): Promise<Outcome>;
+}
+
+/** pppd gives its hooks no PATH; messages are matched in English. */
+export const TOOL_ENV = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' } as const;
+
+/** No ip or nft command here takes a second; one that hangs must not hold the lock for ever. */
+export const TOOL_TIME_LIMIT_MS = 15_000;
+
+const PACKAGE: Record<Tool, string> = { ip: 'iproute2', nft: 'nftables', conntrack: 'conntrack', logger: 'bsdutils' };
+
+export function cannotRun(tool: Tool, cause: unknown): WanhookError {
+  return errorCode(cause) === 'ENOENT'
+    ? new WanhookError(`cannot find the command "${tool}" in ${TOOL_ENV.PATH}: install the package ${PACKAGE[tool]}`)
+    : new WanhookError(`cannot run "${tool}"`, { cause });
+}
+
+export function tookTooLong(tool: Tool, argv: readonly string[]): WanhookError {
+  return new WanhookError(`"${[tool, ...argv].join(' ')}" was stopped after ${TOOL_TIME_LIMIT_MS / 1000} s`);
+}
+
+/** The hooks' runner: node's own spawn, because loading execa alone costs a hook 13–18 ms. */
+export const spawnRunner: Runner = {
+  run: (tool, argv, stdin) =>
+    new Promise((resolve, reject) => {
+      const child = spawn(tool, argv, { env: TOOL_ENV, cwd: '/', stdio: ['pipe', 'pipe', 'pipe'] });
+      let stdout = '';
+      let stderr = '';
+      let late = false;
+      const limit = setTimeout(() => {
+        late = true;
+        child.kill('SIGKILL');
+      }, TOOL_TIME_LIMIT_MS);
+      child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk));
+      child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
+      child.on('error', (error) => {
+        clearTimeout(limit);
+        reject(cannotRun(tool, error));
+      });
+      child.on('close', (code) => {
+        clearTimeout(limit);
+        if (late) reject(tookTooLong(tool, argv));
+        else resolve({ code: code ?? 128, stdout, stderr });
+      });
+      // A tool that refuses early closes its end; its exit code says why.
+      child.stdin.on('error', () => undefined);
+      child.stdin.end(stdin ?? '');
+    }),
+};
+
+/** flock(1) on an open descriptor; the lock stays with the descriptor when the command is gone. */
+export function flockDescriptor(descriptor: number): boolean {
+  const { status } = spawnSync('flock', ['-x', '3'], {
+    env: TOOL_ENV,
+    stdio: ['ignore', 'ignore', 'ignore', descriptor],
+    timeout: 5_000,
+  });
+  return status === 0;
+}

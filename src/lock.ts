@@ -1,0 +1,127 @@
+import {
+  closeSync,
+  lstat,
+  lutimes,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  realpath,
+  symlink,
+  unlink,
+  unlinkSync,
+} from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import lockfile from 'proper-lockfile';
+import { errorCode, EXIT, WanhookError } from './errors.ts';
+
+/**
+ * proper-lockfile with an `fs` of our own: the lock is a symlink whose target names its owner, made in one system call.
+ * As it comes, proper-lockfile judges staleness by mtime against the wall clock (which the first link-up steps), lets
+ * two waiters take over one stale lock, and blocks for 10 s after a killed holder (README, "Decisions").
+ */
+export interface LockOptions {
+  /** Give up after this long. */
+  readonly waitMs: number;
+  /** Asked while waiting; true: somebody else has done our work, so do not bother. */
+  readonly noLongerNeeded?: () => boolean;
+  /** Runs flock(1) on an open descriptor of the guard file; true if it was obtained. */
+  readonly flock: (descriptor: number) => boolean;
+}
+
+/** Run `work` while no other process does. Undefined if `noLongerNeeded` said so first. Held only by living processes. */
+export async function withLock<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T | undefined> {
+  const release = await acquire(path, options);
+  if (release === undefined) return undefined;
+  try {
+    return await work();
+  } finally {
+    await release();
+  }
+}
+
+async function acquire(path: string, options: LockOptions): Promise<(() => Promise<void>) | undefined> {
+  const end = process.hrtime.bigint() + BigInt(options.waitMs) * 1_000_000n;
+  for (;;) {
+    if (options.noLongerNeeded?.() === true) return undefined;
+    try {
+      return await lockfile.lock(path, {
+        lockfilePath: path,
+        realpath: false,
+        // Never stale by age: a living owner is never robbed, a dead one is found by its start time.
+        stale: Number.POSITIVE_INFINITY,
+        update: 2 ** 30,
+        retries: 0,
+        fs: ownerFs,
+        onCompromised: () => undefined,
+      });
+    } catch (error) {
+      if (errorCode(error) !== 'ELOCKED') throw new WanhookError(`cannot take the lock ${path}`, { cause: error });
+      breakIfOwnerDied(path, options.flock);
+    }
+    if (process.hrtime.bigint() > end) throw lockedOut(path, options.waitMs);
+    // Not in lockstep with the other waiters.
+    await sleep(20 + Math.random() * 20);
+  }
+}
+
+function lockedOut(path: string, waitMs: number): WanhookError {
+  const owner = ownerOf(path)?.split('.')[0] ?? 'nobody';
+  const message = `the lock ${path} was not free within ${waitMs / 1000} s: process ${owner} holds it`;
+  return new WanhookError(message, { exitCode: EXIT.locked });
+}
+
+/** A process is named by its pid and start time (proc(5), field 22): pids come again, start times do not. */
+const me = `${process.pid}.${startTime(process.pid) ?? '0'}.${process.hrtime.bigint()}`;
+
+function startTime(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The command in parentheses may hold spaces and parentheses itself.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const dead = fields[0] === 'Z' || fields[0] === 'X';
+    return dead ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function ownerOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What proper-lockfile calls mkdir is our symlink(2): it creates and names the owner at once, or fails with EEXIST. */
+const ownerFs = {
+  mkdir: (path: string, done: (error: Error | null) => void) => symlink(me, path, done),
+  rmdir: (path: string, done: (error: Error | null) => void) => unlink(path, done),
+  rmdirSync: (path: string) => {
+    if (ownerOf(path) === me) unlinkSync(path);
+  },
+  stat: lstat,
+  utimes: lutimes,
+  realpath,
+};
+
+/**
+ * Take away the lock of a dead owner. Two waiters may both see it dead, and one of them may already hold a new lock by
+ * the time the other unlinks: so under flock(2) on a guard file that is never removed, look again, and unlink only the
+ * very owner that was seen dead.
+ */
+function breakIfOwnerDied(path: string, flock: LockOptions['flock']): void {
+  const owner = ownerOf(path);
+  if (owner === undefined || !isDead(owner)) return;
+  const guard = openSync(`${path}.guard`, 'a', 0o600);
+  try {
+    if (flock(guard) && ownerOf(path) === owner) unlinkSync(path);
+  } finally {
+    closeSync(guard);
+  }
+}
+
+function isDead(owner: string): boolean {
+  const [pid, start] = owner.split('.');
+  return startTime(Number(pid)) !== start;
+}

@@ -1,0 +1,99 @@
+import { join } from 'node:path';
+import type { runProgram } from './cli/program.ts';
+import { loadConfig } from './config/load.ts';
+import { EXIT, explain, WanhookError } from './errors.ts';
+import type { HookInput, ParsedHook } from './events/hook-input.ts';
+import { appendJournal } from './journal.ts';
+import { createKernel } from './kernel/kernel.ts';
+import { flockDescriptor, spawnRunner, type Runner } from './kernel/runner.ts';
+import { withLock } from './lock.ts';
+import { toSyslog } from './log.ts';
+import type { LinkEvent } from './model.ts';
+import { reconcile, type World } from './reconcile.ts';
+import { makePrivateDirectory } from './state/files.ts';
+import { dropEvent } from './state/inbox.ts';
+import { findLink } from './state/record.ts';
+import { loadGoodConfig } from './state/store.ts';
+
+/** Wiring; the only reader of the process's arguments and environment, and the only place that exits. */
+
+const CONFIG_DIRECTORY = '/etc/wanhook';
+const STATE_DIRECTORY = '/run/wanhook';
+/** A hook waits this long for its turn: dhclient waits for the hook, and its shortest useful lease is longer. */
+const LOCK_WAIT_MS = 20_000;
+
+type Program = typeof runProgram;
+type Voice = Pick<World, 'echo' | 'warn'>;
+
+function openWorld(runner: Runner, voice: Voice): World {
+  return {
+    stateDirectory: STATE_DIRECTORY,
+    loadConfig: () => loadConfig(CONFIG_DIRECTORY),
+    kernel: createKernel(runner),
+    now: () => Date.now(),
+    alone: async (work, noLongerNeeded) => {
+      makePrivateDirectory(STATE_DIRECTORY);
+      const options = { waitMs: LOCK_WAIT_MS, flock: flockDescriptor, ...(noLongerNeeded && { noLongerNeeded }) };
+      return withLock(join(STATE_DIRECTORY, 'lock'), options, work);
+    },
+    ...voice,
+  };
+}
+
+/** A daemon's hook: whatever happens, it exits 0; what went wrong is in syslog and the journal. */
+export async function runHook(parse: (input: HookInput) => ParsedHook): Promise<void> {
+  const warnings: string[] = [];
+  try {
+    await hook(parse({ args: process.argv.slice(2), env: process.env }), (message) => warnings.push(message));
+    if (warnings.length > 0) await toSyslog(spawnRunner, 'warning', warnings.join('\n'));
+  } catch (error) {
+    await toSyslog(spawnRunner, 'err', explain(error));
+  }
+  process.exit(EXIT.done);
+}
+
+async function hook(parsed: ParsedHook, warn: (message: string) => void): Promise<void> {
+  if ('ignored' in parsed) return;
+  if ('problems' in parsed) {
+    const error = `hook arguments not usable, routing left as it is: ${parsed.problems.join('; ')}`;
+    tellJournal(error);
+    throw new WanhookError(error);
+  }
+  const { event } = parsed;
+  if (!isOurs(event)) return;
+  const eventPath = dropEvent(STATE_DIRECTORY, event);
+  const world = openWorld(spawnRunner, { echo: () => undefined, warn });
+  await reconcile(world, { cause: event.cause, eventPath, lenient: true });
+}
+
+/** Decided before anything is written. With no usable configuration at all, the event is kept for when there is one. */
+function isOurs(event: LinkEvent): boolean {
+  const config = loadConfig(CONFIG_DIRECTORY).config ?? loadGoodConfig(STATE_DIRECTORY);
+  return config === undefined || findLink(config, event) !== undefined;
+}
+
+/** A hostile server may send rubbish for ever: the journal is bounded, and made only where wanhook already works. */
+function tellJournal(error: string): void {
+  appendJournal(STATE_DIRECTORY, {
+    time: new Date().toISOString(),
+    cause: ['hook'],
+    changed: [],
+    notes: [],
+    error,
+    ms: 0,
+  });
+}
+
+/** The command `wanhook`. Its program and runner are passed in: a hook's bundle must not hold commander and execa. */
+export async function runCommand(program: Program, runner: Runner, version: string): Promise<void> {
+  process.exit(
+    await program(process.argv.slice(2), {
+      version,
+      configDirectory: CONFIG_DIRECTORY,
+      isRoot: process.getuid?.() === 0,
+      openWorld: (voice) => openWorld(runner, voice),
+      out: (text) => process.stdout.write(text),
+      err: (text) => process.stderr.write(text),
+    }),
+  );
+}

@@ -1,0 +1,209 @@
+/** The vocabulary: types only (README, "Glossary"). Nothing here imports anything. */
+
+/** One Internet line as configured in `links/NAME.env`. */
+export interface LinkConfig {
+  readonly name: string;
+  /** 1–63; table, mark and nexthop follow from it, so it must never be reused for another line while flows live. */
+  readonly id: number;
+  readonly device?: string;
+  readonly pppIpparam?: string;
+  readonly pppLinkname?: string;
+  /** For a line without a DHCP client: its gateway. Wins over what an event says. */
+  readonly gateway?: string;
+  /** Share of new connections relative to the other links; 1–255 (the kernel keeps a nexthop weight in 8 bits). */
+  readonly weight: number;
+  /** Links of the lowest tier that has a live link share the traffic; the others wait. */
+  readonly tier: number;
+  /** What the link's own flows do while it is down: move to the others, or be refused. */
+  readonly onDown: 'failover' | 'block';
+  readonly masquerade: boolean;
+  /** TCP MSS clamp in bytes; `auto` takes it from the device's MTU. */
+  readonly mss: number | 'auto' | 'off';
+}
+
+export interface Config {
+  readonly balance: 'flow';
+  /** The bits of packet and connection marks that are ours; contiguous. */
+  readonly markMask: number;
+  /** Link table and nexthop = base + id, balance table = base, nexthop group = base + 999. */
+  readonly tableBase: number;
+  readonly prefBase: number;
+  /** LAN devices; `any`: every device that is not a link; `none`: this host forwards nothing. */
+  readonly lan: readonly string[] | 'any' | 'none';
+  readonly links: readonly LinkConfig[];
+}
+
+/** Something wrong with input, and where. */
+export interface Problem {
+  readonly file: string;
+  readonly line?: number;
+  readonly message: string;
+}
+
+type EventSource = 'pppd' | 'dhclient' | 'cli';
+
+/** What a daemon told its hook, in one form for all daemons. A hint: the kernel and the record decide. */
+export interface LinkEvent {
+  readonly source: EventSource;
+  /** `check`: something may have changed (IPv6 for now): look at the kernel again. */
+  readonly kind: 'up' | 'down' | 'check';
+  readonly device: string;
+  readonly address?: string;
+  readonly prefix?: number;
+  readonly peer?: string;
+  readonly gateway?: string;
+  readonly dns: readonly string[];
+  /** pppd's ipparam and linkname: they name the line when its unit number moves. */
+  readonly ipparam?: string;
+  readonly linkname?: string;
+  /** The daemon's own word: `ip-up`, `BOUND`, … */
+  readonly cause: string;
+}
+
+/** The record: what the last accepted events said about a link. Kept in /run, so it dies with the boot. */
+export interface LinkRecord {
+  readonly source: EventSource;
+  readonly device: string;
+  readonly address?: string;
+  readonly gateway?: string;
+  readonly dns: readonly string[];
+  /** Set while an event holds the link down although the kernel may still show its address. */
+  readonly heldDown?: string;
+}
+
+/** What the last reconcile made of a link, for `status` and to notice changes. Times are epoch milliseconds. */
+export interface LinkVerdict {
+  readonly up: boolean;
+  readonly since: number;
+  readonly reason: string;
+  /** Kept while the device is gone, so that a redial does not need a new firewall. */
+  readonly device?: string;
+  readonly mtu?: number;
+  readonly address?: string;
+}
+
+/** A sysctl we set: its value before, and the value we gave it. */
+interface SysctlMemory {
+  readonly before: string;
+  readonly set: string;
+}
+
+export interface State {
+  readonly links: Readonly<Record<string, LinkRecord>>;
+  readonly verdicts: Readonly<Record<string, LinkVerdict>>;
+  readonly sysctls: Readonly<Record<string, SysctlMemory>>;
+  /** What we loaded into nftables, and how the kernel listed it right afterwards. */
+  readonly firewall?: { readonly text: string; readonly listing: string };
+  /** `wanhook stop` was given: record events, leave the kernel alone until `wanhook apply`. */
+  readonly stopped: boolean;
+}
+
+/** A device as the kernel shows it, with its IPv4 addresses. */
+export interface Device {
+  readonly name: string;
+  readonly up: boolean;
+  readonly carrier: boolean;
+  readonly pointToPoint: boolean;
+  readonly mtu: number;
+  readonly addresses: readonly { readonly local: string; readonly prefix: number; readonly peer?: string }[];
+}
+
+/** A configured link and what it is worth now. `device` and `mtu` may be known even while it is down. */
+export type LinkStatus = LinkUp | LinkDown;
+export interface LinkUp {
+  readonly up: true;
+  readonly link: LinkConfig;
+  readonly device: string;
+  readonly mtu: number;
+  readonly address: string;
+  readonly peer?: string;
+  /** Absent: the device is point-to-point and needs none. */
+  readonly gateway?: string;
+  /** The gateway is outside the address's own prefix (a /32 from DHCP). */
+  readonly onlink: boolean;
+}
+export interface LinkDown {
+  readonly up: false;
+  readonly link: LinkConfig;
+  readonly device?: string;
+  /** The device exists: its sysctls are still ours to keep. */
+  readonly present: boolean;
+  readonly mtu?: number;
+  /** The last address it had; a fail-closed link keeps refusing it. */
+  readonly address?: string;
+  readonly reason: string;
+  /** Only the gateway is missing: `main` may know it. */
+  readonly lacksGateway?: true;
+}
+
+/** ip-rule(8). Exactly one selector, or none. */
+export interface Rule {
+  readonly pref: number;
+  readonly from?: string;
+  readonly oif?: string;
+  readonly fwmark?: { readonly value: number; readonly mask: number };
+  readonly table: number;
+  readonly suppressPrefixlength?: number;
+}
+
+/** ip-route(8): a default route; wanhook makes no other. */
+export interface Route {
+  readonly table: number;
+  readonly type: 'unicast' | 'unreachable';
+  readonly gateway?: string;
+  readonly device?: string;
+  readonly source?: string;
+  readonly onlink?: boolean;
+  readonly nexthopId?: number;
+}
+
+/** ip-nexthop(8). */
+export interface Nexthop {
+  readonly id: number;
+  readonly device: string;
+  readonly gateway?: string;
+  readonly onlink?: boolean;
+}
+export interface NexthopGroup {
+  readonly id: number;
+  readonly members: readonly { readonly id: number; readonly weight: number }[];
+}
+
+/** A sysctl by its path under /proc/sys. */
+export type Sysctls = Readonly<Record<string, string>>;
+
+/** What should be in the kernel. */
+export interface Desired {
+  readonly rules: readonly Rule[];
+  readonly routes: readonly Route[];
+  readonly nexthops: readonly Nexthop[];
+  readonly group?: NexthopGroup;
+  readonly sysctls: Sysctls;
+  /** nft(8) text of the whole table `inet wanhook`; absent: no table. */
+  readonly firewall?: string;
+  /** Marks of links that are refused while down, by their table. */
+  readonly blocked: Readonly<Record<number, { readonly value: number; readonly mask: number }>>;
+}
+
+/** What is in the kernel and carries our mark of ownership. */
+export interface Observed {
+  readonly rules: readonly Rule[];
+  readonly routes: readonly Route[];
+  readonly nexthops: readonly Nexthop[];
+  readonly groups: readonly NexthopGroup[];
+  /** Current values of the sysctls asked for; a missing one does not exist on this kernel. */
+  readonly sysctls: Sysctls;
+  /** The text we loaded, if the kernel still lists it as then; `changed` if not; absent if there is no table. */
+  readonly firewall?: string | { readonly changed: true };
+}
+
+/** One change to the kernel, as data. */
+export type Op =
+  | { readonly op: 'rule-add' | 'rule-del'; readonly rule: Rule }
+  | { readonly op: 'route-replace' | 'route-del'; readonly route: Route }
+  | { readonly op: 'nexthop-replace' | 'nexthop-del'; readonly nexthop: Nexthop }
+  | { readonly op: 'group-replace' | 'group-del'; readonly group: NexthopGroup }
+  | { readonly op: 'sysctl-set'; readonly key: string; readonly value: string }
+  | { readonly op: 'firewall-load'; readonly text: string }
+  | { readonly op: 'firewall-delete' }
+  | { readonly op: 'conntrack-delete'; readonly mark: { readonly value: number; readonly mask: number } };

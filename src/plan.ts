@@ -1,0 +1,128 @@
+import { groupWords, nexthopWords, routeWords, ruleWords } from './kernel/render.ts';
+import type { Desired, Observed, Op } from './model.ts';
+
+/**
+ * The difference as operations, in an order that is safe to be cut off at any point:
+ * - sysctls first: a route by a device without carrier must already lose when the carrier goes;
+ * - a new firewall before a new nexthop, or its first connections would leave unmasqueraded and unremembered; and
+ *   after the nexthops that go, for the same reason;
+ * - fill a table before a rule points to it, or the rule falls through and the packet leaks out of the wrong line;
+ * - nexthops before the group that names them, the group before the route that names it: a replace that names a dead
+ *   id fails, and if the last member went, the kernel took group and route with it;
+ * - take away last, and never the group and its route one by one: the route goes with the group.
+ */
+export function plan(observed: Observed, desired: Desired): Op[] {
+  const firewall = firewallLoad(observed, desired);
+  const withdrawals = [...groupDels(observed, desired), ...nexthopDels(observed, desired)];
+  return [
+    ...sysctlSets(observed, desired),
+    ...(firewall.length > 0 ? withdrawals : []),
+    ...firewall,
+    ...routeReplaces(observed, desired),
+    ...ruleAdds(observed, desired),
+    ...nexthopReplaces(observed, desired),
+    ...balance(observed, desired),
+    ...(firewall.length > 0 ? [] : withdrawals),
+    ...routeDels(observed, desired),
+    ...ruleDels(observed, desired),
+    ...firewallDelete(observed, desired),
+    ...conntrackDeletes(observed, desired),
+  ];
+}
+
+const sameWords = <T>(words: (item: T) => string[]) => {
+  const text = (item: T) => words(item).join(' ');
+  return (items: readonly T[]) => new Set(items.map(text));
+};
+const ruleSet = sameWords(ruleWords);
+const routeSet = sameWords(routeWords);
+const nexthopSet = sameWords(nexthopWords);
+const groupSet = sameWords(groupWords);
+
+function sysctlSets({ sysctls: now }: Observed, { sysctls: wanted }: Desired): Op[] {
+  return Object.entries(wanted)
+    .filter(([key, value]) => now[key] !== undefined && now[key] !== value)
+    .map(([key, value]) => ({ op: 'sysctl-set', key, value }));
+}
+
+function firewallLoad(observed: Observed, { firewall }: Desired): Op[] {
+  return firewall === undefined || observed.firewall === firewall ? [] : [{ op: 'firewall-load', text: firewall }];
+}
+
+function firewallDelete(observed: Observed, { firewall }: Desired): Op[] {
+  return firewall === undefined && observed.firewall !== undefined ? [{ op: 'firewall-delete' }] : [];
+}
+
+/** Routes by a nexthop object wait for `balance`: they can only follow it. */
+function routeReplaces(observed: Observed, desired: Desired): Op[] {
+  const there = routeSet(observed.routes);
+  return desired.routes
+    .filter((route) => route.nexthopId === undefined && !there.has(routeWords(route).join(' ')))
+    .map((route) => ({ op: 'route-replace', route }));
+}
+
+function ruleAdds(observed: Observed, desired: Desired): Op[] {
+  const there = ruleSet(observed.rules);
+  return desired.rules
+    .filter((rule) => !there.has(ruleWords(rule).join(' ')))
+    .map((rule) => ({ op: 'rule-add', rule }));
+}
+
+function nexthopReplaces(observed: Observed, desired: Desired): Op[] {
+  const there = nexthopSet(observed.nexthops);
+  return desired.nexthops
+    .filter((nexthop) => !there.has(nexthopWords(nexthop).join(' ')))
+    .map((nexthop) => ({ op: 'nexthop-replace', nexthop }));
+}
+
+function balance(observed: Observed, { group, routes }: Desired): Op[] {
+  if (group === undefined) return [];
+  const sorted = observed.groups.map(({ id, members }) => ({ id, members: members.toSorted((a, b) => a.id - b.id) }));
+  const groupOps: Op[] = groupSet(sorted).has(groupWords(group).join(' ')) ? [] : [{ op: 'group-replace', group }];
+  const there = routeSet(observed.routes);
+  const routeOps = routes
+    .filter((route) => route.nexthopId === group.id && !there.has(routeWords(route).join(' ')))
+    .map((route): Op => ({ op: 'route-replace', route }));
+  return [...groupOps, ...routeOps];
+}
+
+function groupDels(observed: Observed, desired: Desired): Op[] {
+  return observed.groups.filter(({ id }) => id !== desired.group?.id).map((group) => ({ op: 'group-del', group }));
+}
+
+function nexthopDels(observed: Observed, desired: Desired): Op[] {
+  const wanted = new Set(desired.nexthops.map(({ id }) => id));
+  return observed.nexthops.filter(({ id }) => !wanted.has(id)).map((nexthop) => ({ op: 'nexthop-del', nexthop }));
+}
+
+/** A table that keeps a default needs no deletion: `route replace` has taken the old one's place. */
+function routeDels(observed: Observed, desired: Desired): Op[] {
+  const kept = new Set(desired.routes.map(({ table }) => table));
+  const gone = new Set(groupDels(observed, desired).flatMap((op) => (op.op === 'group-del' ? [op.group.id] : [])));
+  return observed.routes
+    .filter(({ table, nexthopId }) => !kept.has(table) && !(nexthopId !== undefined && gone.has(nexthopId)))
+    .map((route) => ({ op: 'route-del', route }));
+}
+
+/** What is not wanted, and every twin of what is. */
+function ruleDels(observed: Observed, desired: Desired): Op[] {
+  const wanted = ruleSet(desired.rules);
+  const seen = new Set<string>();
+  return observed.rules
+    .filter((rule) => {
+      const words = ruleWords(rule).join(' ');
+      const twin = seen.has(words);
+      seen.add(words);
+      return twin || !wanted.has(words);
+    })
+    .map((rule) => ({ op: 'rule-del', rule }));
+}
+
+/** A link that has just become fail-closed: TCP would hang on its old conntrack entries instead of failing at once. */
+function conntrackDeletes(observed: Observed, desired: Desired): Op[] {
+  return routeReplaces(observed, desired).flatMap((op): Op[] => {
+    if (op.op !== 'route-replace' || op.route.type !== 'unreachable') return [];
+    const mark = desired.blocked[op.route.table];
+    return mark === undefined ? [] : [{ op: 'conntrack-delete', mark }];
+  });
+}

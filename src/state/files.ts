@@ -1,0 +1,48 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { errorCode, WanhookError } from '../errors.ts';
+
+/** Temp file → fsync → rename: a reader, or a crash at any instruction, sees the old text or the new, never half. */
+export function writeAtomically(path: string, text: string, mode = 0o600): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    const file = openSync(temporary, 'w', mode);
+    try {
+      writeSync(file, text);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    removeIfThere(temporary);
+    throw new WanhookError(`cannot write ${path}`, { cause: error });
+  }
+}
+
+export function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw new WanhookError(`cannot read ${path}`, { cause: error });
+  }
+}
+
+export function removeIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw new WanhookError(`cannot remove ${path}`, { cause: error });
+  }
+}
+
+/** Make the state directory, for root alone: it names the lines and holds what hooks believe. */
+export function makePrivateDirectory(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw new WanhookError(`cannot make the directory ${path}`, { cause: error });
+  }
+}

@@ -1,0 +1,80 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode } from '../errors.ts';
+import { isDeviceName, isLineName, isUsableIpv4 } from '../checked.ts';
+import type { LinkEvent } from '../model.ts';
+import { hasText, parseJson } from './json.ts';
+import { makePrivateDirectory, readIfThere, removeIfThere, writeAtomically } from './files.ts';
+
+/** An event on its way into the record; whoever holds the lock takes all that are there, in the order they came. */
+export interface PendingEvent {
+  readonly path: string;
+  readonly event: LinkEvent;
+}
+
+/** More than any storm of hooks leaves behind; older ones are dropped so that /run cannot fill up. */
+const MOST_PENDING = 512;
+
+/** Drop an event for the next lock holder. The name sorts by the monotonic clock: wall time steps at first link-up. */
+export function dropEvent(directory: string, event: LinkEvent): string {
+  const inbox = join(directory, 'events');
+  makePrivateDirectory(directory);
+  makePrivateDirectory(inbox);
+  const time = process.hrtime.bigint().toString().padStart(20, '0');
+  const path = join(inbox, `${time}-${process.pid}.json`);
+  writeAtomically(path, JSON.stringify(event));
+  return path;
+}
+
+/** Somebody else has already folded it into the record and applied it. */
+export function isTaken(path: string): boolean {
+  return !existsSync(path);
+}
+
+/** All pending events in order, and the files that are not one (to be removed and told). */
+export function pendingEvents(directory: string): { pending: PendingEvent[]; damaged: string[] } {
+  const inbox = join(directory, 'events');
+  const names = list(inbox)
+    .filter((name) => name.endsWith('.json'))
+    .toSorted();
+  const excess = Math.max(0, names.length - MOST_PENDING);
+  const pending: PendingEvent[] = [];
+  const damaged = names.slice(0, excess).map((name) => join(inbox, name));
+  for (const name of names.slice(excess)) {
+    const path = join(inbox, name);
+    const event = decodeEvent(readIfThere(path) ?? '');
+    if (event === undefined) damaged.push(path);
+    else pending.push({ path, event });
+  }
+  return { pending, damaged };
+}
+
+export function discardEvents(paths: readonly string[]): void {
+  paths.forEach(removeIfThere);
+}
+
+function list(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Checked again on the way in: a file in /run is input like any other. */
+export function decodeEvent(text: string): LinkEvent | undefined {
+  const value = parseJson(text);
+  if (!hasText(value, 'source', 'kind', 'device', 'cause')) return undefined;
+  const { source, kind, device, address, gateway, peer, ipparam, linkname, dns } = value;
+  const all = (values: unknown, test: (text: string) => boolean) =>
+    Array.isArray(values) && values.every((one) => one === undefined || (typeof one === 'string' && test(one)));
+  const valid =
+    all([source], (word) => ['pppd', 'dhclient', 'cli'].includes(word)) &&
+    all([kind], (word) => ['up', 'down', 'check'].includes(word)) &&
+    all([device], isDeviceName) &&
+    all([address, gateway, peer], isUsableIpv4) &&
+    all([ipparam, linkname], isLineName) &&
+    all(dns, isUsableIpv4);
+  return valid ? (value as unknown as LinkEvent) : undefined;
+}

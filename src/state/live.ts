@@ -1,0 +1,116 @@
+import { inSubnet, isLinkLocalIpv4, isUsableIpv4 } from '../checked.ts';
+import type { Config, Device, LinkConfig, LinkDown, LinkRecord, LinkStatus, LinkVerdict, State } from '../model.ts';
+
+/** Gateways of default routes that others put into `main`, by device: the word of a client whose hook we missed. */
+export type MainGateways = Readonly<Record<string, string>>;
+
+/** What every configured link is worth now: the kernel's devices and addresses decide, the record fills the gaps. */
+export function linkStatuses(
+  config: Config,
+  state: State,
+  devices: readonly Device[],
+  mainGateways: MainGateways,
+): LinkStatus[] {
+  const claimed = new Map(Object.entries(state.links).map(([name, record]) => [record.device, name]));
+  return config.links.map((link) => {
+    const record = state.links[link.name];
+    const find = (name: string | undefined) => devices.find((device) => device.name === name);
+    // The configured device stands in for one that moved away, unless another line has taken it.
+    const own = claimed.get(link.device ?? '') ?? link.name;
+    const device = find(record?.device) ?? (own === link.name ? find(link.device) : undefined);
+    return linkStatus(link, record, state.verdicts[link.name], device, mainGateways);
+  });
+}
+
+function linkStatus(
+  link: LinkConfig,
+  record: LinkRecord | undefined,
+  verdict: LinkVerdict | undefined,
+  device: Device | undefined,
+  mainGateways: MainGateways,
+): LinkStatus {
+  const name = device?.name ?? record?.device ?? link.device ?? verdict?.device;
+  const mtu = device?.mtu ?? verdict?.mtu;
+  const address = device === undefined ? undefined : addressOf(device, record);
+  const last = address?.local ?? record?.address ?? verdict?.address;
+  const down = (reason: string): LinkDown => ({
+    up: false,
+    link,
+    ...(name !== undefined && { device: name }),
+    present: device !== undefined,
+    ...(mtu !== undefined && { mtu }),
+    ...(last !== undefined && { address: last }),
+    reason,
+  });
+  if (name === undefined) return down('waiting for its first event');
+  if (record?.heldDown !== undefined) return down(`taken down by ${record.source} (${record.heldDown})`);
+  if (device === undefined) return down(`no device ${name}`);
+  if (!device.up) return down(`${name} is administratively down`);
+  if (!device.carrier) return down(`${name} has no carrier`);
+  if (address === undefined) return down(`${name} has no IPv4 address`);
+  const { local, prefix, peer } = address;
+  const shared = { up: true, link, device: device.name, mtu: device.mtu, address: local } as const;
+  const gateway = gatewayOf(link, record, device, local, prefix, mainGateways);
+  if (gateway === UNNEEDED) return { ...shared, ...(peer !== undefined && { peer }), onlink: false };
+  if (gateway === undefined) {
+    return { ...down(`no gateway known on ${name}: none came with the address; set GATEWAY=`), lacksGateway: true };
+  }
+  return { ...shared, gateway, onlink: !inSubnet(gateway, local, prefix) };
+}
+
+/** The recorded address if the device still has it, else another one a line can have. */
+function addressOf(device: Device, record: LinkRecord | undefined) {
+  const usable = device.addresses.filter(({ local }) => isUsableIpv4(local) && !isLinkLocalIpv4(local));
+  return device.addresses.find(({ local }) => local === record?.address) ?? usable[0];
+}
+
+const UNNEEDED = Symbol('point-to-point: no gateway needed');
+
+/** PPP is routed by its device. Elsewhere: configured, recorded (if it fits the address), or what `main` has. */
+function gatewayOf(
+  link: LinkConfig,
+  record: LinkRecord | undefined,
+  device: Device,
+  local: string,
+  prefix: number,
+  mainGateways: MainGateways,
+): string | typeof UNNEEDED | undefined {
+  const recorded = record?.gateway;
+  const fits = recorded !== undefined && (record?.address === local || inSubnet(recorded, local, prefix));
+  const gateway = link.gateway ?? (fits ? recorded : undefined);
+  if (gateway !== undefined) return gateway;
+  const isPpp = device.pointToPoint || record?.source === 'pppd' || hasPeer(device, local);
+  return isPpp ? UNNEEDED : mainGateways[device.name];
+}
+
+function hasPeer(device: Device, local: string): boolean {
+  return device.addresses.some((address) => address.local === local && address.peer !== undefined);
+}
+
+/** Devices whose gateway only `main` can tell; asking costs a walk through it, so it is asked for these alone. */
+export function devicesWithoutGateway(config: Config, state: State, devices: readonly Device[]): string[] {
+  return linkStatuses(config, state, devices, {}).flatMap((status) => {
+    return !status.up && status.lacksGateway === true && status.device !== undefined ? [status.device] : [];
+  });
+}
+
+/** The verdicts to remember: `since` moves only when a link goes up, goes down, or changes its reason. */
+export function verdictsOf(statuses: readonly LinkStatus[], before: State['verdicts'], now: number): State['verdicts'] {
+  return Object.fromEntries(
+    statuses.map((status) => {
+      const { name } = status.link;
+      const old = before[name];
+      const reason = status.up ? 'up' : status.reason;
+      const same = old?.up === status.up && (status.up ? old.address === status.address : old.reason === reason);
+      const verdict: LinkVerdict = {
+        up: status.up,
+        since: same ? old.since : now,
+        reason,
+        ...(status.device !== undefined && { device: status.device }),
+        ...(status.mtu !== undefined && { mtu: status.mtu }),
+        ...(status.address !== undefined && { address: status.address }),
+      };
+      return [name, verdict];
+    }),
+  );
+}

@@ -1,0 +1,84 @@
+import type { Config, Device, LinkConfig, LinkEvent, LinkRecord, State } from '../model.ts';
+
+export const EMPTY_STATE: State = { links: {}, verdicts: {}, sysctls: {}, stopped: false };
+
+/** What recording an event did, for the journal. */
+export interface Recorded {
+  readonly state: State;
+  readonly link?: string;
+  /** Why the event was not believed. */
+  readonly ignored?: string;
+}
+
+/**
+ * Which link an event speaks of: by ipparam, then linkname, then device, so that a moved unit number does not matter.
+ * A link that declares an ipparam is not found by its device under another ipparam: a VPN client's ppp0 is not our
+ * DSL line only because that line is down and its unit number was free.
+ */
+export function findLink(config: Config, event: Pick<LinkEvent, 'device' | 'ipparam' | 'linkname'>) {
+  const named = (key: 'pppIpparam' | 'pppLinkname', value: string | undefined) =>
+    value === undefined ? undefined : config.links.find((link) => link[key] === value);
+  const isOtherLine = (link: LinkConfig) =>
+    (event.ipparam !== undefined && link.pppIpparam !== undefined) ||
+    (event.ipparam === undefined && event.linkname !== undefined && link.pppLinkname !== undefined);
+  return (
+    named('pppIpparam', event.ipparam) ??
+    named('pppLinkname', event.linkname) ??
+    config.links.find((link) => link.device === event.device && !isOtherLine(link))
+  );
+}
+
+/**
+ * Fold one event into the record. The event is a hint: a `down` for an address that is not the recorded one, or from
+ * another device, is late and ignored; so is pppd's `down` while the kernel shows the address on a device that is up,
+ * because pppd takes the address away before it runs ip-down (only a redial, or `demand`, puts one there again).
+ */
+export function recordEvent(state: State, event: LinkEvent, config: Config, devices: readonly Device[]): Recorded {
+  const link = findLink(config, event);
+  if (link === undefined) return { state, ignored: `${event.device} is no link of ours` };
+  if (event.kind === 'check') return { state, link: link.name };
+  const known = state.links[link.name];
+  if (event.kind === 'down') {
+    const late = staleDown(event, known, devices);
+    if (late !== undefined) return { state, link: link.name, ignored: late };
+  }
+  const record = event.kind === 'up' ? upRecord(event) : downRecord(event, known);
+  return {
+    state: { ...state, links: { ...withoutDevice(state.links, event.device), [link.name]: record } },
+    link: link.name,
+  };
+}
+
+function staleDown(event: LinkEvent, known: LinkRecord | undefined, devices: readonly Device[]): string | undefined {
+  if (known !== undefined && known.device !== event.device) {
+    return `late: the link is on ${known.device} by now, not ${event.device}`;
+  }
+  if (event.address !== undefined && known?.address !== undefined && known.address !== event.address) {
+    return `late: the link has address ${known.address} by now, not ${event.address}`;
+  }
+  const address = event.address ?? known?.address;
+  const device = devices.find(({ name }) => name === event.device);
+  const alive = device?.up === true && device.addresses.some(({ local }) => local === address);
+  return event.source === 'pppd' && alive ? `late: ${event.device} is up with ${address ?? 'its address'}` : undefined;
+}
+
+function upRecord(event: LinkEvent): LinkRecord {
+  return {
+    source: event.source,
+    device: event.device,
+    ...(event.address !== undefined && { address: event.address }),
+    ...(event.gateway !== undefined && { gateway: event.gateway }),
+    dns: event.dns,
+  };
+}
+
+/** pppd's word needs no holding down: without its address the kernel says the same. Others may leave it in place. */
+function downRecord(event: LinkEvent, known: LinkRecord | undefined): LinkRecord {
+  const base: LinkRecord = known ?? { source: event.source, device: event.device, dns: [] };
+  return event.source === 'pppd' ? base : { ...base, heldDown: event.cause };
+}
+
+/** A device carries one line: the newest claim wins over a record that a lost `down` left behind. */
+function withoutDevice(links: State['links'], device: string): State['links'] {
+  return Object.fromEntries(Object.entries(links).filter(([, record]) => record.device !== device));
+}

@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+import type { Config, State } from '../model.ts';
+import { readIfThere, writeAtomically } from './files.ts';
+import { hasText, isObject, parseJson } from './json.ts';
+import { EMPTY_STATE } from './record.ts';
+
+/** The record and the memory of what we changed, in one file. Unreadable text is no reason to stop: the kernel remains. */
+export function loadState(directory: string): { state: State; damaged?: string } {
+  const path = join(directory, 'state.json');
+  const text = readIfThere(path);
+  if (text === undefined) return { state: EMPTY_STATE };
+  const state = decodeState(text);
+  return state === undefined
+    ? { state: EMPTY_STATE, damaged: `${path} is damaged: starting from the kernel alone` }
+    : { state };
+}
+
+export function saveState(directory: string, state: State): void {
+  writeAtomically(join(directory, 'state.json'), encodeState(state));
+}
+
+export function encodeState(state: State): string {
+  return `${JSON.stringify({ version: 1, ...state })}\n`;
+}
+
+/** Undefined unless the text is a whole state of this version. */
+function decodeState(text: string): State | undefined {
+  const value = parseJson(text);
+  if (!isObject(value) || value['version'] !== 1) return undefined;
+  const { links, verdicts, sysctls, firewall, stopped } = value;
+  if (!isObject(links) || !Object.values(links).every(isRecord)) return undefined;
+  if (!isObject(verdicts) || !Object.values(verdicts).every(isVerdict)) return undefined;
+  if (!isObject(sysctls) || !Object.values(sysctls).every((memory) => hasText(memory, 'before', 'set')))
+    return undefined;
+  if (typeof stopped !== 'boolean') return undefined;
+  if (firewall !== undefined && !hasText(firewall, 'text', 'listing')) return undefined;
+  // Each part has just been checked against its type.
+  return { links, verdicts, sysctls, stopped, ...(firewall !== undefined && { firewall }) } as unknown as State;
+}
+
+const isRecord = (value: unknown) =>
+  hasText(value, 'source', 'device') &&
+  Array.isArray(value['dns']) &&
+  ['address', 'gateway', 'heldDown'].every((key) => value[key] === undefined || typeof value[key] === 'string');
+
+const isVerdict = (value: unknown) =>
+  hasText(value, 'reason') && typeof value['up'] === 'boolean' && typeof value['since'] === 'number';
+
+/** The last configuration without a problem: what hooks go on with while somebody is editing a broken one. */
+export function saveGoodConfig(directory: string, config: Config): void {
+  const path = join(directory, 'config.json');
+  const text = `${JSON.stringify(config)}\n`;
+  if (readIfThere(path) !== text) writeAtomically(path, text);
+}
+
+export function loadGoodConfig(directory: string): Config | undefined {
+  const value = parseJson(readIfThere(join(directory, 'config.json')) ?? '');
+  return isObject(value) && Array.isArray(value['links']) ? (value as unknown as Config) : undefined;
+}
