@@ -101,6 +101,12 @@ check_await() {
 
 not() { ! "$@"; }
 
+# skip REASON: ends the scenario as not run: what it needs is not built yet.
+skip() {
+  echo "$*" >"$LAB/skip"
+  exit 77
+}
+
 # ------------------------------------------------------------------------------------------------------------ topology
 
 in_lan() { ip netns exec lan "$@"; }
@@ -285,6 +291,7 @@ peer_file() {
 ppp_dial() {
   setsid pppd call "$1" nodetach logfile "$OUT/pppd-$1.log" </dev/null >/dev/null 2>&1 &
   echo $! >"$LAB/$1.pid"
+  disown
 }
 ppp_pid() { read -r PID <"$LAB/$1.pid"; }
 ppp_hangup() {
@@ -403,15 +410,21 @@ lines_down() {
   dhclient_release
 }
 
-# ping_via DEVICE: one answer from the Internet over exactly this device.
+# ping_via DEVICE: one answer from the Internet over exactly this device. ping_from ADDRESS: with this source, as routed.
+ping_from() { ping -n -c 1 -W 1 -I "$1" "$INTERNET" >/dev/null 2>&1; }
 ping_via() { ping -n -c 1 -W 1 -I "$1" "$INTERNET" >/dev/null 2>&1; }
 
 # -------------------------------------------------------------------------------------------------------------- traffic
+# The prober is perl: under TCG it starts a connection every 5 ms with answers in 4 ms. Node sends them too, but needs
+# all of the processor for it: answers take 130–750 ms, so that it measures itself (scenario "prober" shows both).
 
 # serve: the server in the Internet (once). probe_start WHERE MS: WHERE is lan or router; a new TCP connection every
-# 5 ms. probe_stop WHERE: ends it and reads its summary into SENT OK LOST OUTAGE (ms) SILENCE (ms) SOURCES.
+# 5 ms. probe_stop WHERE: ends it and reads its summary into SENT LOST OUTAGE (ms) SILENCE (ms) SOURCES.
 serve() {
+  local pid
+  read -r pid 2>/dev/null <"$LAB/serve.pid" && kill -0 "$pid" 2>/dev/null && return
   in_net "$VM_DIR/traffic.pl" serve >"$LAB/serve.log" 2>&1 &
+  echo $! >"$LAB/serve.pid"
   await 10 grep -q ready "$LAB/serve.log"
 }
 probe_start() {
@@ -426,12 +439,55 @@ probe_stop() {
   kill -TERM "$PID" 2>/dev/null
   await 10 grep -q summary "$LAB/probe-$1.json"
   summary=$(<"$LAB/probe-$1.json")
+  SENT='' LOST='' OUTAGE='' SILENCE='' SOURCES='' STARTED='' LOST_AT=''
   printf '{"probe":"%s","where":"%s","result":%s}\n' "${SCENARIO:-lab}: ${2:-}" "$1" "${summary:-null}" >>"$OUT/checks.jsonl"
-  for number in sent:SENT ok:OK lost:LOST longestOutageMs:OUTAGE longestSilenceMs:SILENCE; do
+  for number in sent:SENT lost:LOST longestOutageMs:OUTAGE longestSilenceMs:SILENCE startedAt:STARTED; do
     [[ $summary =~ \"${number%:*}\":([0-9]+) ]] && printf -v "${number#*:}" %s "${BASH_REMATCH[1]}"
   done
   [[ $summary =~ \"sources\":(\{[^}]*\}) ]] && SOURCES=${BASH_REMATCH[1]}
+  [[ $summary =~ \"lostAt\":\[([0-9,]*)\] ]] && LOST_AT=${BASH_REMATCH[1]}
   say "      probes from $1: $SENT sent, $LOST lost, longest outage $OUTAGE ms, longest silence $SILENCE ms, $SOURCES"
+}
+
+# lost_between FROM TO: of the last probe_stop, in LOST: probes begun in [FROM, TO) (NOW's clock) and lost.
+lost_between() {
+  local at
+  LOST=0
+  for at in ${LOST_AT//,/ }; do
+    at=$((STARTED + at))
+    if [ "$at" -ge "$1" ] && [ "$at" -lt "$2" ]; then LOST=$((LOST + 1)); fi
+  done
+}
+
+# hold_start COUNT: long-lived TCP flows from the LAN (Node: few and slow is all they need to be).
+# hold_stop ADDRESS: what became of them, ADDRESS being that of the line that went: in HELD all of them, HELD_GONE those
+# that were on it, HELD_HANG those of them that neither live nor were told, HELD_HURT the others that broke or hang.
+hold_start() {
+  local tool=$VM_DIR/../../dist/test/traffic.cjs pid
+  [ -r "$tool" ] || return 1
+  if ! { read -r pid 2>/dev/null <"$LAB/echo.pid" && kill -0 "$pid" 2>/dev/null; }; then
+    in_net node "$tool" serve --tcp 7001 >"$LAB/echo.log" 2>&1 &
+    echo $! >"$LAB/echo.pid"
+    await 15 grep -q ready "$LAB/echo.log" || return 1
+  fi
+  in_lan node "$tool" hold --to "$INTERNET" --port 7001 --count "$1" --every 250 --timeout 2500 --ms 120000 >"$LAB/hold.json" 2>&1 &
+  echo $! >"$LAB/hold.pid"
+  await 15 grep -q . "$LAB/hold.json" || :
+}
+hold_stop() {
+  read -r PID <"$LAB/hold.pid"
+  kill -TERM "$PID" 2>/dev/null
+  await 10 grep -q summary "$LAB/hold.json"
+  # shellcheck disable=SC2016 # JavaScript
+  read -r HELD HELD_GONE HELD_HANG HELD_HURT < <(node -e '
+    const [file, gone] = process.argv.slice(1);
+    const { flows } = JSON.parse(require("fs").readFileSync(file, "utf8").trim().split("\n").pop()).summary;
+    const last = Math.max(...flows.map((f) => f.lastEchoAt));
+    const hangs = (f) => f.brokeAt === undefined && f.lastEchoAt < last - 2500;
+    const on = flows.filter((f) => f.sources[0] === gone), off = flows.filter((f) => f.sources[0] !== gone);
+    console.log(flows.length, on.length, on.filter(hangs).length, off.filter((f) => f.brokeAt !== undefined || hangs(f)).length);
+  ' "$LAB/hold.json" "$1")
+  printf '{"hold":"%s","all":%d,"onLine":%d,"hang":%d,"othersHurt":%d}\n' "$SCENARIO" "$HELD" "$HELD_GONE" "$HELD_HANG" "$HELD_HURT" >>"$OUT/checks.jsonl"
 }
 
 # ------------------------------------------------------------------------------------------------------------ recording

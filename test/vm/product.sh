@@ -1,0 +1,185 @@
+#!/bin/bash
+# wanhook in the lab: installs it as on a real box, and asks the kernel (never wanhook) what came of it.
+# Sourced after lab.sh by the scenarios that need the product.
+
+# shellcheck disable=SC1091
+. "${BASH_SOURCE[0]%/*}/lab.sh"
+
+GROUP=20999
+FROM_PREF=20300
+
+# product_ready: installed, configured, all three lines up and balanced. Once; every scenario begins with it.
+# The checkout is this one, or the one named in $OUT/product. It is copied: installing writes into it.
+product_ready() {
+  [ -e "$LAB/installed" ] && return
+  local from
+  from=$(realpath "$VM_DIR/../..")
+  [ -s "$OUT/product" ] && read -r from <"$OUT/product"
+  [ -x "$from/install.sh" ] || skip "no install.sh in $from"
+  mkdir -p /opt/checkout
+  (cd "$from" && tar -cf - --exclude=./node_modules --exclude=./.git .) | tar -C /opt/checkout -xf -
+  now
+  local start=$NOW status=0
+  (cd /opt/checkout && timeout 60 ./install.sh --no-deps) >"$OUT/install.log" 2>&1 || status=$?
+  now
+  check 'install.sh --no-deps' "$status" 0 $((NOW - start))
+  mkdir -p /etc/wanhook/links
+  printf '%s\n' 'BALANCE=flow' 'LAN=lan0' >/etc/wanhook/wanhook.env
+  printf '%s\n' 'ID=1' 'PPP_IPPARAM=dsl1' 'WEIGHT=1' >/etc/wanhook/links/dsl1.env
+  printf '%s\n' 'ID=2' 'PPP_IPPARAM=dsl2' 'WEIGHT=1' >/etc/wanhook/links/dsl2.env
+  printf '%s\n' 'ID=3' 'DEVICE=wan3' 'WEIGHT=1' >/etc/wanhook/links/cable.env
+  recorder_install
+  touch "$LAB/installed"
+  lines_up || check 'the lines come up' no yes
+  serve
+  check_await 'three lines in the balance' 30 balance_is dsl1 dsl2 cable
+}
+
+# balance_size: members of the nexthop group, in GOT (0: no group). group_is N.
+balance_size() {
+  local text members
+  text=$(ip nexthop show id $GROUP 2>/dev/null)
+  if [[ $text =~ group\ ([0-9,/]+) ]]; then
+    members=${BASH_REMATCH[1]//[!\/]/}
+    GOT=$((${#members} + 1))
+  else
+    GOT=0
+  fi
+}
+group_is() { balance_size && [ "$GOT" -eq "$1" ]; }
+
+# rule_from ADDRESS: there is a source rule for it. rules_from: all of them, sorted, in GOT.
+rules_from() {
+  local from text=''
+  while read -r _ _ from _; do text+="$from "; done < <(ip -4 rule show pref $FROM_PREF)
+  # shellcheck disable=SC2086 # words
+  GOT=$(printf '%s\n' $text | sort | tr '\n' ' ')
+  GOT=${GOT% }
+}
+rule_from() {
+  rules_from
+  [[ " $GOT " == *" $1 "* ]]
+}
+
+# address_of LINK, in ADDRESS; status 1 when down.
+address_of() {
+  if [ "$1" != cable ]; then
+    ppp_device "$1"
+    return
+  fi
+  DEV=wan3
+  read -r _ _ _ ADDRESS _ < <(ip -o -4 addr show dev wan3)
+  ADDRESS=${ADDRESS%/*}
+  [ -n "$ADDRESS" ]
+}
+
+# table_of LINK: its default route is there and names its present device.
+table_ok() {
+  local id line
+  case $1 in dsl1) id=1 ;; dsl2) id=2 ;; cable) id=3 ;; esac
+  address_of "$1" || return 1
+  line=$(ip -4 route show table $((20000 + id)) 2>/dev/null)
+  [[ $line == *default*"dev $DEV "* ]]
+}
+
+# balance_is LINK…: exactly these are in the group, each with its table and its source rule, and there are no others.
+balance_is() {
+  local link want=''
+  group_is $# || return 1
+  for link in "$@"; do
+    table_ok "$link" || return 1
+    want+="$ADDRESS"$'\n'
+  done
+  rules_from
+  [ "$GOT" = "$(printf %s "$want" | sort | tr '\n' ' ' | sed 's/ $//')" ]
+}
+
+# what_is: for the report of a failed balance_is.
+what_is() {
+  {
+    now
+    echo "== $NOW ${1:-}"
+    ip -4 rule
+    ip nexthop
+    ip -4 route show table all | grep -v 'table local'
+    ip -4 -o addr
+  } >>"$OUT/state.log" 2>&1
+}
+check_balance() { # NAME SECONDS LINK…
+  local name=$1 limit=$2
+  shift 2
+  check_await "$name" "$limit" balance_is "$@"
+  what_is "$name"
+}
+
+# The whole course of one drop, probed from the LAN and from the router all the time:
+#   drop_course NAME LINK DROP-COMMAND…, line_back …, drop_verdict NAME LINK
+# What is asked for:
+#  - from the moment the device is gone, not one probe is lost (before it, nobody can know);
+#  - the hook has withdrawn rule, table and nexthop; on return, not one probe is lost either, and the line carries again;
+#  - long-lived flows on other lines live through both; those on the line are told, they do not hang.
+drop_course() {
+  local name=$1 link=$2
+  shift 2
+  address_of "$link"
+  OLD=$ADDRESS OLD_DEV=$DEV
+  hold_start 12 || HELD=0
+  probe_start lan 120000
+  probe_start router 120000
+  pause 2
+  now
+  DROPPED=$NOW
+  hooks_mark
+  "$@"
+  await 15 ppp_gone "$OLD_DEV" "$OLD" || check "$name: the line goes" no yes
+  now
+  GONE=$NOW
+  measure "$name: from the drop until the kernel knows" $((GONE - DROPPED)) ms
+}
+
+# The address is no longer on a device that is up (a device of that name may be another's).
+ppp_gone() { ! [[ $(ip -o -4 addr show dev "$1" up 2>/dev/null) == *" $2 "* ]]; }
+
+# drop_verdict NAME LINK: after the line has returned. BACK (set by the caller): when it was up again.
+drop_verdict() {
+  local name=$1 link=$2 where
+  pause 2
+  address_of "$link"
+  for where in lan router; do
+    probe_stop $where "$name"
+    measure "$name: lost before the kernel knew ($where)" "$(lost_between "$DROPPED" "$GONE" && echo "$LOST")" probes
+    lost_between $((GONE + 5)) "$BACK"
+    check "$name: nothing lost while it is gone ($where)" "$LOST" 0
+    lost_between "$BACK" 9999999999999
+    check "$name: nothing lost when it is back ($where)" "$LOST" 0
+    measure "$name: longest time without a probe ($where)" "$SILENCE" ms
+    [ $where = router ] || check "$name: the line carries again" "$SOURCES" "*\"$ADDRESS\":*"
+  done
+  if [ -s "$LAB/hold.json" ]; then
+    hold_stop "$OLD"
+    measure "$name: held flows on the line" "$HELD_GONE" "of $HELD"
+    check "$name: flows on other lines live on" "$HELD_HURT" 0
+    check "$name: flows on the line do not hang" "$HELD_HANG" 0
+    rm -f "$LAB/hold.json"
+  fi
+}
+
+# line_back LINK ADDRESS SECONDS: waits until the line has this address; BACK is that moment.
+line_back() {
+  await "$3" link_has "$1" "$2" || check "$1 is back with $2" no yes
+  now
+  BACK=$NOW
+}
+link_has() { address_of "$1" && [ "$ADDRESS" = "$2" ]; }
+
+# Nothing left any ISP with a source that is not its own, since the last call.
+check_spoofed() {
+  local isp before
+  for isp in A B C; do
+    isp_spoofed $isp
+    before=0
+    [ -s "$LAB/spoofed$isp" ] && read -r before <"$LAB/spoofed$isp"
+    echo "$GOT" >"$LAB/spoofed$isp"
+    check "$1: nothing with a wrong source at isp$isp" $((GOT - before)) 0
+  done
+}

@@ -1,0 +1,26 @@
+#!/bin/bash
+# wanhook installed as on a real box; three lines come up; both the LAN and the router use them.
+# limit: 120
+set -u
+# shellcheck disable=SC1091
+. "$(dirname "$0")/../product.sh"
+
+product_ready
+what_is steady
+probe_start lan 60000
+probe_start router 60000
+pause 3
+probe_stop lan steady
+check 'nothing lost (LAN)' "$LOST" 0
+for link in dsl1 dsl2 cable; do
+  address_of $link
+  check "the LAN uses $link" "$SOURCES" "*\"$ADDRESS\":*"
+done
+probe_stop router steady
+check 'nothing lost (router)' "$LOST" 0
+for link in dsl1 dsl2 cable; do
+  address_of $link
+  check_await "bound to its address, $link answers" 5 ping_from "$ADDRESS"
+  check_await "bound to its device, $link answers" 5 ping_via "$DEV"
+done
+check_spoofed steady

@@ -1,0 +1,54 @@
+#!/bin/bash
+# The DHCP line: renewed, renumbered by a NAK, expired, back, released; under traffic. Real dhclient-script.
+# limit: 180
+set -u
+# shellcheck disable=SC1091
+. "$(dirname "$0")/../product.sh"
+
+product_ready
+
+say 'short leases'
+hooks_mark
+dhclient_release
+check_balance 'released: two lines in the balance' 20 dsl1 dsl2
+dhcp_serve 3 30 39 8
+dhclient_up
+check_hook 'bound' 15 'dhclient wan3 BOUND new=100.64.3.3? *'
+check_balance 'bound: three lines in the balance' 20 dsl1 dsl2 cable
+probe_start lan 120000
+hooks_mark
+check_hook 'renewed' 15 'dhclient wan3 RENEW new=100.64.3.3? old=100.64.3.3? *'
+pause 2
+probe_stop lan renewed
+check 'renewed: nothing lost' "$LOST" 0
+check_balance 'renewed: three lines in the balance' 5 dsl1 dsl2 cable
+
+say 'renumbered'
+hooks_mark
+dhcp_serve 4 20 29 8
+check_hook 'renumbered: EXPIRE' 15 'dhclient wan3 EXPIRE * old=100.64.3.3? *'
+check_hook 'renumbered: BOUND' 15 'dhclient wan3 BOUND new=100.64.4.2? * routers=100.64.4.1 *'
+check_balance 'renumbered: three lines in the balance' 20 dsl1 dsl2 cable
+probe_start lan 60000
+pause 2
+probe_stop lan renumbered
+check 'renumbered: nothing lost' "$LOST" 0
+check 'renumbered: the line carries' "$SOURCES" '*"100.64.4.2?":*'
+
+say 'expired'
+hooks_mark
+dhcp_stop
+check_hook 'expired: EXPIRE' 20 'dhclient wan3 EXPIRE * old=100.64.4.2? *'
+check_balance 'expired: two lines in the balance' 20 dsl1 dsl2
+probe_start lan 60000
+pause 2
+probe_stop lan expired
+check 'expired: nothing lost' "$LOST" 0
+hooks_mark
+dhcp_serve 3 20 29 600
+check_hook 'back: BOUND' 20 'dhclient wan3 BOUND new=100.64.3.2? *'
+check_balance 'back: three lines in the balance' 20 dsl1 dsl2 cable
+
+dhcp_declines
+check 'no DHCPDECLINE' "$GOT" 0
+check_spoofed dhcp
