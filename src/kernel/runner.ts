@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { errorCode, WanhookError } from '../errors.ts';
 
 export type Tool = 'ip' | 'nft' | 'conntrack' | 'logger';
@@ -20,6 +20,9 @@ export const TOOL_ENV = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' } a
 /** No ip or nft command here takes a second; one that hangs must not hold the lock for ever. */
 export const TOOL_TIME_LIMIT_MS = 15_000;
 
+/** Every device and all that is ours, as JSON: far below this even with thousands of devices. */
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+
 const PACKAGE: Record<Tool, string> = { ip: 'iproute2', nft: 'nftables', conntrack: 'conntrack', logger: 'bsdutils' };
 
 export function cannotRun(tool: Tool, cause: unknown): WanhookError {
@@ -32,32 +35,25 @@ export function tookTooLong(tool: Tool, argv: readonly string[]): WanhookError {
   return new WanhookError(`"${[tool, ...argv].join(' ')}" was stopped after ${TOOL_TIME_LIMIT_MS / 1000} s`);
 }
 
-/** The hooks' runner: node's own spawn, because loading execa alone costs a hook 13–18 ms. */
+/**
+ * The hooks' runner: node's own spawnSync. Loading execa alone costs a hook 13–18 ms, and the streams of an
+ * asynchronous spawn 3 ms more than running two commands side by side would save.
+ */
 export const spawnRunner: Runner = {
   run: (tool, argv, stdin) =>
-    new Promise((resolve, reject) => {
-      const child = spawn(tool, argv, { env: TOOL_ENV, cwd: '/', stdio: ['pipe', 'pipe', 'pipe'] });
-      let stdout = '';
-      let stderr = '';
-      let late = false;
-      const limit = setTimeout(() => {
-        late = true;
-        child.kill('SIGKILL');
-      }, TOOL_TIME_LIMIT_MS);
-      child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk));
-      child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
-      child.on('error', (error) => {
-        clearTimeout(limit);
-        reject(cannotRun(tool, error));
+    new Promise((resolve) => {
+      const { status, stdout, stderr, error } = spawnSync(tool, argv, {
+        env: TOOL_ENV,
+        cwd: '/',
+        input: stdin ?? '',
+        encoding: 'utf8',
+        timeout: TOOL_TIME_LIMIT_MS,
+        killSignal: 'SIGKILL',
+        maxBuffer: MAX_OUTPUT_BYTES,
       });
-      child.on('close', (code) => {
-        clearTimeout(limit);
-        if (late) reject(tookTooLong(tool, argv));
-        else resolve({ code: code ?? 128, stdout, stderr });
-      });
-      // A tool that refuses early closes its end; its exit code says why.
-      child.stdin.on('error', () => undefined);
-      child.stdin.end(stdin ?? '');
+      if (errorCode(error) === 'ETIMEDOUT') throw tookTooLong(tool, argv);
+      if (error !== undefined && errorCode(error) !== 'EPIPE') throw cannotRun(tool, error);
+      resolve({ code: status ?? 128, stdout, stderr });
     }),
 };
 
