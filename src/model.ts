@@ -68,7 +68,7 @@ export interface LinkRecord {
   readonly gateway?: string;
   readonly dns: readonly string[];
   /** Set while an event holds the link down although the kernel may still show its address. */
-  readonly heldDown?: string;
+  readonly heldDown?: { readonly source: EventSource; readonly cause: string };
 }
 
 /** What the last reconcile made of a link, for `status` and to notice changes. Times are epoch milliseconds. */

@@ -11,25 +11,44 @@ export function linkStatuses(
   devices: readonly Device[],
   mainGateways: MainGateways,
 ): LinkStatus[] {
-  const claimed = new Map(Object.entries(state.links).map(([name, record]) => [record.device, name]));
+  const owners = deviceOwners(config, state);
   return config.links.map((link) => {
     const record = state.links[link.name];
-    const find = (name: string | undefined) => devices.find((device) => device.name === name);
-    // The configured device stands in for one that moved away, unless another line has taken it.
-    const own = claimed.get(link.device ?? '') ?? link.name;
-    const device = find(record?.device) ?? (own === link.name ? find(link.device) : undefined);
-    return linkStatus(link, record, state.verdicts[link.name], device, mainGateways);
+    const verdict = state.verdicts[link.name];
+    const isOwn = (name: string | undefined) => name !== undefined && owners.get(name) === link.name;
+    const names = [record?.device, link.device].filter(isOwn);
+    const present = names.map((name) => devices.find((device) => device.name === name)).find(Boolean);
+    // What only the last verdict remembers is a name for the firewall, not a sign of life: it may be anybody's by now.
+    const name = present?.name ?? names[0] ?? (isOwn(verdict?.device) ? verdict?.device : undefined);
+    return linkStatus(link, record, verdict, { name, present }, mainGateways);
   });
+}
+
+/**
+ * Which link a device belongs to: a device carries one line. Units move, so dsl2 may come up on the ppp0 that was dsl1's:
+ * a recorded event outweighs the configured DEVICE, and that what we remember of a line that is gone.
+ */
+function deviceOwners(config: Config, { links, verdicts }: State): Map<string, string> {
+  const owners = new Map<string, string>();
+  const claim = (deviceOf: (link: LinkConfig) => string | undefined) => {
+    for (const link of config.links) {
+      const device = deviceOf(link);
+      if (device !== undefined && !owners.has(device)) owners.set(device, link.name);
+    }
+  };
+  claim(({ name }) => links[name]?.device);
+  claim(({ device }) => device);
+  claim(({ name }) => verdicts[name]?.device);
+  return owners;
 }
 
 function linkStatus(
   link: LinkConfig,
   record: LinkRecord | undefined,
   verdict: LinkVerdict | undefined,
-  device: Device | undefined,
+  { name, present: device }: { name: string | undefined; present: Device | undefined },
   mainGateways: MainGateways,
 ): LinkStatus {
-  const name = device?.name ?? record?.device ?? link.device ?? verdict?.device;
   const mtu = device?.mtu ?? verdict?.mtu;
   const address = device === undefined ? undefined : addressOf(device, record);
   const last = address?.local ?? record?.address ?? verdict?.address;
@@ -43,7 +62,8 @@ function linkStatus(
     reason,
   });
   if (name === undefined) return down('waiting for its first event');
-  if (record?.heldDown !== undefined) return down(`taken down by ${record.source} (${record.heldDown})`);
+  const held = heldDown(record, address?.local);
+  if (held !== undefined) return down(`taken down by ${held.source} (${held.cause})`);
   if (device === undefined) return down(`no device ${name}`);
   if (!device.up) return down(`${name} is administratively down`);
   if (!device.carrier) return down(`${name} has no carrier`);
@@ -56,6 +76,18 @@ function linkStatus(
     return { ...down(`no gateway known on ${name}: none came with the address; set GATEWAY=`), lacksGateway: true };
   }
   return { ...shared, gateway, onlink: !inSubnet(gateway, local, prefix) };
+}
+
+/**
+ * How long a `down` holds. By hand: until `up`. A DHCP client's ends with its address: it may leave that in place. pppd's
+ * does not end because another session takes the same unit: only with the line's own address the line is back.
+ */
+function heldDown(record: LinkRecord | undefined, address: string | undefined): LinkRecord['heldDown'] {
+  const held = record?.heldDown;
+  const another = address !== undefined && address !== record?.address;
+  const back = address !== undefined && !another;
+  const over = (held?.source === 'dhclient' && another) || (held?.source === 'pppd' && back);
+  return over ? undefined : held;
 }
 
 /** The recorded address if the device still has it, else another one a line can have. */

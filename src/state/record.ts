@@ -72,10 +72,9 @@ function upRecord(event: LinkEvent): LinkRecord {
   };
 }
 
-/** pppd's word needs no holding down: without its address the kernel says the same. Others may leave it in place. */
 function downRecord(event: LinkEvent, known: LinkRecord | undefined): LinkRecord {
   const base: LinkRecord = known ?? { source: event.source, device: event.device, dns: [] };
-  return event.source === 'pppd' ? base : { ...base, heldDown: event.cause };
+  return { ...base, heldDown: { source: event.source, cause: event.cause } };
 }
 
 /** A device carries one line: the newest claim wins over a record that a lost `down` left behind. */

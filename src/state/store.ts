@@ -41,7 +41,8 @@ function decodeState(text: string): State | undefined {
 const isRecord = (value: unknown) =>
   hasText(value, 'source', 'device') &&
   Array.isArray(value['dns']) &&
-  ['address', 'gateway', 'heldDown'].every((key) => value[key] === undefined || typeof value[key] === 'string');
+  ['address', 'gateway'].every((key) => value[key] === undefined || typeof value[key] === 'string') &&
+  (value['heldDown'] === undefined || hasText(value['heldDown'], 'source', 'cause'));
 
 const isVerdict = (value: unknown) =>
   hasText(value, 'reason') && typeof value['up'] === 'boolean' && typeof value['since'] === 'number';
