@@ -1,0 +1,208 @@
+/**
+ * wanhook in the lab's router, as installed there: its configuration, its hooks called as pppd and dhclient call
+ * them, its command, and what it wrote. Lines go up and down *with* their daemon's part and its hook.
+ *
+ *   const router = await createRouter({ links: ['ppp', 'ppp', 'dhcp'] });
+ *   await router.up(0); … await router.down(0); … await router.destroy();
+ */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { JournalEntry } from '../../src/journal.ts';
+import type { RunResult } from './lab-process.ts';
+import { createLab, type Lab, type LabOptions } from './lab.ts';
+
+/** The keys of one `links/NAME.env`. */
+export type LinkKeys = Readonly<Record<string, string | number>>;
+
+export interface RouterOptions extends LabOptions {
+  /** Per line: added to its default keys (ID, and DEVICE or PPP_IPPARAM). */
+  readonly keys?: readonly LinkKeys[];
+  /** Run in the router before anything of wanhook. */
+  readonly before?: string;
+}
+
+export interface PppArguments {
+  readonly device?: string;
+  readonly address?: string;
+  readonly ipparam?: string;
+}
+
+export interface Router extends Lab {
+  /** The daemon gives the line its device and address, then runs its hook. */
+  up(index: number, options?: { readonly address?: string }): Promise<void>;
+  /** The daemon hangs up (ppp) or gives its lease back (dhcp), then runs its hook. */
+  down(index: number): Promise<void>;
+  /** Only the hook, as pppd calls it. Throws unless it exits 0 in silence, as every hook must. */
+  ppp(hook: 'ip-up' | 'ip-down', index: number, given?: PppArguments): Promise<void>;
+  /** Only the hook, as dhclient-script calls it. `env` replaces what the reason usually carries. */
+  dhclient(reason: string, index: number, env?: Readonly<Record<string, string>>): Promise<void>;
+  /** A hook with exactly these arguments and this environment. */
+  hook(name: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<void>;
+  /** The command; never throws. */
+  wanhook(...argv: readonly string[]): Promise<RunResult>;
+  /** The command, which must exit 0; gives its standard output. */
+  must(...argv: readonly string[]): Promise<string>;
+  /** What `wanhook plan` prints, after checking that its exit code fits. */
+  plan(): Promise<string[]>;
+  journal(): Promise<JournalEntry[]>;
+  /** What reached logger(1). */
+  syslog(): Promise<string>;
+  /** Writes /etc/wanhook anew: one file per link, named line1, line2, … */
+  configure(links: readonly LinkKeys[], main?: LinkKeys): Promise<void>;
+  /** Everything that routing and filtering depend on, as text: to compare before and after. */
+  snapshot(): Promise<string>;
+  /** Puts a shell script in a tool's place (`$REAL` is the tool itself); undefined puts the tool back. */
+  fake(tool: 'ip' | 'nft' | 'conntrack', script: string | undefined): Promise<void>;
+  /** Source and destination of packets that reached an ISP with another line's address. Must always be empty. */
+  strays(): Promise<string[]>;
+}
+
+const HOOKS = path.resolve(import.meta.dirname, '../../dist/hooks');
+const INSTALLED = '/usr/lib/wanhook';
+const PATH = '/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin';
+
+export const lineName = (index: number) => `line${index + 1}`;
+
+/** Debian's ip-up wrapper gives PATH and PPP_*; pppd itself the rest. */
+function pppEnv(args: readonly string[]): Record<string, string> {
+  const [device, tty, speed, local, remote, ipparam] = args as [string, string, string, string, string, string];
+  return {
+    PATH,
+    PPP_IFACE: device,
+    PPP_TTY: tty,
+    PPP_SPEED: speed,
+    PPP_LOCAL: local,
+    PPP_REMOTE: remote,
+    PPP_IPPARAM: ipparam,
+    IFNAME: device,
+    IPLOCAL: local,
+    IPREMOTE: remote,
+    DEVICE: tty,
+    PPPD_PID: '4711',
+    ORIG_UID: '0',
+    SPEED: speed,
+  };
+}
+
+const RULES_AND_MORE = `
+ip -N -4 rule show; ip -N -6 rule show
+ip -N -4 route show table all; ip -N -6 route show table all
+ip -N nexthop show
+"$NFT" -s list ruleset
+cd /proc/sys/net
+find ipv4 ipv6 -type f -perm -400 ! -name flush ! -name tcp_fastopen_key ! -name stable_secret | LC_ALL=C sort | xargs grep -s .
+`;
+
+/** Syslog is a file; there is no daemon in the lab. */
+const LOGGER = `#!/bin/sh
+{ printf '%s: ' "$*"; cat; } >>/run/syslog
+`;
+
+export async function createRouter(options: RouterOptions): Promise<Router> {
+  if (!existsSync(`${HOOKS}/wanhook.cjs`)) throw new Error(`no ${HOOKS}/wanhook.cjs: run "npm run build" first`);
+  const lab = await createLab(options);
+  try {
+    const router = routerIn(lab);
+    await lab.rtr.sh(
+      `mkdir -p ${INSTALLED}; cp ${HOOKS}/*.cjs ${INSTALLED}/
+      for tool in ip nft conntrack; do cp -a "$(readlink -f /usr/sbin/$tool)" /usr/sbin/$tool.real; done
+      cat >/usr/sbin/logger; chmod 755 /usr/sbin/logger\n${options.before ?? ''}`,
+      { stdin: LOGGER },
+    );
+    await router.configure(lab.lines.map((_, index) => linkKeys(lab, index, options.keys?.[index])));
+    return router;
+  } catch (cause) {
+    await lab.destroy();
+    throw new Error('cannot install wanhook in the lab', { cause });
+  }
+}
+
+function linkKeys(lab: Lab, index: number, keys: LinkKeys = {}): LinkKeys {
+  const { kind, device } = lab.lines[index]!;
+  const identity = kind === 'ppp' ? { PPP_IPPARAM: lineName(index) } : { DEVICE: device };
+  return { ID: index + 1, ...identity, ...keys };
+}
+
+function routerIn(lab: Lab): Router {
+  const { rtr } = lab;
+  const run = (file: string, args: readonly string[], env: Readonly<Record<string, string>>) =>
+    rtr.run([process.execPath, `${INSTALLED}/${file}.cjs`, ...args], { exactEnv: true, env, check: false });
+
+  const hook: Router['hook'] = async (name, args, env) => {
+    const { code, stdout, stderr } = await run(name, args, env);
+    if (code !== 0 || stdout + stderr !== '') {
+      throw new Error(`the hook ${name} exited ${code} and printed "${stdout}${stderr}"`);
+    }
+  };
+  const ppp: Router['ppp'] = (name, index, given = {}) => {
+    const line = lab.lines[index]!;
+    const { device = line.device, address = line.address, ipparam = lineName(index) } = given;
+    const args = [device, '/dev/pts/7', '115200', address, line.gateway, ipparam];
+    return hook(name, args, pppEnv(args));
+  };
+  const dhclient: Router['dhclient'] = (reason, index, env) => {
+    const { device, address, gateway } = lab.lines[index]!;
+    const which = /^(BOUND|RENEW|REBIND|REBOOT)$/.test(reason) ? 'new' : 'old';
+    const lease = { ip_address: address, subnet_mask: '255.255.255.0', routers: gateway, domain_name_servers: gateway };
+    const usual = Object.fromEntries(Object.entries(lease).map(([key, value]) => [`${which}_${key}`, value]));
+    return hook('dhclient', [], { PATH, reason, interface: device, pid: '815', ...(env ?? usual) });
+  };
+  const wanhook: Router['wanhook'] = (...argv) => run('wanhook', argv, { PATH, HOME: '/root', TERM: 'dumb' });
+  const read = (file: string) => rtr.sh(`cat ${file} 2>/dev/null || :`);
+
+  return {
+    ...lab,
+    hook,
+    ppp,
+    dhclient,
+    wanhook,
+    up: async (index, given) => {
+      const { kind, device } = lab.lines[index]!;
+      await lab.lineUp(index, given);
+      if (kind === 'ppp') return ppp('ip-up', index);
+      // dhclient-script leaves its own default in `main`; the last client to come wins.
+      await rtr.sh(`ip route replace default via ${lab.lines[index]!.gateway} dev ${device}`);
+      return dhclient('BOUND', index);
+    },
+    down: async (index) => {
+      await lab.lineHangup(index);
+      await (lab.lines[index]!.kind === 'ppp' ? ppp('ip-down', index) : dhclient('RELEASE', index));
+    },
+    must: async (...argv) => {
+      const { code, stdout, stderr } = await wanhook(...argv);
+      if (code !== 0) throw new Error(`wanhook ${argv.join(' ')} exited ${code}: ${stderr}${stdout}`);
+      return stdout;
+    },
+    plan: async () => {
+      const { code, stdout, stderr } = await wanhook('plan');
+      const lines = stdout.split('\n').filter((line) => line !== '');
+      if (code !== (lines.length === 0 ? 0 : 3)) throw new Error(`wanhook plan exited ${code}: ${stderr}${stdout}`);
+      return lines;
+    },
+    journal: async () =>
+      (await read('/run/wanhook/journal.jsonl'))
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as JournalEntry),
+    syslog: () => read('/run/syslog'),
+    configure: async (links, main = { LAN: 'lan0' }) => {
+      const text = (keys: LinkKeys) => Object.entries(keys).map(([key, value]) => `${key}=${value}\n`);
+      const write = (file: string, keys: LinkKeys) => `cat >${file} <<'KEYS'\n${text(keys).join('')}KEYS\n`;
+      await rtr.sh(
+        ['rm -rf /etc/wanhook/links; mkdir -p /etc/wanhook/links\n', write('/etc/wanhook/wanhook.env', main)]
+          .concat(links.map((keys, index) => write(`/etc/wanhook/links/${lineName(index)}.env`, keys)))
+          .join(''),
+      );
+    },
+    snapshot: () => rtr.sh(RULES_AND_MORE, { env: { NFT: '/usr/sbin/nft.real' } }),
+    fake: async (tool, script) => {
+      const file = `/usr/sbin/${tool}`;
+      if (script === undefined) await rtr.sh(`cp -a --remove-destination ${file}.real ${file}`);
+      else {
+        const stdin = `#!/bin/bash\nREAL=${file}.real\n${script}\n`;
+        await rtr.sh(`cat >${file}.new; chmod 755 ${file}.new; mv ${file}.new ${file}`, { stdin });
+      }
+    },
+    strays: async () => (await Promise.all(lab.lines.map((line) => lab.wrongSourceFlows(line.index)))).flat(),
+  };
+}
