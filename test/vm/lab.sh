@@ -109,6 +109,7 @@ skip() {
 
 # ------------------------------------------------------------------------------------------------------------ topology
 
+# Not for "&": $! would be a subshell, and a signal to it would not reach the command.
 in_lan() { ip netns exec lan "$@"; }
 in_net() { ip netns exec net "$@"; }
 
@@ -122,6 +123,8 @@ in_isp() {
 
 # lab_up: namespaces, cables, the Internet, ISPs ready to serve (no line is dialled).
 lab_up() {
+  # The machine begins with the host's files: a wanhook installed there must not be here (the overlay hides it).
+  find /etc /usr/local /opt /var/lib -xdev \( -name '*wanhook*' -o -name '*rt_tables.d' \) -prune -exec rm -rf {} +
   mkdir -p "$LAB" "$OUT/hooks"
   modprobe -a veth pppoe
   # nft would ask for its modules one by one (2 s here); meanwhile we lay cables.
@@ -284,6 +287,8 @@ peer_file() {
       persist 'maxfail 0' 'holdoff 1' 'lcp-echo-interval 1' 'lcp-echo-failure 3' 'mtu 1492' 'mru 1492' +ipv6 "ipparam $name" "$@"
     # The server's pppd starts when the session exists, so our first request is lost; 3 s is the default for the next.
     printf '%s\n' 'lcp-restart 1' 'ipcp-restart 1'
+    # 5 s, doubling, is the default: too long for a line that was silent for a moment.
+    printf '%s\n' 'pppoe-padi-timeout 1' 'pppoe-padi-attempts 5'
   } >"/etc/ppp/peers/$name"
 }
 
@@ -423,7 +428,7 @@ ping_via() { ping -n -c 1 -W 1 -I "$1" "$INTERNET" >/dev/null 2>&1; }
 serve() {
   local pid
   read -r pid 2>/dev/null <"$LAB/serve.pid" && kill -0 "$pid" 2>/dev/null && return
-  in_net "$VM_DIR/traffic.pl" serve >"$LAB/serve.log" 2>&1 &
+  ip netns exec net "$VM_DIR/traffic.pl" serve >"$LAB/serve.log" 2>&1 &
   echo $! >"$LAB/serve.pid"
   await 10 grep -q ready "$LAB/serve.log"
 }
@@ -437,9 +442,10 @@ probe_stop() {
   local summary number
   read -r PID <"$LAB/probe-$1.pid"
   kill -TERM "$PID" 2>/dev/null
-  await 10 grep -q summary "$LAB/probe-$1.json"
+  await 15 grep -q summary "$LAB/probe-$1.json" || tail -n 3 "$LAB/probe-$1.json"
   summary=$(<"$LAB/probe-$1.json")
-  SENT='' LOST='' OUTAGE='' SILENCE='' SOURCES='' STARTED='' LOST_AT=''
+  # A prober that died must not look like one that lost nothing.
+  SENT='no summary' LOST='no summary' OUTAGE='' SILENCE='' SOURCES='' STARTED='' LOST_AT=''
   printf '{"probe":"%s","where":"%s","result":%s}\n' "${SCENARIO:-lab}: ${2:-}" "$1" "${summary:-null}" >>"$OUT/checks.jsonl"
   for number in sent:SENT lost:LOST longestOutageMs:OUTAGE longestSilenceMs:SILENCE startedAt:STARTED; do
     [[ $summary =~ \"${number%:*}\":([0-9]+) ]] && printf -v "${number#*:}" %s "${BASH_REMATCH[1]}"
@@ -452,7 +458,10 @@ probe_stop() {
 # lost_between FROM TO: of the last probe_stop, in LOST: probes begun in [FROM, TO) (NOW's clock) and lost.
 lost_between() {
   local at
+  LOST='no summary'
+  [ -n "$STARTED" ] || return 0
   LOST=0
+  [ -n "$LOST_AT" ] || return 0
   for at in ${LOST_AT//,/ }; do
     at=$((STARTED + at))
     if [ "$at" -ge "$1" ] && [ "$at" -lt "$2" ]; then LOST=$((LOST + 1)); fi
@@ -466,13 +475,13 @@ hold_start() {
   local tool=$VM_DIR/../../dist/test/traffic.cjs pid
   [ -r "$tool" ] || return 1
   if ! { read -r pid 2>/dev/null <"$LAB/echo.pid" && kill -0 "$pid" 2>/dev/null; }; then
-    in_net node "$tool" serve --tcp 7001 >"$LAB/echo.log" 2>&1 &
+    ip netns exec net node "$tool" serve --tcp 7001 >"$LAB/echo.log" 2>&1 &
     echo $! >"$LAB/echo.pid"
     await 15 grep -q ready "$LAB/echo.log" || return 1
   fi
-  in_lan node "$tool" hold --to "$INTERNET" --port 7001 --count "$1" --every 250 --timeout 2500 --ms 120000 >"$LAB/hold.json" 2>&1 &
+  ip netns exec lan node "$tool" hold --to "$INTERNET" --port 7001 --count "$1" --every 250 --timeout 2500 --ms 120000 >"$LAB/hold.json" 2>&1 &
   echo $! >"$LAB/hold.pid"
-  await 15 grep -q . "$LAB/hold.json" || :
+  await 15 grep -q established "$LAB/hold.json"
 }
 hold_stop() {
   read -r PID <"$LAB/hold.pid"

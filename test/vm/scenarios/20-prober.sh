@@ -26,16 +26,6 @@ check 'nothing lost in calm (LAN)' "$LOST" 0
 probe_stop router 'calm'
 check 'prober keeps its pace (router)' "$SILENCE" '<=300'
 check 'nothing lost in calm (router)' "$LOST" 0
-if [ -r "$VM_DIR/../../dist/test/traffic.cjs" ]; then
-  in_net node "$VM_DIR/../../dist/test/traffic.cjs" serve --tcp 7001 >"$LAB/serve-node.log" 2>&1 &
-  await 10 grep -q ready "$LAB/serve-node.log"
-  for port in 7000 7001; do
-    now; start=$NOW
-    in_lan node "$VM_DIR/../../dist/test/traffic.cjs" probe --to "$INTERNET" --port "$port" --ms 3000 >"$LAB/node-probe.json" 2>&1
-    now
-    say "      node ($((NOW - start)) ms in all), 5 ms, server $port: $(tail -n 1 "$LAB/node-probe.json" | cut -c1-600)"
-  done
-fi
 nft delete table ip lab
 ppp_hangup dsl1
 sysctl -qw net.ipv4.ip_forward=0

@@ -26,9 +26,13 @@ course 'server kill, new address' 198.51.100.21 drop_server_kill A
 
 course 'HUP, same address' 198.51.100.21 drop_hup dsl1
 
+# The line is silent until the other pppd has the unit, else it is a race against holdoff.
 meanwhile() {
-  await 5 ppp_absent "$OLD_DEV"
+  line_silent A
+  await 10 ppp_absent "$OLD_DEV"
   unit_squat "${OLD_DEV#ppp}"
+  await 10 ppp_present "$OLD_DEV"
+  line_heal A
 }
 course 'HUP, unit taken' 198.51.100.22 drop_hup dsl1
 address_of dsl1
