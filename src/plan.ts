@@ -79,7 +79,9 @@ function balance(observed: Observed, { group, routes }: Desired): Op[] {
   if (group === undefined) return [];
   const sorted = observed.groups.map(({ id, members }) => ({ id, members: members.toSorted((a, b) => a.id - b.id) }));
   const groupOps: Op[] = groupSet(sorted).has(groupWords(group).join(' ')) ? [] : [{ op: 'group-replace', group }];
-  const there = routeSet(observed.routes);
+  // The route again with every change of the group: if its last member went a moment ago, or goes with the withdrawals
+  // above, the kernel has taken both.
+  const there = groupOps.length > 0 ? new Set<string>() : routeSet(observed.routes);
   const routeOps = routes
     .filter((route) => route.nexthopId === group.id && !there.has(routeWords(route).join(' ')))
     .map((route): Op => ({ op: 'route-replace', route }));

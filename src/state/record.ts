@@ -39,7 +39,7 @@ export function recordEvent(state: State, event: LinkEvent, config: Config, devi
   if (event.kind === 'check') return { state, link: link.name };
   const known = state.links[link.name];
   if (event.kind === 'down') {
-    const late = staleDown(event, known, devices);
+    const late = takenOver(state, event, config, link) ?? staleDown(event, known, devices);
     if (late !== undefined) return { state, link: link.name, ignored: late };
   }
   const record = event.kind === 'up' ? upRecord(event) : downRecord(event, known);
@@ -47,6 +47,12 @@ export function recordEvent(state: State, event: LinkEvent, config: Config, devi
     state: { ...state, links: { ...withoutDevice(state.links, event.device), [link.name]: record } },
     link: link.name,
   };
+}
+
+/** The unit has moved on: the `down` of the line that had it must not end the one that has it now. */
+function takenOver({ links }: State, { device }: LinkEvent, config: Config, link: LinkConfig): string | undefined {
+  const other = config.links.find(({ name }) => name !== link.name && links[name]?.device === device);
+  return other && `late: ${device} carries ${other.name} by now`;
 }
 
 function staleDown(event: LinkEvent, known: LinkRecord | undefined, devices: readonly Device[]): string | undefined {
