@@ -1,0 +1,53 @@
+/** `ip link` and `ip addr` on the fake kernel: the little that moves lines. */
+import { dropAddress, dropAllBy, dropNexthopsBy, type FakeDevice, type FakeState } from './fake-kernel-state.ts';
+import { noDevice, notFaked, optional, pairs, Refusal } from './fake-kernel-words.ts';
+
+export function findDevice(state: FakeState, name: string | undefined): FakeDevice {
+  const device = state.devices.find((each) => each.name === name);
+  if (device === undefined) throw noDevice(name ?? '');
+  return device;
+}
+
+/** `link del NAME` and `link set NAME up|down`. */
+export function linkLine(state: FakeState, verb: string | undefined, words: readonly string[]): void {
+  const [name, what] = words;
+  const device = findDevice(state, name);
+  if (verb === 'del') removeDevice(state, device);
+  else if (verb === 'set' && (what === 'up' || what === 'down')) setUp(state, device, what === 'up');
+  else throw notFaked(['link', verb ?? '', ...words]);
+}
+
+export function removeDevice(state: FakeState, device: FakeDevice): void {
+  dropAllBy(state, device.name);
+  state.devices = state.devices.filter((each) => each !== device);
+}
+
+export function setUp(state: FakeState, device: FakeDevice, up: boolean): void {
+  device.up = up;
+  if (!up) dropAllBy(state, device.name);
+}
+
+export function setCarrier(state: FakeState, device: FakeDevice, plugged: boolean): void {
+  device.plugged = plugged;
+  if (!plugged) dropNexthopsBy(state, device.name);
+}
+
+/** `addr add|del LOCAL[/PREFIX] [peer PEER] dev NAME`. */
+export function addressLine(state: FakeState, verb: string | undefined, words: readonly string[]): void {
+  const [first = '', ...rest] = words;
+  const given = pairs(rest, ['peer', 'dev']);
+  const device = findDevice(state, given['dev']);
+  const [local = '', prefix = '32'] = first.split('/');
+  const address = { local, prefix: Number(prefix), ...optional('peer', given['peer']) };
+  const known = device.addresses.some(
+    (each) =>
+      each.local === local && each.prefix === address.prefix && (each.peer ?? local) === (address.peer ?? local),
+  );
+  if (verb === 'add') {
+    if (known) throw new Refusal('Error: ipv4: Address already assigned.');
+    device.addresses.push(address);
+  } else if (verb === 'del') {
+    if (!known) throw new Refusal('Error: ipv4: Address not found.');
+    dropAddress(state, device, local);
+  } else throw notFaked(['addr', verb ?? '', ...words]);
+}

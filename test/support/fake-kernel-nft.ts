@@ -1,0 +1,73 @@
+/** nft(8) and conntrack(8) on the fake kernel. The table is kept as text; only what wanhook must survive is understood. */
+import type { FakeState } from './fake-kernel-state.ts';
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+const done: Outcome = { code: 0, stdout: '', stderr: '' };
+const refused = (stderr: string): Outcome => ({ code: 1, stdout: '', stderr: `${stderr}\n` });
+
+/** `nft -f -`: a transaction, all or nothing. */
+export function nftLoad(state: FakeState, text: string): Outcome {
+  let table = state.firewall;
+  let rest = text;
+  while (rest.trim() !== '') {
+    const declared = /^\s*table inet wanhook\n/.exec(rest);
+    const deleted = /^\s*delete table inet wanhook\n/.exec(rest);
+    const defined = /^\s*table inet wanhook \{\n[^]*?\n\}\n/.exec(rest);
+    const taken = declared ?? deleted ?? defined;
+    if (taken === null) return refused(`Error: syntax error: ${rest.slice(0, 60)}`);
+    rest = rest.slice(taken[0].length);
+    if (declared !== null) table ??= 'table inet wanhook {\n}\n';
+    else if (deleted !== null) {
+      if (table === undefined) return refused('Error: Could not process rule: No such file or directory');
+      table = undefined;
+    } else {
+      const problem = problemOf(taken[0]);
+      if (problem !== undefined) return refused(`Error: Could not process rule: ${problem}`);
+      table = taken[0].trimStart();
+    }
+  }
+  state.firewall = table;
+  return done;
+}
+
+/** One key with two verdicts in a map, and a jump to a chain that is not there. */
+function problemOf(table: string): string | undefined {
+  const chains = new Set([...table.matchAll(/chain (\w+)/g)].map((found) => found[1]!));
+  for (const [, target] of table.matchAll(/(?:goto|jump) (\w+)/g)) {
+    if (!chains.has(target!)) return 'No such file or directory';
+  }
+  for (const [, elements] of table.matchAll(/ map [^\n]*elements = \{([^}]*)\}/g)) {
+    const entries = new Set(elements!.split(',').map((entry) => entry.trim()));
+    const keys = new Set([...entries].map((entry) => entry.split(' : ')[0]));
+    if (keys.size !== entries.size) return 'File exists';
+  }
+  return undefined;
+}
+
+let listings = 0;
+
+/** Like the kernel, in another layout than it was given, and with a set's elements in an order of its own. */
+export function nftList(state: FakeState): Outcome {
+  if (state.firewall === undefined) return refused('Error: No such file or directory\nlist table inet wanhook');
+  const turn = listings++;
+  const stdout = state.firewall.replace(/^ +/gm, '\t').replace(/elements = \{([^}]*)\};?/g, (_, text: string) => {
+    const all = text.split(',').map((entry) => entry.trim());
+    const turned = [...all.slice(turn % all.length), ...all.slice(0, turn % all.length)];
+    return `elements = { ${turned.join(',\n\t\t\t     ')} }`;
+  });
+  return { code: 0, stdout, stderr: '' };
+}
+
+/** `conntrack -D -f ipv4 -m VALUE/MASK`. */
+export function conntrackDelete(state: FakeState, argv: readonly string[]): Outcome {
+  const [value, mask] = (argv.at(-1) ?? '').split('/').map(Number);
+  const kept = state.flows.filter((mark) => (mark & (mask ?? 0)) >>> 0 !== value);
+  const gone = state.flows.length - kept.length;
+  state.flows = kept;
+  const stderr = `conntrack v1.4.7 (conntrack-tools): ${gone} flow entries have been deleted.\n`;
+  return { code: gone === 0 ? 1 : 0, stdout: '', stderr };
+}

@@ -1,0 +1,157 @@
+/**
+ * A tiny kernel at the seam where commands are run (src/kernel/runner.ts): it reads the `ip` lines that wanhook writes,
+ * answers what wanhook asks, and refuses and forgets as Linux does. test/kernel/fake.test.ts runs one table of cases on
+ * it and on the real one.
+ *
+ *   const kernel = createFakeKernel();
+ *   kernel.addDevice('ppp0', { pointToPoint: true });
+ *   await reconcile({ kernel: createKernel(kernel.runner, kernel.procSys), … });
+ *   kernel.dump() → ['ip rule add pref 20000 lookup 254 …', …]
+ */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Outcome, Runner } from '../../src/kernel/runner.ts';
+import { ipBatch } from './fake-kernel-ip.ts';
+import { findDevice, removeDevice, setCarrier } from './fake-kernel-link.ts';
+import { conntrackDelete, nftList, nftLoad } from './fake-kernel-nft.ts';
+import { show, showDefaults } from './fake-kernel-show.ts';
+import { bootedState, type FakeState } from './fake-kernel-state.ts';
+import { noDevice, Refusal } from './fake-kernel-words.ts';
+import { dumpLines, type IpDump, READ_ALL } from './world-dump.ts';
+import { scratchDirectory } from './world-scratch.ts';
+
+export interface DeviceOptions {
+  readonly mtu?: number;
+  readonly pointToPoint?: boolean;
+}
+
+export interface FakeKernel {
+  readonly runner: Runner;
+  /** What the runner does, at once; not counted, and `beforeEach` is not asked. */
+  runSync(tool: string, argv: readonly string[], stdin?: string): Outcome;
+  /** Stands for /proc/sys. */
+  readonly procSys: string;
+  /** Commands run so far. */
+  readonly commands: () => number;
+  /** Called before each command: may change the kernel, or throw in the tool's place. */
+  beforeEach: (tool: string, argv: readonly string[], stdin: string) => void;
+  addDevice(name: string, options?: DeviceOptions): void;
+  removeDevice(name: string): void;
+  setUp(name: string, up: boolean): void;
+  setCarrier(name: string, plugged: boolean): void;
+  addAddress(device: string, address: string, peer?: string): void;
+  delAddress(device: string, address: string): void;
+  hasDevice(name: string): boolean;
+  addressesOf(device: string): string[];
+  /** Any `ip` line, by anybody: true if the kernel took it. */
+  ip(line: string): boolean;
+  setSysctl(key: string, value: string): void;
+  /** An established flow with this connection mark. */
+  addFlow(mark: number): void;
+  flows(): readonly number[];
+  /** The table `inet wanhook` as loaded; text put there by a stranger. */
+  firewall(): string | undefined;
+  setFirewall(text: string | undefined): void;
+  /** Itself as `ip …` lines: all, only ours (protocol 201), or only what others made. */
+  dump(whose?: 'all' | 'ours' | 'others'): string[];
+  /** A copy that lives on its own, without what is ours. */
+  cloneWithoutOurs(): FakeKernel;
+}
+
+const PER_DEVICE = ['rp_filter', 'ignore_routes_with_linkdown', 'arp_ignore', 'arp_announce'];
+const GLOBAL = ['fib_multipath_hash_policy', 'ip_dynaddr', 'ip_forward'];
+
+export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
+  const procSys = scratchDirectory('proc-sys');
+  let commands = 0;
+  const setSysctl = (key: string, value: string) => writeFileSync(join(procSys, key), `${value}\n`);
+  const configure = (name: string) => {
+    mkdirSync(join(procSys, 'net/ipv4/conf', name), { recursive: true });
+    PER_DEVICE.forEach((key) => setSysctl(`net/ipv4/conf/${name}/${key}`, '0'));
+  };
+  state.devices.forEach(({ name }) => configure(name));
+  GLOBAL.forEach((key) => setSysctl(`net/ipv4/${key}`, '0'));
+
+  const must = (line: string) => {
+    const { code, stderr } = ipBatch(state, line);
+    if (code !== 0) throw new Refusal(`ip ${line}: ${stderr}`);
+  };
+  const readAll = () => READ_ALL.map((command) => show(state, command)) as IpDump;
+
+  const kernel: FakeKernel = {
+    procSys,
+    runner: {
+      run: (tool, argv, stdin = '') =>
+        new Promise((resolve) => {
+          commands++;
+          kernel.beforeEach(tool, argv, stdin);
+          resolve(kernel.runSync(tool, argv, stdin));
+        }),
+    },
+    runSync: (tool, argv, stdin = '') => runTool(state, [tool, ...argv].join(' '), argv, stdin),
+    commands: () => commands,
+    beforeEach: () => undefined,
+    addDevice: (name, { mtu = 1500, pointToPoint = false } = {}) => {
+      if (kernel.hasDevice(name)) throw new Error(`the device ${name} is there already`);
+      const index = state.nextIndex++;
+      state.devices.push({ name, index, mtu, pointToPoint, up: false, plugged: true, addresses: [] });
+      configure(name);
+    },
+    removeDevice: (name) => {
+      removeDevice(state, findDevice(state, name));
+      rmSync(join(procSys, 'net/ipv4/conf', name), { recursive: true });
+    },
+    setUp: (name, up) => must(`link set ${name} ${up ? 'up' : 'down'}`),
+    setCarrier: (name, plugged) => setCarrier(state, findDevice(state, name), plugged),
+    addAddress: (device, address, peer) =>
+      must(`addr add ${address} ${peer === undefined ? '' : `peer ${peer} `}dev ${device}`),
+    delAddress: (device, address) => {
+      const found = findDevice(state, device).addresses.find(({ local }) => local === address);
+      const peer = found?.peer === undefined ? '' : ` peer ${found.peer}`;
+      must(`addr del ${address}/${found?.prefix ?? 32}${peer} dev ${device}`);
+    },
+    hasDevice: (name) => state.devices.some((device) => device.name === name),
+    addressesOf: (device) => findDevice(state, device).addresses.map(({ local }) => local),
+    ip: (line) => {
+      const device = /^link del (\S+)$/.exec(line)?.[1];
+      if (device === undefined) return ipBatch(state, line).code === 0;
+      if (!kernel.hasDevice(device)) return false;
+      kernel.removeDevice(device);
+      return true;
+    },
+    setSysctl,
+    addFlow: (mark) => state.flows.push(mark),
+    flows: () => state.flows,
+    firewall: () => state.firewall,
+    setFirewall: (text) => (state.firewall = text),
+    dump: (whose = 'all') => dumpLines(readAll(), whose),
+    cloneWithoutOurs: () => {
+      const copy = structuredClone(state);
+      copy.rules = copy.rules.filter(({ proto }) => proto !== 201);
+      copy.routes = copy.routes.filter(({ proto }) => proto !== 201);
+      copy.nexthops = copy.nexthops.filter(({ proto }) => proto !== 201);
+      copy.groups = copy.groups.filter(({ proto }) => proto !== 201);
+      copy.firewall = undefined;
+      return createFakeKernel(copy);
+    },
+  };
+  return kernel;
+}
+
+function runTool(state: FakeState, command: string, argv: readonly string[], stdin: string): Outcome {
+  const gateways = /^ip -4 -N -j route show default dev (\S+) table main$/.exec(command)?.[1];
+  if (gateways !== undefined) {
+    const known = state.devices.some(({ name }) => name === gateways);
+    if (!known) return { code: 1, stdout: '', stderr: `${noDevice(gateways).message}\n` };
+    return { code: 0, stdout: `${JSON.stringify(showDefaults(state, gateways))}\n`, stderr: '' };
+  }
+  if (command === 'ip -N -j -batch -') {
+    const arrays = stdin.split('\n').filter((line) => line !== '');
+    return { code: 0, stdout: arrays.map((line) => `${JSON.stringify(show(state, line))}\n`).join(''), stderr: '' };
+  }
+  if (command === 'ip -batch -') return ipBatch(state, stdin);
+  if (command === 'nft -f -') return nftLoad(state, stdin);
+  if (command === 'nft -s list table inet wanhook') return nftList(state);
+  if (command.startsWith('conntrack -D -f ipv4 -m ')) return conntrackDelete(state, argv);
+  throw new Error(`the fake kernel has no such command: ${command}`);
+}

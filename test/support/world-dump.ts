@@ -1,0 +1,85 @@
+/** A kernel's rules, nexthops and routes as `ip …` lines, from what `ip -N -j` printed: the same for fake and real. */
+
+type Json = Readonly<Record<string, unknown>>;
+/** devices, rules, routes, nexthops */
+export type IpDump = [Json[], Json[], Json[], Json[]];
+
+export const READ_ALL = ['address show', 'rule show', 'route show table all root 0.0.0.0/0', 'nexthop show'] as const;
+
+const OURS = '201';
+/** What the kernel makes by itself with addresses, and its table of local ones. */
+const KERNEL = '2';
+const LOCAL_TABLE = '255';
+const TYPES: Readonly<Record<string, string>> = { '6': 'blackhole', '7': 'unreachable' };
+
+const word = (value: unknown) => (typeof value === 'string' || typeof value === 'number' ? String(value) : undefined);
+
+/** `key value`, or nothing. */
+function pair(key: string, value: unknown): string[] {
+  const text = word(value);
+  return text === undefined ? [] : [key, text];
+}
+
+function ruleLine(rule: Json): string {
+  const source = word(rule['src']) ?? 'all';
+  const length = word(rule['srclen']);
+  const mask = word(rule['fwmask']);
+  return [
+    'ip rule add pref',
+    word(rule['priority']),
+    ...(source === 'all' ? [] : ['from', length === undefined ? source : `${source}/${length}`]),
+    ...pair('oif', rule['oif']),
+    ...pair('fwmark', mask === undefined ? rule['fwmark'] : `${word(rule['fwmark']) ?? ''}/${mask}`),
+    ...pair('lookup', rule['table']),
+    ...pair('suppress_prefixlength', rule['suppress_prefixlen']),
+    ...pair('protocol', rule['protocol']),
+  ].join(' ');
+}
+
+function routeLine(route: Json): string {
+  const type = word(route['type']);
+  const byNexthop = route['nhid'] !== undefined;
+  return [
+    'ip route add',
+    ...(type === undefined ? [] : [TYPES[type] ?? `type-${type}`]),
+    word(route['dst']),
+    ...pair('nhid', route['nhid']),
+    ...(byNexthop ? [] : [...pair('via', route['gateway']), ...pair('dev', route['dev'])]),
+    ...pair('src', route['prefsrc']),
+    ...pair('table', route['table']),
+    ...pair('proto', route['protocol']),
+    ...pair('metric', route['metric']),
+    ...(byNexthop ? [] : (route['flags'] as string[])),
+  ].join(' ');
+}
+
+function nexthopLine(nexthop: Json): string {
+  const group = (nexthop['group'] as Json[] | undefined)
+    ?.map((member) => `${word(member['id']) ?? ''},${word(member['weight']) ?? '1'}`)
+    .join('/');
+  return [
+    'ip nexthop add',
+    ...pair('id', nexthop['id']),
+    ...pair('group', group),
+    ...pair('via', nexthop['gateway']),
+    ...pair('dev', nexthop['dev']),
+    ...pair('protocol', nexthop['protocol']),
+    ...(nexthop['flags'] as string[]),
+  ].join(' ');
+}
+
+export function dumpLines([, rules, routes, nexthops]: IpDump, whose: 'all' | 'ours' | 'others' = 'all'): string[] {
+  const wanted = (item: Json) => whose === 'all' || (item['protocol'] === OURS) === (whose === 'ours');
+  const made = routes.filter((route) => route['protocol'] !== KERNEL && route['table'] !== LOCAL_TABLE);
+  return [
+    ...rules.filter(wanted).map(ruleLine),
+    ...nexthops.filter(wanted).map(nexthopLine),
+    ...made.filter(wanted).map(routeLine).toSorted(),
+  ];
+}
+
+/** The arrays that `ip -N -j -batch -` printed. */
+export function parseDump(stdout: string): IpDump {
+  const arrays = stdout.split(/\n(?=\[)/).filter((part) => part.trim() !== '');
+  return arrays.map((part) => (JSON.parse(part) as Json[]).filter((item) => Object.keys(item).length > 0)) as IpDump;
+}

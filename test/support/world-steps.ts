@@ -1,0 +1,84 @@
+/**
+ * What happens to a router, one step a line: the language of test/scenarios/ and of the random walks.
+ *
+ *   config links/dsl.env ID=1 DEVICE=ppp0      the file is written; without keys it is removed
+ *   line ppp0 up 192.0.2.11                    as its daemon brings it up: device, address, no hook
+ *   line ppp0 hangs up                         ppp: the device is gone; eth: its addresses are
+ *   line eth1 has 198.51.100.9                 another address, and no hook
+ *   line ppp0 down | line ppp0 carrier off|on
+ *   ip-up ppp0 192.0.2.11 192.0.2.254 dsl      the hook as pppd calls it: device, local, remote, ipparam
+ *   dhclient BOUND eth1 198.51.100.2 198.51.100.1     reason, device, address, router
+ *   wanhook apply | wanhook stop | wanhook event down eth1
+ *   stranger rule add pref 5 lookup 100        somebody's ip command
+ *   stranger drops the firewall
+ *   the state is lost
+ */
+import type { HookInput } from '../../src/events/hook-input.ts';
+
+/** The world that steps act on: the fake one, or the lab's router. */
+export interface Steps {
+  configure(file: string, keys: readonly string[]): Promise<void> | void;
+  lineUp(device: string, address: string): Promise<void> | void;
+  hangUp(device: string): Promise<void> | void;
+  renumber(device: string, address: string): Promise<void> | void;
+  adminDown(device: string): Promise<void> | void;
+  carrier(device: string, on: boolean): Promise<void> | void;
+  hook(name: string, input: HookInput): Promise<void>;
+  apply(): Promise<unknown>;
+  stop(): Promise<unknown>;
+  command(...argv: readonly string[]): Promise<unknown>;
+  stranger(line: string): Promise<void> | void;
+  dropFirewall(): Promise<void> | void;
+  loseState(): Promise<void> | void;
+}
+
+export const PEER = '192.0.2.254';
+
+export async function playStep(on: Steps, step: string): Promise<void> {
+  const [first = '', ...words] = step.split(' ');
+  if (step === 'stranger drops the firewall') return on.dropFirewall();
+  if (step === 'the state is lost') return on.loseState();
+  switch (first) {
+    case 'config':
+      return on.configure(words[0] ?? '', words.slice(1));
+    case 'line':
+      return playLine(on, step, words);
+    case 'stranger':
+      return on.stranger(words.join(' '));
+    case 'wanhook':
+      if (words[0] === 'apply') await on.apply();
+      else if (words[0] === 'stop') await on.stop();
+      else await on.command(...words);
+      return;
+    default:
+      return on.hook(first, hookInput(first, words));
+  }
+}
+
+function playLine(on: Steps, step: string, [device = '', what, ...rest]: string[]): Promise<void> | void {
+  if (what === 'up') return on.lineUp(device, rest[0] ?? '');
+  if (what === 'hangs') return on.hangUp(device);
+  if (what === 'has') return on.renumber(device, rest[0] ?? '');
+  if (what === 'down') return on.adminDown(device);
+  if (what === 'carrier') return on.carrier(device, rest[0] === 'on');
+  throw new Error(`no such step: ${step}`);
+}
+
+/** `-` stands for an empty argument. */
+export function hookInput(name: string, words: readonly string[]): HookInput {
+  if (name !== 'dhclient') {
+    const [device = '', local = '', remote = '', ipparam = ''] = words.map((word) => (word === '-' ? '' : word));
+    return { args: [device, '/dev/pts/0', '115200', local, remote, ipparam], env: {} };
+  }
+  const [reason = '', device = '', address, router] = words;
+  const which = /^(?:BOUND|RENEW|REBIND|REBOOT|TIMEOUT)$/.test(reason) ? 'new' : 'old';
+  return {
+    args: [],
+    env: {
+      reason,
+      interface: device,
+      ...(address !== undefined && { [`${which}_ip_address`]: address, [`${which}_subnet_mask`]: '255.255.255.0' }),
+      ...(router !== undefined && { [`${which}_routers`]: router }),
+    },
+  };
+}

@@ -1,0 +1,150 @@
+/**
+ * wanhook on the fake kernel: its hooks and its command, with the state directory in memory and the configuration in a
+ * map of files. What main.ts does around a hook is done here, because main.ts exits.
+ */
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runProgram } from '../../src/cli/program.ts';
+import { parseConfig } from '../../src/config/parse.ts';
+import { explain } from '../../src/errors.ts';
+import { dhclient } from '../../src/events/dhclient.ts';
+import type { HookInput, ParsedHook } from '../../src/events/hook-input.ts';
+import { pppDown, pppIpv6, pppUp } from '../../src/events/pppd.ts';
+import type { JournalEntry } from '../../src/journal.ts';
+import { createKernel } from '../../src/kernel/kernel.ts';
+import type { LinkEvent, Op, State } from '../../src/model.ts';
+import { preview, reconcile, type Report, type World } from '../../src/reconcile.ts';
+import { makePrivateDirectory } from '../../src/state/files.ts';
+import { dropEvent } from '../../src/state/inbox.ts';
+import { findLink } from '../../src/state/record.ts';
+import { encodeState, loadGoodConfig, loadState } from '../../src/state/store.ts';
+import { createFakeKernel, type FakeKernel } from './fake-kernel.ts';
+import { scratchDirectory } from './world-scratch.ts';
+
+/** `wanhook.env` and `links/NAME.env`, by these names. */
+export type ConfigText = Map<string, string>;
+
+export interface TestWorld extends World {
+  readonly fake: FakeKernel;
+  readonly files: ConfigText;
+  /** Commands as echoed. */
+  readonly echoed: string[];
+  readonly warnings: string[];
+  /** What hooks would have sent to syslog. */
+  readonly errors: string[];
+  /** How often anything was decided and applied; previews do not count. */
+  runs(): number;
+  /** A daemon's hook, from its arguments to its end; never rejects. */
+  hook(name: string, input: HookInput): Promise<void>;
+  /** An event as a hook leaves it behind, and the reconcile that follows. */
+  event(event: LinkEvent): Promise<Report | undefined>;
+  apply(): Promise<Report>;
+  stop(): Promise<Report>;
+  /** What `wanhook plan` finds. */
+  plan(): Promise<readonly Op[]>;
+  /** A subcommand as typed; exit code and what it printed. Not `apply`, which writes below /etc. */
+  command(...argv: readonly string[]): Promise<{ code: number; out: string; err: string }>;
+  state(): State;
+  writeState(state: State): void;
+  loseState(): void;
+  journal(): JournalEntry[];
+}
+
+export const PARSERS: Readonly<Record<string, (input: HookInput) => ParsedHook>> = {
+  'ip-up': pppUp,
+  'ip-down': pppDown,
+  'ipv6-up': pppIpv6('ipv6-up'),
+  'ipv6-down': pppIpv6('ipv6-down'),
+  dhclient,
+};
+
+const START = Date.parse('2026-01-01T00:00:00Z');
+
+export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel = createFakeKernel()): TestWorld {
+  const stateDirectory = scratchDirectory('run');
+  makePrivateDirectory(stateDirectory);
+  const statePath = join(stateDirectory, 'state.json');
+  let clock = START;
+  let runs = 0;
+  const must = (report: Report | undefined): Report => {
+    if (report === undefined) throw new Error('nobody else is there to do the work');
+    return report;
+  };
+  const world: TestWorld = {
+    fake,
+    files,
+    stateDirectory,
+    echoed: [],
+    warnings: [],
+    errors: [],
+    loadConfig: () => parseFiles(files),
+    kernel: createKernel(fake.runner, fake.procSys),
+    now: () => (clock += 1000),
+    echo: (command) => world.echoed.push(command),
+    warn: (message) => world.warnings.push(message),
+    alone: (work) => work(),
+    runs: () => runs,
+    hook: async (name, input) => {
+      const parsed = PARSERS[name]!(input);
+      if ('ignored' in parsed) return;
+      if ('problems' in parsed) {
+        world.errors.push(parsed.problems.join('; '));
+        return;
+      }
+      const config = world.loadConfig().config ?? loadGoodConfig(stateDirectory);
+      if (config !== undefined && findLink(config, parsed.event) === undefined) return;
+      try {
+        await world.event(parsed.event);
+      } catch (error) {
+        world.errors.push(explain(error));
+      }
+    },
+    event: (event) => {
+      runs++;
+      const eventPath = dropEvent(stateDirectory, event);
+      return reconcile(world, { cause: event.cause, eventPath, lenient: true });
+    },
+    apply: async () => {
+      runs++;
+      return must(await reconcile(world, { cause: 'wanhook apply', stopped: false }));
+    },
+    stop: async () => {
+      runs++;
+      return must(await reconcile(world, { cause: 'wanhook stop', stopped: true }));
+    },
+    plan: async () => (await preview(world)).ops,
+    command: async (...argv) => {
+      if (argv.includes('apply')) throw new Error('use apply()');
+      const said = { out: '', err: '' };
+      const code = await runProgram(argv, {
+        version: 'test',
+        configDirectory: '/no/such/directory',
+        isRoot: true,
+        openWorld: (voice) => ({ ...world, ...voice }),
+        out: (text) => (said.out += text),
+        err: (text) => (said.err += text),
+      });
+      return { code, ...said };
+    },
+    state: () => loadState(stateDirectory).state,
+    writeState: (state) => writeFileSync(statePath, encodeState(state)),
+    loseState: () => rmSync(statePath, { force: true }),
+    journal: () => {
+      const path = join(stateDirectory, 'journal.jsonl');
+      const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+      return text
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as JournalEntry);
+    },
+  };
+  return world;
+}
+
+function parseFiles(files: ConfigText): ReturnType<World['loadConfig']> {
+  const links = [...files]
+    .filter(([path]) => path.startsWith('links/'))
+    .map(([path, text]) => ({ path, text, name: path.slice('links/'.length, -'.env'.length) }));
+  const main = files.get('wanhook.env');
+  return parseConfig({ ...(main !== undefined && { main: { path: 'wanhook.env', text: main } }), links });
+}
