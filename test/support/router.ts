@@ -84,9 +84,14 @@ function pppEnv(args: readonly string[]): Record<string, string> {
   };
 }
 
+/**
+ * Rules in their order; routes sorted, because the kernel lists a redialled line's after the others'; and without those
+ * to IPv6 link-local addresses, which come when duplicate address detection is done.
+ */
 const RULES_AND_MORE = `
 ip -N -4 rule show; ip -N -6 rule show
-ip -N -4 route show table all; ip -N -6 route show table all
+{ ip -N -o -4 route show table all; ip -N -o -6 route show table all; } |
+  grep -Ev '^([0-9]+ )?(fe80|ff00):' | LC_ALL=C sort
 ip -N nexthop show
 "$NFT" -s list ruleset
 cd /proc/sys/net
