@@ -20,8 +20,11 @@ const LINKS = {
 };
 /** What the provider gives at the next dial-in. */
 const NEW_ADDRESS = '192.0.2.77';
-/** A connection that was under way on the line when it went counts as 5 ms; more than a few in a row are an outage. */
-const MAX_OUTAGE_MS = 50;
+/**
+ * No connection can succeed that was under way on the line when it went. How long it takes to go, and how many are
+ * under way, depends on how busy the machine is; so much more than the hang-up itself is an outage.
+ */
+const UNDER_WAY_MS = 100;
 
 const shares = (lab: Lab): Share[] => [
   { line: 'dsl', weight: WEIGHTS.dsl, address: lab.lines[DSL]!.address },
@@ -73,7 +76,7 @@ async function lineDrops(lab: Lab): Promise<Finding> {
   });
   const onCable = heldOn(disturbance.held, lab.lines[CABLE]!.address);
   const onDsl = heldOn(disturbance.held, old);
-  tell(`dsl hangs up: ppp0 is gone; run-parts /etc/ppp/ip-down.d took ${ms(hook)}`);
+  tell(`dsl hangs up: ppp0 is gone after ${ms(disturbance.tookMs)}; run-parts /etc/ppp/ip-down.d took ${ms(hook)}`);
   tell(tellDisturbance(disturbance, 'ppp0 was gone'));
   tell(
     `held connections on cable: ${onCable.alive} of ${onCable.count} alive, longest pause ${ms(onCable.longestGapMs)}`,
@@ -83,13 +86,14 @@ async function lineDrops(lab: Lab): Promise<Finding> {
   tell(`held connections on dsl: ${onDsl.told} of ${onDsl.count} ended by a reset, to begin again elsewhere${told}`);
   await tellStatus(lab);
   const { before, after, longestOutageMs } = disturbance;
+  const maxOutageMs = disturbance.tookMs + UNDER_WAY_MS;
   const cut = before.lost === 0 ? '' : ` (and ${before.lost} cut off under way)`;
   return {
     summary: `${after.lost} of ${after.count} new connections lost${cut}, outage ${ms(longestOutageMs)}; ${onCable.alive} of ${onCable.count} held on cable alive`,
     problems: [
       ...unmet(
         [after.lost === 0, `${after.lost} new connections were lost after the line had gone, wanted 0`],
-        [longestOutageMs <= MAX_OUTAGE_MS, `outage of ${ms(longestOutageMs)}, wanted at most ${MAX_OUTAGE_MS}`],
+        [longestOutageMs <= maxOutageMs, `outage of ${ms(longestOutageMs)}, wanted at most ${ms(maxOutageMs)}`],
         [onCable.alive === onCable.count, `${onCable.count - onCable.alive} held connections on cable died or hung`],
         [onCable.moved === 0, `${onCable.moved} held connections on cable changed their line`],
         [onDsl.told === onDsl.count, `${onDsl.count - onDsl.told} held connections on dsl hang, and nobody told them`],

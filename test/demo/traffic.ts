@@ -59,6 +59,8 @@ interface Attempts {
 export interface Disturbance {
   /** Date.now() when the event began. */
   readonly begun: number;
+  /** Until it was complete. */
+  readonly tookMs: number;
   /** Opened before the event was complete: they may have been under way on a line that went. */
   readonly before: Attempts;
   /** Opened afterwards: none may be lost. */
@@ -95,6 +97,7 @@ export async function disturb(lab: Lab, event: () => Promise<number>): Promise<D
     attempts(results.flatMap((run) => run.probes.filter(({ at }) => run.startedAt + at >= complete === afterwards)));
   return {
     begun,
+    tookMs: complete - begun,
     before: split(false),
     after: split(true),
     longestOutageMs: Math.max(...results.map(({ longestOutageMs }) => longestOutageMs)),
