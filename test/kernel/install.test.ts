@@ -257,7 +257,7 @@ describe('below a directory', () => {
       install(['--destdir', directory, '--uninstall']);
       expect(tree(directory).filter((line) => / f /.test(line))).toEqual([]);
     } finally {
-      execFileSync('umount', [directory]);
+      run(['umount', directory]);
     }
   });
 });
