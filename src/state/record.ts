@@ -38,24 +38,36 @@ export function recordEvent(state: State, event: LinkEvent, config: Config, devi
   if (link === undefined) return { state, ignored: `${event.device} is no link of ours` };
   if (event.kind === 'check') return { state, link: link.name };
   const known = state.links[link.name];
-  if (event.kind === 'down') {
-    const late = takenOver(state, event, config, link) ?? staleDown(event, known, devices);
-    if (late !== undefined) return { state, link: link.name, ignored: late };
-  }
-  const record = event.kind === 'up' ? upRecord(event) : downRecord(event, known);
+  const late = takenOver(state, event, config, devices, link) ?? staleDown(event, known, devices);
+  if (late !== undefined) return { state, link: link.name, ignored: late };
+  const record = event.kind === 'up' ? upRecord(event, known) : downRecord(event, known);
   return {
     state: { ...state, links: { ...withoutDevice(state.links, event.device), [link.name]: record } },
     link: link.name,
   };
 }
 
-/** The unit has moved on: the `down` of the line that had it must not end the one that has it now. */
-function takenOver({ links }: State, { device }: LinkEvent, config: Config, link: LinkConfig): string | undefined {
-  const other = config.links.find(({ name }) => name !== link.name && links[name]?.device === device);
-  return other && `late: ${device} carries ${other.name} by now`;
+/**
+ * The unit has moved on to another line: a late word of the one that had it must not touch the one that has it now.
+ * A `down` never does; an `up` does unless the kernel shows that the other is there and this one is not.
+ */
+function takenOver(
+  { links }: State,
+  event: LinkEvent,
+  config: Config,
+  devices: readonly Device[],
+  link: LinkConfig,
+): string | undefined {
+  const other = config.links.find(({ name }) => name !== link.name && links[name]?.device === event.device);
+  if (other === undefined) return undefined;
+  const shown = devices.find(({ name }) => name === event.device)?.addresses.map(({ local }) => local) ?? [];
+  const has = (address: string | undefined) => address !== undefined && shown.includes(address);
+  const isLate = event.kind === 'down' || (has(links[other.name]?.address) && !has(event.address));
+  return isLate ? `late: ${event.device} carries ${other.name} by now` : undefined;
 }
 
 function staleDown(event: LinkEvent, known: LinkRecord | undefined, devices: readonly Device[]): string | undefined {
+  if (event.kind !== 'down') return undefined;
   if (known !== undefined && known.device !== event.device) {
     return `late: the link is on ${known.device} by now, not ${event.device}`;
   }
@@ -68,13 +80,16 @@ function staleDown(event: LinkEvent, known: LinkRecord | undefined, devices: rea
   return event.source === 'pppd' && alive ? `late: ${event.device} is up with ${address ?? 'its address'}` : undefined;
 }
 
-function upRecord(event: LinkEvent): LinkRecord {
+function upRecord(event: LinkEvent, known: LinkRecord | undefined): LinkRecord {
+  // By hand nobody repeats what the line's own daemon said: `event up eth1` only ends `event down eth1`.
+  const said = event.source === 'cli' && known?.device === event.device ? known : undefined;
+  const { address = said?.address, gateway = said?.gateway } = event;
   return {
-    source: event.source,
+    source: said?.source ?? event.source,
     device: event.device,
-    ...(event.address !== undefined && { address: event.address }),
-    ...(event.gateway !== undefined && { gateway: event.gateway }),
-    dns: event.dns,
+    ...(address !== undefined && { address }),
+    ...(gateway !== undefined && { gateway }),
+    dns: said?.dns ?? event.dns,
   };
 }
 
