@@ -115,12 +115,13 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     plan: async () => (await preview(world)).ops,
     command: async (...argv) => {
       if (argv.includes('apply')) throw new Error('use apply()');
+      if (argv[0] === 'event' || argv[0] === 'stop') runs++;
       const said = { out: '', err: '' };
       const code = await runProgram(argv, {
         version: 'test',
         configDirectory: '/no/such/directory',
         isRoot: true,
-        openWorld: (voice) => ({ ...world, ...voice }),
+        openWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
         out: (text) => (said.out += text),
         err: (text) => (said.err += text),
       });

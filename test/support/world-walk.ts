@@ -1,0 +1,268 @@
+/**
+ * Random walks: what may happen to a router with two PPPoE lines and a cable line, in any order, as steps of
+ * world-steps.ts. The walk itself knows only what is true of the lines, not what wanhook makes of it.
+ */
+import { PEER } from './world-steps.ts';
+
+export interface Random {
+  /** A whole number from 0 to below `limit`. */
+  below(limit: number): number;
+  pick<T>(items: readonly T[]): T;
+}
+
+/** mulberry32: small, and the same on every machine. */
+export function createRandom(seed: number): Random {
+  let state = seed | 0;
+  const below = (limit: number) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * limit);
+  };
+  return { below, pick: (items) => items[below(items.length)]! };
+}
+
+export interface WalkLine {
+  readonly name: string;
+  readonly kind: 'ppp' | 'dhcp';
+  readonly id: number;
+  /** Where it is, or was last. */
+  device: string;
+  address: string;
+  /** Its device is there, up, has carrier and the address. */
+  state: 'up' | 'gone' | 'down' | 'unplugged';
+  /** The last word wanhook heard of it was a true one, and nobody took it out by hand. */
+  known: boolean;
+}
+
+export interface Walk {
+  readonly steps: readonly string[];
+  readonly lines: readonly WalkLine[];
+  /** Some hook lied about which line it is: then the record may rightly be wrong. */
+  readonly lies: boolean;
+  /** state.json was lost: what sysctls were before is forgotten. */
+  readonly lostState: boolean;
+}
+
+export interface WalkOptions {
+  readonly length: number;
+  /** May a PPP line redial on another unit? */
+  readonly moves: boolean;
+}
+
+const CABLE_ROUTER = '198.51.100.1';
+const UNITS = ['ppp0', 'ppp1', 'ppp7'];
+
+/** The configuration a walk starts with, and ends with after somebody broke it. */
+export function startLines(): WalkLine[] {
+  return [
+    { name: 'dsl1', kind: 'ppp', id: 1, device: 'ppp0', address: '192.0.2.11', state: 'gone', known: false },
+    { name: 'dsl2', kind: 'ppp', id: 2, device: 'ppp1', address: '192.0.2.12', state: 'gone', known: false },
+    { name: 'cable', kind: 'dhcp', id: 3, device: 'eth1', address: '198.51.100.2', state: 'gone', known: false },
+  ];
+}
+
+interface Walker {
+  readonly random: Random;
+  readonly lines: WalkLine[];
+  readonly options: WalkOptions;
+  readonly steps: string[];
+  /** Links without a file, or with a wrong one: hooks of those, or of all, may be missed. */
+  readonly amiss: Set<WalkLine>;
+  lies: boolean;
+  lostState: boolean;
+}
+
+const linkKeys = ({ id, kind, name }: WalkLine) => `ID=${id} ${kind === 'ppp' ? `PPP_IPPARAM=${name}` : 'DEVICE=eth1'}`;
+const configure = (line: WalkLine, more = '') => `config links/${line.name}.env ${linkKeys(line)}${more}`;
+
+/** The hook that goes with the line's state, as its daemon calls it. */
+function upHook(line: WalkLine, address = line.address): string {
+  return line.kind === 'ppp'
+    ? `ip-up ${line.device} ${address} ${PEER} ${line.name}`
+    : `dhclient BOUND ${line.device} ${address} ${CABLE_ROUTER}`;
+}
+function downHook(line: WalkLine, address = line.address): string {
+  return line.kind === 'ppp'
+    ? `ip-down ${line.device} ${address} ${PEER} ${line.name}`
+    : `dhclient EXPIRE ${line.device} ${address}`;
+}
+
+/** Bring the line up; the hook follows, or (rarely) is lost. */
+function comeUp(walker: Walker, line: WalkLine): void {
+  const { random, steps, options } = walker;
+  if (line.state === 'up') return;
+  if (line.state === 'unplugged') steps.push(`line ${line.device} carrier on`);
+  if (options.moves && line.kind === 'ppp' && line.state === 'gone') {
+    const taken = walker.lines.filter((other) => other.state !== 'gone').map(({ device }) => device);
+    line.device = random.pick(UNITS.filter((unit) => !taken.includes(unit)));
+  }
+  if (random.below(2) === 0) line.address = newAddress(walker, line);
+  steps.push(`line ${line.device} up ${line.address}`);
+  line.state = 'up';
+  line.known = false;
+  if (random.below(6) > 0) {
+    steps.push(upHook(line));
+    heard(walker, line);
+  }
+}
+
+/** The hook has told where the line is; at the cost of whoever was known on that unit before. */
+function heard({ lines, amiss }: Walker, line: WalkLine): void {
+  line.known = line.state === 'up' && amiss.size === 0;
+  for (const other of lines) if (other !== line && other.device === line.device) other.known = false;
+}
+
+function newAddress({ random }: Walker, { kind, id }: WalkLine): string {
+  return kind === 'ppp' ? `192.0.2.${id * 60 + random.below(40)}` : `198.51.100.${10 + random.below(40)}`;
+}
+
+function goDown(walker: Walker, line: WalkLine): void {
+  const { random, steps } = walker;
+  if (line.state === 'gone') return;
+  if (line.state === 'unplugged') steps.push(`line ${line.device} carrier on`);
+  steps.push(`line ${line.device} hangs up`);
+  line.state = 'gone';
+  // kill -9: no hook.
+  if (random.below(3) > 0) steps.push(downHook(line));
+}
+
+/** A hook that says what is not, or no longer, so. It must not change what wanhook makes of a living line. */
+function sayNonsense(walker: Walker, line: WalkLine): void {
+  const { random, steps } = walker;
+  const old = newAddress(walker, line);
+  const choices: (() => string)[] = [
+    () => upHook(line),
+    () => upHook(line, old),
+    () => `ipv6-up ${line.device} - - ${line.name}`,
+    () => 'ip-up ppp9 10.0.0.9 10.0.0.1 vpn',
+  ];
+  // Late, about an address that the line had; a lease that ends is believed if its address is the recorded one.
+  if (line.kind === 'ppp' && line.known) choices.push(() => downHook(line, old));
+  if (line.kind === 'ppp' && line.state === 'up' && line.known) choices.push(() => downHook(line));
+  const said = random.pick(choices)();
+  steps.push(said);
+  if (said.startsWith('ip-up') && !said.includes('vpn')) heard(walker, line);
+}
+
+function lie(walker: Walker, line: WalkLine): void {
+  const { random, steps } = walker;
+  const other = random.pick(walker.lines.filter(({ kind }) => kind === 'ppp'));
+  walker.lies = true;
+  const said = [
+    `ip-up ${line.device} ${line.address} ${PEER} ${other.name}`,
+    `ip-down ${line.device} ${line.address} ${PEER} ${other.name}`,
+    `dhclient EXPIRE ${line.device}`,
+    `dhclient BOUND ${line.device} ${other.address} 203.0.113.1`,
+    `ip-up ${line.device} 127.0.0.1 ${PEER} ${other.name}`,
+    `dhclient FAIL eth1`,
+  ];
+  steps.push(random.pick(said));
+}
+
+function disturb(walker: Walker, line: WalkLine): void {
+  const { random, steps } = walker;
+  if (line.state === 'down' || line.state === 'unplugged') {
+    if (line.state === 'unplugged') steps.push(`line ${line.device} carrier on`);
+    steps.push(`line ${line.device} up ${line.address}`);
+    line.state = 'up';
+  } else if (line.state === 'up') {
+    const what = random.below(3);
+    if (what === 0) {
+      line.address = newAddress(walker, line);
+      steps.push(`line ${line.device} has ${line.address}`);
+    } else {
+      line.state = what === 1 ? 'down' : 'unplugged';
+      steps.push(`line ${line.device} ${what === 1 ? 'down' : 'carrier off'}`);
+    }
+  }
+}
+
+const THEIRS = [
+  'rule add pref 50 from 10.1.0.0/16 lookup 100',
+  'rule del pref 50 from 10.1.0.0/16 lookup 100',
+  'rule add pref 20300 from 192.0.2.11 lookup 20001',
+  'rule del pref 20900 lookup 100',
+  'rule add pref 20900 lookup 100 protocol 4',
+  'route add 10.9.0.0/16 dev ppp0 table 20001 proto 3',
+  'route add 10.3.0.0/16 dev eth1',
+  'route add blackhole 10.2.0.0/16',
+  'route add default via 198.51.100.1 dev eth1 metric 50 proto 16',
+  'nexthop add id 5 dev eth1',
+  'route add 10.7.0.0/16 nhid 5',
+];
+const OURS = [
+  'rule del pref 20000 protocol 201',
+  'rule del pref 20100 protocol 201',
+  'rule del pref 20200 protocol 201',
+  'rule del pref 20300 protocol 201',
+  'rule del pref 20900 protocol 201',
+  'route del default table 20001 proto 201',
+  'route del default table 20003 proto 201',
+  'route del default table 20000 proto 201',
+  'nexthop del id 20001',
+  'nexthop del id 20003',
+  'nexthop del id 20999',
+];
+
+function reconfigure(walker: Walker, line: WalkLine): void {
+  const { random, steps } = walker;
+  const keys = [' WEIGHT=5', ' TIER=2', ' ON_DOWN=block', ' MSS=1400', ' MASQUERADE=no', '', ' WEIGHT=5 TIER=3'];
+  const main = ['', ' LAN=none', ' MARK_MASK=0xff0', ' TABLE_BASE=30000', ' PREF_BASE=1000', ' ON_DOWN=block WEIGHT=9'];
+  const what = random.below(8);
+  if (what === 0 || what === 2) {
+    walker.amiss.add(line);
+    line.known = false;
+  } else if (what !== 1) walker.amiss.delete(line);
+  if (what === 0) steps.push(`config links/${line.name}.env`);
+  else if (what === 1) steps.push(`config wanhook.env${random.pick(main)}`);
+  else if (what === 2) steps.push(configure(line, ' WEIGHT=none'));
+  else steps.push(configure(line, random.pick(keys)));
+  if (random.below(2) === 0 && what !== 2) steps.push('wanhook apply');
+}
+
+function byHand(walker: Walker): void {
+  const { random, steps, lines } = walker;
+  const [, , cable] = lines;
+  const said = random.pick(['stop', 'apply', 'event down eth1', 'event up eth1']);
+  steps.push(`wanhook ${said}`);
+  if (said === 'event down eth1' && cable) cable.known = false;
+}
+
+export function walk(seed: number, options: WalkOptions): Walk {
+  const random = createRandom(seed);
+  const walker: Walker = {
+    random,
+    lines: startLines(),
+    options,
+    steps: [],
+    amiss: new Set(),
+    lies: false,
+    lostState: false,
+  };
+  const { steps, lines } = walker;
+  lines.forEach((line) => steps.push(configure(line)));
+  steps.push('wanhook apply');
+  while (steps.length < options.length) {
+    const line = random.pick(lines);
+    const dice = random.below(100);
+    if (dice < 30) comeUp(walker, line);
+    else if (dice < 44) goDown(walker, line);
+    else if (dice < 56) sayNonsense(walker, line);
+    else if (dice < 58) lie(walker, line);
+    else if (dice < 70) disturb(walker, line);
+    else if (dice < 77) steps.push(`stranger ${random.pick(THEIRS)}`);
+    else if (dice < 84) steps.push(`stranger ${random.pick(OURS)}`);
+    else if (dice < 86) steps.push('stranger drops the firewall');
+    else if (dice < 93) reconfigure(walker, line);
+    else if (dice < 98) byHand(walker);
+    else if (dice < 99) {
+      steps.push('the state is lost');
+      walker.lostState = true;
+      for (const each of lines) each.known = false;
+    } else steps.push('wanhook apply');
+  }
+  // Whoever was editing is done.
+  steps.push(...lines.map((line) => configure(line, line.id === 2 ? ' WEIGHT=3' : '')), 'config wanhook.env');
+  return { steps, lines, lies: walker.lies, lostState: walker.lostState };
+}
