@@ -138,5 +138,7 @@ function breakIfOwnerDied(path: string, flock: LockOptions['flock']): void {
 
 function isDead(owner: string): boolean {
   const [pid, start] = owner.split('.');
-  return startTime(Number(pid)) !== start;
+  const now = startTime(Number(pid));
+  // A target that names no process at all would otherwise never be taken away.
+  return now === undefined || now !== start;
 }
