@@ -49,7 +49,8 @@ function overlayScript(dirs: readonly string[]): string {
 
 /**
  * /proc is still the host's when the script starts, so /proc/self/stat gives the pid that the host knows.
- * SIGCHLD is ignored at the end: process 1 must reap orphans, or a dead daemon would look alive to `kill -0`.
+ * SIGCHLD is ignored at the end: process 1 must reap orphans, or a dead daemon would look alive to `kill -0`. Not by
+ * the shell: it cannot ignore that signal, and its `read` is ended by the first orphan that exits, and all with it.
  */
 function holderScript(overlay: readonly string[]): string {
   return `set -eu
@@ -67,8 +68,7 @@ while IFS= read -r line && [ "$line" != LAB-END ]; do
 done
 eval "$script"
 echo ready
-trap '' CHLD
-while read -r line; do :; done
+exec env --ignore-signal=CHLD cat >/dev/null
 `;
 }
 
