@@ -55,7 +55,8 @@ export function isLineName(text: string): boolean {
   return /^[A-Za-z0-9_.:@/+-]{1,64}$/.test(text);
 }
 
-/** Quote a stranger's value for a message: control bytes escaped, length bounded. */
+/** Quote a stranger's value for a message: control bytes (C1's too: a terminal obeys them) escaped, length bounded. */
 export function quoted(value: string): string {
-  return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value).replaceAll('\x7f', '\\u007f');
+  const text = JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+  return text.replace(/[\u007f-\u009f]/g, (byte) => `\\u00${byte.charCodeAt(0).toString(16)}`);
 }
