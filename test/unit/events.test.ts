@@ -1,0 +1,427 @@
+/**
+ * Every recorded hook call (test/support/captures/) and what it means; none may be without a row here. Then what daemons,
+ * peers and servers may send but ours never did.
+ */
+import { expect, test } from 'vitest';
+import { captureFolders, capturesIn, inWords, readCapture } from '../support/world-captures.ts';
+import { PARSERS } from '../support/world.ts';
+
+/** Hooks that run but are none of ours (pre-up must not be delayed, auth-* is a server's). */
+const NOT_OURS = 'no hook of ours';
+
+const CAPTURES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'dhclient-4.4.3-P1-deb12': {
+    'BOUND.after-expire-rfc3442': 'up hkc0 10.77.0.100/24 via 10.77.0.2 dns 10.77.0.99',
+    'BOUND.enter': 'up hkc0 10.77.0.50/24 via 10.77.0.1 dns 10.77.0.53,10.77.0.54',
+    BOUND: 'up hkc0 10.77.0.50/24 via 10.77.0.1 dns 10.77.0.53,10.77.0.54',
+    'BOUND.hostile': 'up hkc0 10.77.0.50/24 via 10.77.0.1 dns 10.77.0.53',
+    'BOUND.newline': 'up hkc0 10.77.0.70/24 via 10.77.0.1 dns 10.77.0.53',
+    'BOUND.nomask': 'up hkc0 10.77.0.70/32 via 10.77.0.1 dns 10.77.0.53',
+    'BOUND.norouter': 'up hkc0 10.77.0.70/24 dns 10.77.0.53',
+    'BOUND.routers2': 'up hkc0 10.77.0.70/24 via 10.77.0.1 dns 10.77.0.53',
+    'BOUND.slash32': 'up hkc0 10.77.0.70/32 via 10.77.0.1 dns 10.77.0.53',
+    'BOUND6.enter': 'check hkc0',
+    'BOUND6.enter.pd': 'check hkc0',
+    BOUND6: 'check hkc0',
+    'BOUND6.pd': 'check hkc0',
+    'DEPREF6.enter': 'ignored: reason "DEPREF6" changes nothing',
+    DEPREF6: 'ignored: reason "DEPREF6" changes nothing',
+    'EXPIRE.enter': 'down hkc0 10.77.0.50',
+    EXPIRE: 'down hkc0 10.77.0.50',
+    'EXPIRE6.enter': 'check hkc0',
+    EXPIRE6: 'check hkc0',
+    'FAIL.enter': 'down hkc0',
+    FAIL: 'down hkc0',
+    'PREINIT.enter': 'ignored: reason "PREINIT" changes nothing',
+    PREINIT: 'ignored: reason "PREINIT" changes nothing',
+    'PREINIT6.enter': 'ignored: reason "PREINIT6" changes nothing',
+    'PREINIT6.enter.pd': 'ignored: reason "PREINIT6" changes nothing',
+    PREINIT6: 'ignored: reason "PREINIT6" changes nothing',
+    'PREINIT6.pd': 'ignored: reason "PREINIT6" changes nothing',
+    'REBIND6.enter': 'check hkc0',
+    REBIND6: 'check hkc0',
+    'REBOOT.enter': 'up hkc0 10.77.0.50/24 via 10.77.0.1 dns 10.77.0.53,10.77.0.54',
+    REBOOT: 'up hkc0 10.77.0.50/24 via 10.77.0.1 dns 10.77.0.53,10.77.0.54',
+    'RELEASE.enter': 'down hkc0 10.77.0.50',
+    RELEASE: 'down hkc0 10.77.0.50',
+    'RELEASE6.enter': 'check hkc0',
+    RELEASE6: 'check hkc0',
+    'RENEW.enter': 'up hkc0 10.77.0.50/24 via 10.77.0.1 dns 10.77.0.53,10.77.0.54',
+    RENEW: 'up hkc0 10.77.0.50/24 via 10.77.0.1 dns 10.77.0.53,10.77.0.54',
+    'RENEW6.enter': 'check hkc0',
+    'RENEW6.enter.pd': 'check hkc0',
+    RENEW6: 'check hkc0',
+    'RENEW6.pd': 'check hkc0',
+    'STOP.enter': 'down hkc0 10.77.0.50',
+    STOP: 'down hkc0 10.77.0.50',
+    'STOP6.enter.pd': 'check hkc0',
+    'STOP6.pd': 'check hkc0',
+    'TIMEOUT.enter': 'check hkc0',
+    TIMEOUT: 'check hkc0',
+  },
+  'pppd-2.4.9-deb12': {
+    'auth-down': NOT_OURS,
+    'auth-up': NOT_OURS,
+    'ip-down.demand': 'down ppp-a 192.0.2.10 ipparam dm',
+    'ip-down': 'down ppp-wan1 192.0.2.10 ipparam my-param linkname lnk1',
+    'ip-down.lcp-timeout-persist': 'down ppp-wan1 192.0.2.10',
+    'ip-down.minimal': 'down ppp0 192.0.2.10',
+    'ip-down.nic-down': 'down ppp0 192.0.2.13',
+    'ip-down.sighup-persist': 'down ppp-wan1 198.51.100.20',
+    'ip-pre-up.demand': NOT_OURS,
+    'ip-pre-up': NOT_OURS,
+    'ip-pre-up.lcp-timeout-persist': NOT_OURS,
+    'ip-pre-up.minimal': NOT_OURS,
+    'ip-pre-up.reconnect-new-addr-stale-dns': NOT_OURS,
+    'ip-pre-up.sighup-persist': NOT_OURS,
+    'ip-up.demand': 'up ppp-a 192.0.2.10/32 peer 192.0.2.1 dns 192.0.2.53 ipparam dm',
+    'ip-up': 'up ppp-wan1 192.0.2.10/32 peer 192.0.2.1 dns 192.0.2.53,192.0.2.54 ipparam my-param linkname lnk1',
+    'ip-up.flap-swallowed': 'up ppp-wan1 192.0.2.12/32 peer 192.0.2.1',
+    'ip-up.lcp-timeout-persist': 'up ppp-wan1 192.0.2.10/32 peer 192.0.2.1 dns 192.0.2.53,192.0.2.54',
+    'ip-up.minimal': 'up ppp0 192.0.2.10/32 peer 192.0.2.1',
+    'ip-up.reconnect-new-addr-stale-dns': 'up ppp-wan1 198.51.100.20/32 peer 198.51.100.1 dns 192.0.2.53,192.0.2.54',
+    'ip-up.sighup-persist': 'up ppp-wan1 198.51.100.21/32 peer 198.51.100.1 dns 192.0.2.53,192.0.2.54',
+    'ipv6-down': 'check ppp-wan1 ipparam my-param linkname lnk1',
+    'ipv6-down.lcp-timeout-persist': 'check ppp-wan1',
+    'ipv6-down.sighup-persist': 'check ppp-wan1',
+    'ipv6-up': 'check ppp-wan1 ipparam my-param linkname lnk1',
+    'ipv6-up.lcp-timeout-persist': 'check ppp-wan1',
+    'ipv6-up.reconnect-new-addr-stale-dns': 'check ppp-wan1',
+    'ipv6-up.sighup-persist': 'check ppp-wan1',
+  },
+  'pppd-2.4.9-deb12-runparts': {
+    'ip-down': 'down ppp7 192.0.2.11 ipparam wan1',
+    'ip-pre-up': NOT_OURS,
+    'ip-up': 'up ppp7 192.0.2.11/32 peer 192.0.2.1 dns 192.0.2.53,192.0.2.54 ipparam wan1',
+    'ip-up.ipparam-metachars': 'up ppp-a 192.0.2.10/32 peer 192.0.2.1',
+    'ip-up.unprivileged-user-set-env': 'up ppp0 192.0.2.10/32 peer 192.0.2.1 dns 6.6.6.6',
+    'ipv6-down': 'check ppp7 ipparam wan1',
+    'ipv6-up': 'check ppp7 ipparam wan1',
+  },
+  'pptp-1.10.0-pppd-2.4.9': {
+    'ip-down': 'down ppp-pptp 192.0.2.30 ipparam pptp1',
+    'ip-down.server': 'down ppp0 192.0.2.1 ipparam 10.9.0.2',
+    'ip-pre-up': NOT_OURS,
+    'ip-up': 'up ppp-pptp 192.0.2.30/32 peer 192.0.2.1 dns 192.0.2.53 ipparam pptp1',
+    'ip-up.server': 'up ppp0 192.0.2.1/32 peer 192.0.2.30 ipparam 10.9.0.2',
+  },
+  'xl2tpd-1.3.18-pppd-2.4.9': {
+    'ip-down': 'down ppp-l2tp 192.0.2.10',
+    'ip-down.lns': 'down ppp0 192.0.2.1',
+    'ip-pre-up': NOT_OURS,
+    'ip-up': 'up ppp-l2tp 192.0.2.10/32 peer 192.0.2.1 dns 192.0.2.53',
+    'ip-up.lns': 'up ppp0 192.0.2.1/32 peer 192.0.2.10',
+    'ipv6-down': 'check ppp-l2tp',
+    'ipv6-up': 'check ppp-l2tp',
+  },
+};
+
+function meaning(folder: string, name: string): string {
+  const hook = folder.startsWith('dhclient') ? 'dhclient' : name.replace(/\..*/, '');
+  const parse = PARSERS[hook];
+  return parse === undefined ? NOT_OURS : inWords(parse(readCapture(folder, name)));
+}
+
+test.each(captureFolders())('%s: every recorded call means what the table says', (folder) => {
+  const got = Object.fromEntries(capturesIn(folder).map((name) => [name, meaning(folder, name)]));
+  expect(got).toEqual(CAPTURES[folder]);
+});
+
+test('only arguments are believed: the environment may be stale, or a user’s', () => {
+  // In the capture the environment says IPLOCAL=9.9.9.9 and DNS1=6.6.6.6: resolvers are advice, the address is not.
+  const { args, env } = readCapture('pppd-2.4.9-deb12-runparts', 'ip-up.unprivileged-user-set-env');
+  expect(inWords(PARSERS['ip-up']!({ args, env }))).toMatch(/^up ppp0 192\.0\.2\.10\//);
+});
+
+/** `!` stands for an argument that is not there, `""` for an empty one. */
+const ppp = (words: string): string[] => {
+  const args = words
+    .split(' ')
+    .map((word) => (word === '""' ? '' : word.replaceAll('␤', '\n').replaceAll('␛', '\x1b')));
+  return args.slice(0, args.includes('!') ? args.indexOf('!') : undefined);
+};
+
+/** What ip-up or ip-down is given: device tty speed local remote ipparam → what is made of it. */
+const PPP_CALLS: readonly (readonly [hook: string, args: string, want: string])[] = [
+  ['ip-up', 'ppp0 "" 0 192.0.2.11 192.0.2.254 dsl', 'up ppp0 192.0.2.11/32 peer 192.0.2.254 ipparam dsl'],
+  ['ip-up', 'ppp0 "" 0 192.0.2.11 192.0.2.254 ""', 'up ppp0 192.0.2.11/32 peer 192.0.2.254'],
+  ['ip-up', 'ppp0 "" 0 192.0.2.11 !', 'up ppp0 192.0.2.11/32'],
+  ['ip-up', 'ppp0 "" 0 192.0.2.11 "" dsl', 'up ppp0 192.0.2.11/32 ipparam dsl'],
+  ['ip-up', 'ppp0 "" 0 192.0.2.11 0.0.0.0 dsl', 'up ppp0 192.0.2.11/32 ipparam dsl'],
+  ['ip-up', 'ppp0 "" 0 192.0.2.11 127.0.0.1', 'up ppp0 192.0.2.11/32'],
+  [
+    'ip-up',
+    'ppp0 "" 0 192.0.2.11 192.0.2.254 /org/freedesktop/NetworkManager/PPP/3',
+    'up ppp0 192.0.2.11/32 peer 192.0.2.254',
+  ],
+  [
+    'ip-up',
+    'ppp0 "" 0 192.0.2.11 192.0.2.254 /etc/ppp/peers/dsl',
+    'up ppp0 192.0.2.11/32 peer 192.0.2.254 ipparam /etc/ppp/peers/dsl',
+  ],
+  ['ip-up', 'ppp0 "" 0 192.0.2.11 192.0.2.254 a;b', 'up ppp0 192.0.2.11/32 peer 192.0.2.254'],
+  ['ip-up', 'ppp0 "" 0 192.0.2.11 192.0.2.254 $(id)', 'up ppp0 192.0.2.11/32 peer 192.0.2.254'],
+  ['ip-up', `ppp0 "" 0 192.0.2.11 192.0.2.254 ${'x'.repeat(65)}`, 'up ppp0 192.0.2.11/32 peer 192.0.2.254'],
+  [
+    'ip-up',
+    '!',
+    'problem: argument 1 (device) is missing: expected a device name\nproblem: argument 4 (local address) is missing: expected an IPv4 address',
+  ],
+  ['ip-up', 'ppp0 "" 0 !', 'problem: argument 4 (local address) is missing: expected an IPv4 address'],
+  ['ip-up', 'ppp0 "" 0 "" 192.0.2.254', 'problem: argument 4 (local address) is missing: expected an IPv4 address'],
+  [
+    'ip-up',
+    'ppp0 "" 0 0.0.0.0 192.0.2.254',
+    'problem: argument 4 (local address) is an address no line can have (0/8, 127/8, multicast or reserved): 0.0.0.0',
+  ],
+  [
+    'ip-up',
+    'ppp0 "" 0 127.0.0.1 192.0.2.254',
+    'problem: argument 4 (local address) is an address no line can have (0/8, 127/8, multicast or reserved): 127.0.0.1',
+  ],
+  [
+    'ip-up',
+    'ppp0 "" 0 224.0.0.1 192.0.2.254',
+    'problem: argument 4 (local address) is an address no line can have (0/8, 127/8, multicast or reserved): 224.0.0.1',
+  ],
+  [
+    'ip-up',
+    'ppp0 "" 0 255.255.255.255 192.0.2.254',
+    'problem: argument 4 (local address) is an address no line can have (0/8, 127/8, multicast or reserved): 255.255.255.255',
+  ],
+  ['ip-up', 'ppp0 "" 0 192.0.2 192.0.2.254', 'problem: argument 4 (local address) is not an IPv4 address: "192.0.2"'],
+  [
+    'ip-up',
+    'ppp0 "" 0 0300.0.2.11 192.0.2.254',
+    'problem: argument 4 (local address) is not an IPv4 address: "0300.0.2.11"',
+  ],
+  [
+    'ip-up',
+    'ppp0 "" 0 192.0.2.011 192.0.2.254',
+    'problem: argument 4 (local address) is not an IPv4 address: "192.0.2.011"',
+  ],
+  [
+    'ip-up',
+    'ppp0 "" 0 192.0.2.256 192.0.2.254',
+    'problem: argument 4 (local address) is not an IPv4 address: "192.0.2.256"',
+  ],
+  [
+    'ip-up',
+    'ppp0 "" 0 fe80::1 fe80::2',
+    'problem: argument 4 (local address) is not an IPv4 address: "fe80::1"\nproblem: argument 5 (remote address) is not an IPv4 address: "fe80::2"',
+  ],
+  [
+    'ip-up',
+    'ppp0 "" 0 192.0.2.11␤ 192.0.2.254',
+    'problem: argument 4 (local address) is not an IPv4 address: "192.0.2.11\\n"',
+  ],
+  [
+    'ip-up',
+    'ppp0 "" 0 192.0.2.11 $(reboot)',
+    'problem: argument 5 (remote address) is not an IPv4 address: "$(reboot)"',
+  ],
+  ['ip-up', 'ppp0;id "" 0 192.0.2.11 192.0.2.254', 'problem: argument 1 (device) is not a device name: "ppp0;id"'],
+  ['ip-up', '../x "" 0 192.0.2.11 192.0.2.254', 'problem: argument 1 (device) is not a device name: "../x"'],
+  ['ip-up', '-batch "" 0 192.0.2.11 192.0.2.254', 'problem: argument 1 (device) is not a device name: "-batch"'],
+  [
+    'ip-up',
+    'ppp␛[31m "" 0 192.0.2.11 192.0.2.254',
+    'problem: argument 1 (device) is not a device name: "ppp\\u001b[31m"',
+  ],
+  [
+    'ip-up',
+    'sixteen-letters- "" 0 192.0.2.11 192.0.2.254',
+    'problem: argument 1 (device) is not a device name: "sixteen-letters-"',
+  ],
+  ['ip-down', 'ppp0 "" 0 192.0.2.11 192.0.2.254 dsl', 'down ppp0 192.0.2.11 ipparam dsl'],
+  // The line must go down whatever its last address was said to be: the recorded one counts.
+  ['ip-down', 'ppp0 "" 0 0.0.0.0 0.0.0.0 dsl', 'down ppp0 ipparam dsl'],
+  ['ip-down', 'ppp0 "" 0 $(id) x', 'down ppp0'],
+  ['ip-down', 'ppp0 !', 'down ppp0'],
+  ['ip-down', '"" "" 0 192.0.2.11', 'problem: argument 1 (device) is missing: expected a device name'],
+  ['ipv6-up', 'ppp0 "" 0 fe80::05c8:fd28 fe80::1 dsl', 'check ppp0 ipparam dsl'],
+  ['ipv6-down', 'ppp0 !', 'check ppp0'],
+  ['ipv6-down', '!', 'problem: argument 1 (device) is missing: expected a device name'],
+];
+
+test.each(PPP_CALLS)('%s %s', (hook, args, want) => {
+  expect(inWords(PARSERS[hook]!({ args: ppp(args), env: {} }))).toBe(want);
+});
+
+test('pppd: the linkname is in the environment, and only a name that could be configured is taken', () => {
+  const call = (LINKNAME: string) => inWords(PARSERS['ip-down']!({ args: ['ppp0'], env: { LINKNAME } }));
+  expect(call('dsl')).toBe('down ppp0 linkname dsl');
+  expect(call('dsl; rm -rf /')).toBe('down ppp0');
+  expect(call('')).toBe('down ppp0');
+});
+
+const LEASE = {
+  reason: 'BOUND',
+  interface: 'eth1',
+  new_ip_address: '198.51.100.2',
+  new_subnet_mask: '255.255.255.0',
+  new_routers: '198.51.100.1',
+};
+const NO_LINE = 'is an address no line can have (0/8, 127/8, multicast or reserved)';
+const MASK = 'problem: variable new_subnet_mask is not a contiguous netmask:';
+const ROUTES = 'problem: variable new_rfc3442_classless_static_routes is not a list of routes in octets:';
+
+/** Differences to a plain lease (undefined: the variable is missing) → what is made of it. */
+const LEASES: readonly (readonly [name: string, change: Readonly<Record<string, string | undefined>>, want: string])[] =
+  [
+    ['a plain lease', {}, 'up eth1 198.51.100.2/24 via 198.51.100.1'],
+    [
+      'everything a shim does not have is empty',
+      { exit_status: '', new_rfc3442_classless_static_routes: '', old_ip_address: '' },
+      'up eth1 198.51.100.2/24 via 198.51.100.1',
+    ],
+    [
+      'no address',
+      { new_ip_address: undefined },
+      'problem: variable new_ip_address is missing: expected an IPv4 address',
+    ],
+    [
+      'an empty address',
+      { new_ip_address: '' },
+      'problem: variable new_ip_address is missing: expected an IPv4 address',
+    ],
+    [
+      'an address with a newline',
+      { new_ip_address: '198.51.100.2\n' },
+      'problem: variable new_ip_address is not an IPv4 address: "198.51.100.2\\n"',
+    ],
+    [
+      'an address that is a command',
+      { new_ip_address: '$(reboot)' },
+      'problem: variable new_ip_address is not an IPv4 address: "$(reboot)"',
+    ],
+    [
+      'an address of megabytes',
+      { new_ip_address: '1'.repeat(1e6) },
+      `problem: variable new_ip_address is not an IPv4 address: "${'1'.repeat(80)}…"`,
+    ],
+    [
+      'an address of this network',
+      { new_ip_address: '0.0.0.0' },
+      `problem: variable new_ip_address ${NO_LINE}: 0.0.0.0`,
+    ],
+    ['a loopback address', { new_ip_address: '127.0.0.53' }, `problem: variable new_ip_address ${NO_LINE}: 127.0.0.53`],
+    ['a multicast address', { new_ip_address: '239.1.1.1' }, `problem: variable new_ip_address ${NO_LINE}: 239.1.1.1`],
+    ['no mask: /32', { new_subnet_mask: undefined }, 'up eth1 198.51.100.2/32 via 198.51.100.1'],
+    ['an empty mask: /32', { new_subnet_mask: '' }, 'up eth1 198.51.100.2/32 via 198.51.100.1'],
+    ['/32', { new_subnet_mask: '255.255.255.255' }, 'up eth1 198.51.100.2/32 via 198.51.100.1'],
+    ['/0', { new_subnet_mask: '0.0.0.0' }, 'up eth1 198.51.100.2/0 via 198.51.100.1'],
+    ['/31', { new_subnet_mask: '255.255.255.254' }, 'up eth1 198.51.100.2/31 via 198.51.100.1'],
+    ['a mask with a hole', { new_subnet_mask: '255.0.255.0' }, `${MASK} "255.0.255.0"`],
+    ['a mask turned round', { new_subnet_mask: '0.0.0.255' }, `${MASK} "0.0.0.255"`],
+    ['a mask that is a prefix length', { new_subnet_mask: '24' }, `${MASK} "24"`],
+    ['no router', { new_routers: undefined }, 'up eth1 198.51.100.2/24'],
+    ['two routers', { new_routers: '198.51.100.1 198.51.100.254' }, 'up eth1 198.51.100.2/24 via 198.51.100.1'],
+    [
+      'the first router that can be one',
+      { new_routers: '0.0.0.0 127.0.0.1 224.0.0.1 198.51.100.7' },
+      'up eth1 198.51.100.2/24 via 198.51.100.7',
+    ],
+    [
+      'our own address as router',
+      { new_routers: '198.51.100.2' },
+      'problem: variable new_routers has no usable gateway: "198.51.100.2"',
+    ],
+    [
+      'a router that is text',
+      { new_routers: 'gw.example' },
+      'problem: variable new_routers has no usable gateway: "gw.example"',
+    ],
+    [
+      'a router with a control byte',
+      { new_routers: '198.51.100.1\u0007' },
+      'problem: variable new_routers has no usable gateway: "198.51.100.1\\u0007"',
+    ],
+    [
+      'all at once',
+      { new_ip_address: 'a', new_subnet_mask: 'b', new_routers: 'c' },
+      `problem: variable new_ip_address is not an IPv4 address: "a"\n${MASK} "b"\nproblem: variable new_routers has no usable gateway: "c"`,
+    ],
+    [
+      'classless routes override the router',
+      { new_rfc3442_classless_static_routes: '24 203 0 113 198 51 100 9 0 198 51 100 254' },
+      'up eth1 198.51.100.2/24 via 198.51.100.254',
+    ],
+    [
+      'classless routes without a default: no gateway',
+      { new_rfc3442_classless_static_routes: '24 203 0 113 198 51 100 9' },
+      'up eth1 198.51.100.2/24',
+    ],
+    [
+      'a classless default by our own address',
+      { new_rfc3442_classless_static_routes: '0 198 51 100 2' },
+      'up eth1 198.51.100.2/24',
+    ],
+    ['a classless default by nobody', { new_rfc3442_classless_static_routes: '0 0 0 0 0' }, 'up eth1 198.51.100.2/24'],
+    ['classless routes cut off', { new_rfc3442_classless_static_routes: '0 198 51 100' }, `${ROUTES} "0 198 51 100"`],
+    [
+      'classless routes with a prefix of 33',
+      { new_rfc3442_classless_static_routes: '33 1 2 3 4 5 6 7 8 9' },
+      `${ROUTES} "33 1 2 3 4 5 6 7 8 9"`,
+    ],
+    [
+      'classless routes with an octet of 256',
+      { new_rfc3442_classless_static_routes: '8 256 198 51 100 1' },
+      `${ROUTES} "8 256 198 51 100 1"`,
+    ],
+    ['classless routes that are text', { new_rfc3442_classless_static_routes: '$(id)' }, `${ROUTES} "$(id)"`],
+    [
+      'resolvers: usable ones, each once, at most eight',
+      {
+        new_domain_name_servers:
+          '1.1.1.1 1.1.1.1 127.0.0.1 x 2.2.2.2 3.3.3.3 4.4.4.4 5.5.5.5 6.6.6.6 7.7.7.7 8.8.8.8 9.9.9.9',
+      },
+      'up eth1 198.51.100.2/24 via 198.51.100.1 dns 1.1.1.1,2.2.2.2,3.3.3.3,4.4.4.4,5.5.5.5,6.6.6.6,7.7.7.7,8.8.8.8',
+    ],
+    [
+      'no reason, no device',
+      { reason: undefined, interface: undefined },
+      'problem: variable reason is missing: expected BOUND, RENEW, EXPIRE, …\nproblem: variable interface is missing: expected a device name',
+    ],
+    [
+      'a device that is a path',
+      { interface: '../../etc' },
+      'problem: variable interface is not a device name: "../../etc"',
+    ],
+    ['a reason nobody knows', { reason: 'HELLO\n' }, 'ignored: reason "HELLO\\n" changes nothing'],
+    ['MEDIUM and NBI', { reason: 'NBI' }, 'ignored: reason "NBI" changes nothing'],
+    [
+      'TIMEOUT, and the old lease works',
+      { reason: 'TIMEOUT', exit_status: '0' },
+      'up eth1 198.51.100.2/24 via 198.51.100.1',
+    ],
+    [
+      'TIMEOUT, and it does not',
+      { reason: 'TIMEOUT', exit_status: '2', old_ip_address: '198.51.100.2' },
+      'down eth1 198.51.100.2',
+    ],
+    ['TIMEOUT, and nobody says', { reason: 'TIMEOUT', exit_status: '' }, 'check eth1'],
+    ['EXPIRE', { reason: 'EXPIRE', old_ip_address: '198.51.100.2' }, 'down eth1 198.51.100.2'],
+    ['EXPIRE with an address nobody can have', { reason: 'EXPIRE', old_ip_address: '0.0.0.0' }, 'down eth1'],
+    ['FAIL without anything', { reason: 'FAIL', old_ip_address: undefined }, 'down eth1'],
+  ];
+
+test.each(LEASES)('dhclient: %s', (_, change, want) => {
+  expect(inWords(PARSERS['dhclient']!({ args: [], env: { ...LEASE, ...change } }))).toBe(want);
+});
+
+test('no message carries a control byte on', () => {
+  const nasty = '\u0000\n\r\u001b[2J\u007f\u009b';
+  const said = [
+    PARSERS['ip-up']!({ args: [nasty, '', '', nasty, nasty], env: {} }),
+    PARSERS['dhclient']!({ args: [], env: { ...LEASE, interface: nasty } }),
+    PARSERS['dhclient']!({
+      args: [],
+      env: { ...LEASE, new_ip_address: nasty, new_subnet_mask: nasty, new_routers: nasty },
+    }),
+    PARSERS['dhclient']!({ args: [], env: { ...LEASE, reason: nasty } }),
+  ];
+  // eslint-disable-next-line no-control-regex -- what must not be there
+  const control = /[\u0000-\u001f\u007f-\u009f]/;
+  for (const parsed of said) for (const line of inWords(parsed).split('\n')) expect(line).not.toMatch(control);
+});
