@@ -19,7 +19,7 @@ const oneOf = <T extends string>(...words: T[]): Key<T> => ({
 
 const yesNo: Key<boolean> = {
   expected: 'yes or no',
-  parse: (text) => ({ yes: true, no: false })[text],
+  parse: (text) => (text === 'yes' ? true : text === 'no' ? false : undefined),
 };
 
 const device: Key<string> = {
