@@ -33,6 +33,8 @@ export interface WalkLine {
   state: 'up' | 'gone' | 'down' | 'unplugged';
   /** The last word wanhook heard of it was a true one, and nobody took it out by hand. */
   known: boolean;
+  /** The address it had then. */
+  told: string;
 }
 
 export interface Walk {
@@ -56,9 +58,18 @@ const UNITS = ['ppp0', 'ppp1', 'ppp7'];
 /** The configuration a walk starts with, and ends with after somebody broke it. */
 export function startLines(): WalkLine[] {
   return [
-    { name: 'dsl1', kind: 'ppp', id: 1, device: 'ppp0', address: '192.0.2.11', state: 'gone', known: false },
-    { name: 'dsl2', kind: 'ppp', id: 2, device: 'ppp1', address: '192.0.2.12', state: 'gone', known: false },
-    { name: 'cable', kind: 'dhcp', id: 3, device: 'eth1', address: '198.51.100.2', state: 'gone', known: false },
+    { name: 'dsl1', kind: 'ppp', id: 1, device: 'ppp0', address: '192.0.2.11', state: 'gone', known: false, told: '' },
+    { name: 'dsl2', kind: 'ppp', id: 2, device: 'ppp1', address: '192.0.2.12', state: 'gone', known: false, told: '' },
+    {
+      name: 'cable',
+      kind: 'dhcp',
+      id: 3,
+      device: 'eth1',
+      address: '198.51.100.2',
+      state: 'gone',
+      known: false,
+      told: '',
+    },
   ];
 }
 
@@ -107,10 +118,17 @@ function comeUp(walker: Walker, line: WalkLine): void {
   }
 }
 
-/** The hook has told where the line is; at the cost of whoever was known on that unit before. */
+/**
+ * The hook has told where the line is; at the cost of whoever was known on that unit before. A late hook of a session that
+ * is gone is believed only if the unit's address does not tell that it is another's.
+ */
 function heard({ lines, amiss }: Walker, line: WalkLine): void {
-  line.known = line.state === 'up' && amiss.size === 0;
-  for (const other of lines) if (other !== line && other.device === line.device) other.known = false;
+  const others = lines.filter((other) => other !== line && other.device === line.device);
+  const there = line.state === 'up';
+  for (const other of others) other.known &&= !there && other.told === other.address;
+  if (!there) return;
+  line.known = amiss.size === 0;
+  line.told = line.address;
 }
 
 function newAddress({ random }: Walker, { kind, id }: WalkLine): string {
