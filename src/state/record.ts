@@ -12,15 +12,15 @@ export interface Recorded {
 
 /**
  * Which link an event speaks of: by ipparam, then linkname, then device, so that a moved unit number does not matter.
- * A link that declares an ipparam is not found by its device under another ipparam: a VPN client's ppp0 is not our
- * DSL line only because that line is down and its unit number was free.
+ * A link that declares an ipparam or linkname is not found by its device under another one: a VPN client's ppp0 is not
+ * our DSL line only because that line is down and its unit number was free.
  */
 export function findLink(config: Config, event: Pick<LinkEvent, 'device' | 'ipparam' | 'linkname'>) {
   const named = (key: 'pppIpparam' | 'pppLinkname', value: string | undefined) =>
     value === undefined ? undefined : config.links.find((link) => link[key] === value);
   const isOtherLine = (link: LinkConfig) =>
     (event.ipparam !== undefined && link.pppIpparam !== undefined) ||
-    (event.ipparam === undefined && event.linkname !== undefined && link.pppLinkname !== undefined);
+    (event.linkname !== undefined && link.pppLinkname !== undefined);
   return (
     named('pppIpparam', event.ipparam) ??
     named('pppLinkname', event.linkname) ??
