@@ -1,0 +1,268 @@
+/** What is kept in /run: state, inbox, last good configuration, journal, sysctl memory. Damaged files included. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { appendJournal } from '../../src/journal.ts';
+import type { LinkEvent, State } from '../../src/model.ts';
+import { makePrivateDirectory, readIfThere, removeIfThere, writeAtomically } from '../../src/state/files.ts';
+import { decodeEvent, discardEvents, dropEvent, isTaken, pendingEvents } from '../../src/state/inbox.ts';
+import { EMPTY_STATE } from '../../src/state/record.ts';
+import { encodeState, loadGoodConfig, loadState, saveGoodConfig, saveState } from '../../src/state/store.ts';
+import { rememberSysctls, restoredSysctls } from '../../src/state/sysctl-memory.ts';
+import { scratchDirectory } from '../support/world-scratch.ts';
+
+function directory(): string {
+  const path = scratchDirectory('run');
+  makePrivateDirectory(path);
+  return path;
+}
+
+const STATE: State = {
+  links: {
+    dsl: { source: 'pppd', device: 'ppp0', address: '192.0.2.11', dns: ['192.0.2.53'] },
+    cable: { source: 'dhclient', device: 'eth1', dns: [], heldDown: { source: 'cli', cause: 'event down' } },
+  },
+  verdicts: { dsl: { up: true, since: 1, reason: 'up', device: 'ppp0', mtu: 1492, address: '192.0.2.11' } },
+  sysctls: { 'net/ipv4/ip_forward': { before: '0', set: '1' } },
+  firewall: { text: 'table inet wanhook {\n}\n', listing: 'table inet wanhook { }' },
+  stopped: true,
+};
+const EVENT: LinkEvent = { source: 'pppd', kind: 'up', device: 'ppp0', address: '192.0.2.11', dns: [], cause: 'ip-up' };
+
+test('state is read as it was written, and only root may read it', () => {
+  const run = directory();
+  saveState(run, STATE);
+  expect(loadState(run)).toEqual({ state: STATE });
+  expect(statSync(join(run, 'state.json')).mode & 0o777).toBe(0o600);
+  expect(statSync(run).mode & 0o777).toBe(0o700);
+  expect(readdirSync(run)).toEqual(['state.json']);
+});
+
+test('no state yet is an empty one, without a word', () => {
+  expect(loadState(directory())).toEqual({ state: EMPTY_STATE });
+});
+
+const change = (changed: Record<string, unknown>) =>
+  JSON.stringify({ ...(JSON.parse(encodeState(STATE)) as object), ...changed });
+const DAMAGED: readonly (readonly [name: string, text: string])[] = [
+  ['an empty file', ''],
+  ['half a file', encodeState(STATE).slice(0, 60)],
+  ['zeros', '\0'.repeat(512)],
+  ['not an object', '[]'],
+  ['null', 'null'],
+  ['another version', change({ version: 2 })],
+  ['no version', change({ version: undefined })],
+  ['links that are none', change({ links: [] })],
+  ['a record without device', change({ links: { dsl: { source: 'pppd', dns: [] } } })],
+  [
+    'a record whose address is a number',
+    change({ links: { dsl: { source: 'pppd', device: 'ppp0', dns: [], address: 1 } } }),
+  ],
+  ['a hold that is a word', change({ links: { dsl: { source: 'pppd', device: 'ppp0', dns: [], heldDown: 'x' } } })],
+  ['a verdict without reason', change({ verdicts: { dsl: { up: true, since: 1 } } })],
+  ['a sysctl without its value before', change({ sysctls: { x: { set: '1' } } })],
+  ['stopped: maybe', change({ stopped: 'maybe' })],
+  ['a firewall without its listing', change({ firewall: { text: 'x' } })],
+];
+
+test.each(DAMAGED)('%s: starting from the kernel alone, and saying so', (_, text) => {
+  const run = directory();
+  writeFileSync(join(run, 'state.json'), text);
+  const { state, damaged } = loadState(run);
+  expect(state).toEqual(EMPTY_STATE);
+  expect(damaged).toBe(`${join(run, 'state.json')} is damaged: starting from the kernel alone`);
+});
+
+test('a state that cannot be read is an error that names it', () => {
+  const run = directory();
+  mkdirSync(join(run, 'state.json'));
+  expect(() => loadState(run)).toThrow(`cannot read ${join(run, 'state.json')}`);
+});
+
+test('writes are whole or not at all, and leave no litter', () => {
+  const run = directory();
+  const path = join(run, 'file');
+  writeAtomically(path, 'one');
+  writeAtomically(path, 'two', 0o644);
+  expect([readFileSync(path, 'utf8'), statSync(path).mode & 0o777]).toEqual(['two', 0o644]);
+  const taken = join(run, 'directory');
+  mkdirSync(join(taken, 'full'), { recursive: true });
+  expect(() => writeAtomically(taken, 'three')).toThrow(`cannot write ${taken}`);
+  expect(() => writeAtomically(join(run, 'no/such/file'), 'x')).toThrow(`cannot write ${join(run, 'no/such/file')}`);
+  expect(readdirSync(run).toSorted()).toEqual(['directory', 'file']);
+});
+
+test('what is not there need not be read or removed; what cannot be is told', () => {
+  const run = directory();
+  expect(readIfThere(join(run, 'x'))).toBeUndefined();
+  removeIfThere(join(run, 'x'));
+  expect(() => removeIfThere(run)).toThrow(`cannot remove ${run}`);
+  writeFileSync(join(run, 'x'), '');
+  expect(() => makePrivateDirectory(join(run, 'x/y'))).toThrow(`cannot make the directory ${join(run, 'x/y')}`);
+});
+
+test('events are taken in the order they came, and once', () => {
+  const run = directory();
+  const paths = ['ppp0', 'ppp1', 'ppp2'].map((device) => dropEvent(run, { ...EVENT, device }));
+  const { pending, damaged } = pendingEvents(run);
+  expect(pending.map(({ event }) => event.device)).toEqual(['ppp0', 'ppp1', 'ppp2']);
+  expect(pending.map(({ path }) => path)).toEqual(paths);
+  expect(damaged).toEqual([]);
+  expect(paths.map(isTaken)).toEqual([false, false, false]);
+  discardEvents(paths.slice(0, 2));
+  discardEvents(paths.slice(0, 2));
+  expect(paths.map(isTaken)).toEqual([true, true, false]);
+  expect(pendingEvents(directory())).toEqual({ pending: [], damaged: [] });
+});
+
+test('of more than 512 events the newest count, so that /run cannot fill up', () => {
+  const run = directory();
+  const inbox = join(run, 'events');
+  makePrivateDirectory(inbox);
+  for (let n = 0; n < 600; n++) {
+    const name = `${String(n).padStart(20, '0')}-1.json`;
+    writeFileSync(join(inbox, name), JSON.stringify({ ...EVENT, device: `ppp${n}` }));
+  }
+  const { pending, damaged } = pendingEvents(run);
+  expect([pending.length, damaged.length]).toEqual([512, 88]);
+  expect([pending[0]?.event.device, pending.at(-1)?.event.device]).toEqual(['ppp88', 'ppp599']);
+});
+
+test('files that are no event are told and can be removed; half-written ones are not looked at', () => {
+  const run = directory();
+  const path = dropEvent(run, EVENT);
+  const inbox = join(run, 'events');
+  writeFileSync(join(inbox, '00000000000000000001-1.json'), '{"source":"pppd"');
+  writeFileSync(join(inbox, '00000000000000000002-1.json.77.tmp'), '{');
+  const { pending, damaged } = pendingEvents(run);
+  expect(pending).toEqual([{ path, event: EVENT }]);
+  expect(damaged).toEqual([join(inbox, '00000000000000000001-1.json')]);
+});
+
+const NO_EVENTS: readonly Record<string, unknown>[] = [
+  { source: 'root' },
+  { kind: 'maybe' },
+  { device: '../x' },
+  { device: undefined },
+  { address: '127.0.0.1' },
+  { address: '1.2.3.4; id' },
+  { gateway: 7 },
+  { peer: '' },
+  { ipparam: 'a b' },
+  { linkname: '$(id)' },
+  { dns: 'x' },
+  { dns: ['::1'] },
+  { dns: undefined },
+  { cause: 3 },
+];
+
+test.each(NO_EVENTS)('%j is no event', (wrong) => {
+  expect(decodeEvent(JSON.stringify({ ...EVENT, ...wrong }))).toBeUndefined();
+  expect(decodeEvent(JSON.stringify(EVENT))).toEqual(EVENT);
+});
+
+test('the last good configuration', () => {
+  const run = directory();
+  expect(loadGoodConfig(run)).toBeUndefined();
+  const config = { balance: 'flow', markMask: 240, tableBase: 300, prefBase: 1, lan: ['a'], links: [] } as const;
+  saveGoodConfig(run, config);
+  const { mtimeNs } = statSync(join(run, 'config.json'), { bigint: true });
+  saveGoodConfig(run, config);
+  expect(statSync(join(run, 'config.json'), { bigint: true }).mtimeNs, 'written once').toBe(mtimeNs);
+  expect(loadGoodConfig(run)).toEqual(config);
+  writeFileSync(join(run, 'config.json'), '{"links":');
+  expect(loadGoodConfig(run)).toBeUndefined();
+});
+
+test('the journal takes two files at most, and is no reason to fail', () => {
+  const run = directory();
+  const entry = { time: 't', cause: ['c'], changed: ['x'.repeat(100_000)], notes: [], ms: 1 };
+  for (let n = 0; n < 20; n++) appendJournal(run, entry);
+  expect(readdirSync(run).toSorted()).toEqual(['journal.jsonl', 'journal.jsonl.1']);
+  expect(statSync(join(run, 'journal.jsonl')).size).toBeLessThan(700_000);
+  appendJournal(join(run, 'no/such'), entry);
+  expect(existsSync(join(run, 'no'))).toBe(false);
+});
+
+/** Memory, what is wanted, what is there → what to set, and the memory afterwards. */
+interface SysctlCase {
+  readonly name: string;
+  readonly memory: State['sysctls'];
+  readonly wanted: Readonly<Record<string, string>>;
+  readonly now: Readonly<Record<string, string>>;
+  readonly set: Readonly<Record<string, string>>;
+  readonly after: State['sysctls'];
+}
+const SYSCTLS: readonly SysctlCase[] = [
+  {
+    name: 'first time',
+    memory: {},
+    wanted: { a: '1' },
+    now: { a: '0' },
+    set: { a: '1' },
+    after: { a: { before: '0', set: '1' } },
+  },
+  {
+    name: 'already so: nothing to give back',
+    memory: {},
+    wanted: { a: '1' },
+    now: { a: '1' },
+    set: { a: '1' },
+    after: {},
+  },
+  {
+    name: 'ours still',
+    memory: { a: { before: '0', set: '1' } },
+    wanted: { a: '1' },
+    now: { a: '1' },
+    set: { a: '1' },
+    after: { a: { before: '0', set: '1' } },
+  },
+  {
+    name: 'no longer wanted: given back',
+    memory: { a: { before: '0', set: '1' } },
+    wanted: {},
+    now: { a: '1' },
+    set: { a: '0' },
+    after: {},
+  },
+  {
+    name: 'no longer wanted, but somebody has changed it: his',
+    memory: { a: { before: '0', set: '1' } },
+    wanted: {},
+    now: { a: '2' },
+    set: {},
+    after: {},
+  },
+  {
+    name: 'somebody changed it while we want it: his value is the old one now',
+    memory: { a: { before: '0', set: '1' } },
+    wanted: { a: '1' },
+    now: { a: '2' },
+    set: { a: '1' },
+    after: { a: { before: '2', set: '1' } },
+  },
+  {
+    name: 'we want another value than last time',
+    memory: { a: { before: '0', set: '1' } },
+    wanted: { a: '2' },
+    now: { a: '1' },
+    set: { a: '2' },
+    after: { a: { before: '0', set: '2' } },
+  },
+  {
+    name: 'the device is new, with the kernel’s default',
+    memory: { a: { before: '1', set: '2' } },
+    wanted: { a: '2' },
+    now: { a: '0' },
+    set: { a: '2' },
+    after: { a: { before: '0', set: '2' } },
+  },
+  { name: 'the device is gone', memory: { a: { before: '0', set: '2' } }, wanted: {}, now: {}, set: {}, after: {} },
+  { name: 'this kernel has no such thing', memory: {}, wanted: { a: '1' }, now: {}, set: { a: '1' }, after: {} },
+];
+
+test.each(SYSCTLS)('sysctl: $name', ({ memory, wanted, now, set, after }) => {
+  expect(restoredSysctls(memory, wanted, now)).toEqual(set);
+  expect(rememberSysctls(memory, wanted, now)).toEqual(after);
+});
