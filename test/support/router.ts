@@ -89,11 +89,12 @@ function pppEnv(args: readonly string[]): Record<string, string> {
  * to IPv6 link-local addresses, which come when duplicate address detection is done.
  */
 const RULES_AND_MORE = `
-ip -N -4 rule show; ip -N -6 rule show
-{ ip -N -o -4 route show table all; ip -N -o -6 route show table all; } |
+ip=/usr/sbin/ip.real
+$ip -N -4 rule show; $ip -N -6 rule show
+{ $ip -N -o -4 route show table all; $ip -N -o -6 route show table all; } |
   grep -Ev '^([0-9]+ )?(fe80|ff00):' | LC_ALL=C sort
-ip -N nexthop show
-"$NFT" -s list ruleset
+$ip -N nexthop show
+/usr/sbin/nft.real -s list ruleset
 cd /proc/sys/net
 find ipv4 ipv6 -type f -perm -400 ! -name flush ! -name tcp_fastopen_key ! -name stable_secret | LC_ALL=C sort | xargs grep -s .
 `;
@@ -103,14 +104,23 @@ const LOGGER = `#!/bin/sh
 { printf '%s: ' "$*"; cat; } >>/run/syslog
 `;
 
+/**
+ * All that tests replace or break. /usr/bin too: /usr/sbin/ip is a symlink to it, and a test that wrote through it
+ * would write to the host's own.
+ */
+const OVERLAY = ['/etc', '/usr/sbin', '/usr/bin', '/usr/lib', '/var/lib'];
+
 export async function createRouter(options: RouterOptions): Promise<Router> {
   if (!existsSync(`${HOOKS}/wanhook.cjs`)) throw new Error(`no ${HOOKS}/wanhook.cjs: run "npm run build" first`);
-  const lab = await createLab(options);
+  const lab = await createLab({ overlay: OVERLAY, ...options });
   try {
     const router = routerIn(lab);
     await lab.rtr.sh(
       `mkdir -p ${INSTALLED}; cp ${HOOKS}/*.cjs ${INSTALLED}/
-      for tool in ip nft conntrack; do cp -a "$(readlink -f /usr/sbin/$tool)" /usr/sbin/$tool.real; done
+      for tool in ip nft conntrack; do
+        cp -a "$(readlink -f /usr/sbin/$tool)" /usr/sbin/$tool.real
+        cp -a --remove-destination /usr/sbin/$tool.real /usr/sbin/$tool
+      done
       cat >/usr/sbin/logger; chmod 755 /usr/sbin/logger\n${options.before ?? ''}`,
       { stdin: LOGGER },
     );
@@ -199,12 +209,13 @@ function routerIn(lab: Lab): Router {
           .join(''),
       );
     },
-    snapshot: () => rtr.sh(RULES_AND_MORE, { env: { NFT: '/usr/sbin/nft.real' } }),
+    snapshot: () => rtr.sh(RULES_AND_MORE),
     fake: async (tool, script) => {
       const file = `/usr/sbin/${tool}`;
       if (script === undefined) await rtr.sh(`cp -a --remove-destination ${file}.real ${file}`);
       else {
         const stdin = `#!/bin/bash\nREAL=${file}.real\n${script}\n`;
+        // Moved into place, never written in place.
         await rtr.sh(`cat >${file}.new; chmod 755 ${file}.new; mv ${file}.new ${file}`, { stdin });
       }
     },
