@@ -22,7 +22,8 @@ export function rememberSysctls(memory: Memory, wanted: Sysctls, now: Sysctls): 
     const value = now[key];
     if (value === undefined) return [];
     const known = memory[key];
-    const before = value === set ? known?.before : value;
+    // What we gave it last time is no older value, even if we want another one now.
+    const before = value === set || value === known?.set ? known?.before : value;
     // Already right when we first looked: nothing to restore.
     return before === undefined ? [] : [[key, { before, set }] as const];
   });
