@@ -33,7 +33,7 @@ export interface WalkLine {
   state: 'up' | 'gone' | 'down' | 'unplugged';
   /** The last word wanhook heard of it was a true one, and nobody took it out by hand. */
   known: boolean;
-  /** The address it had then. */
+  /** The address that was said then. */
   told: string;
 }
 
@@ -122,13 +122,13 @@ function comeUp(walker: Walker, line: WalkLine): void {
  * The hook has told where the line is; at the cost of whoever was known on that unit before. A late hook of a session that
  * is gone is believed only if the unit's address does not tell that it is another's.
  */
-function heard({ lines, amiss }: Walker, line: WalkLine): void {
+function heard({ lines, amiss }: Walker, line: WalkLine, said = line.address): void {
   const others = lines.filter((other) => other !== line && other.device === line.device);
   const there = line.state === 'up';
   for (const other of others) other.known &&= !there && other.told === other.address;
   if (!there) return;
   line.known = amiss.size === 0;
-  line.told = line.address;
+  line.told = said;
 }
 
 function newAddress({ random }: Walker, { kind, id }: WalkLine): string {
@@ -160,7 +160,7 @@ function sayNonsense(walker: Walker, line: WalkLine): void {
   if (line.kind === 'ppp' && line.state === 'up' && line.known) choices.push(() => downHook(line));
   const said = random.pick(choices)();
   steps.push(said);
-  if (said.startsWith('ip-up') && !said.includes('vpn')) heard(walker, line);
+  if (said.startsWith('ip-up') && !said.includes('vpn')) heard(walker, line, said.split(' ')[2]);
 }
 
 function lie(walker: Walker, line: WalkLine): void {
