@@ -128,14 +128,18 @@ async function settle(
     const found: string[] = [];
     const report = await decide(world, config, known, pending, found);
     tell(report.ops);
-    if (encodeState(report.state) !== encodeState(known)) saveState(world.stateDirectory, report.state);
-    known = report.state;
+    // An old value is forgotten only when it has been given back.
+    const safe: State = { ...report.state, sysctls: { ...known.sysctls, ...report.state.sysctls } };
+    saveIfChanged(world, known, safe);
+    known = safe;
     try {
       report.ops.forEach((op) => world.echo(pasteable(op)));
       const warnings = await world.kernel.apply(report.ops);
       warnings.forEach((warning) => world.warn(warning));
       notes.push(...found, ...warnings);
-      return { ...report, state: await rememberFirewall(world, report) };
+      const state = await rememberFirewall(world, report);
+      saveIfChanged(world, safe, state);
+      return { ...report, state };
     } catch (error) {
       if (attempt === ATTEMPTS) throw error;
       notes.push(`looked again: ${explain(error)}`);
@@ -195,10 +199,11 @@ async function rememberFirewall(world: World, { ops, state }: Report): Promise<S
   const load = ops.find((op) => op.op === 'firewall-load');
   if (load === undefined) return state;
   const listing = await world.kernel.listFirewall();
-  if (listing === undefined) return state;
-  const remembered: State = { ...state, firewall: { text: load.text, listing } };
-  saveState(world.stateDirectory, remembered);
-  return remembered;
+  return listing === undefined ? state : { ...state, firewall: { text: load.text, listing } };
+}
+
+function saveIfChanged(world: World, before: State, state: State): void {
+  if (encodeState(state) !== encodeState(before)) saveState(world.stateDirectory, state);
 }
 
 /** Stopping needs no configuration: what is ours is signed. */
