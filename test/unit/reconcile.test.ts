@@ -1,0 +1,343 @@
+/** The whole sequence on the fake kernel, when something goes wrong in the middle of it. */
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { createKernel } from '../../src/kernel/kernel.ts';
+import type { Runner } from '../../src/kernel/runner.ts';
+import { reconcile } from '../../src/reconcile.ts';
+import { dropEvent } from '../../src/state/inbox.ts';
+import { fakeSteps } from '../support/world-fake-steps.ts';
+import { sysctlsOf } from '../support/world-scenario.ts';
+import { hookInput, playStep } from '../support/world-steps.ts';
+import { createTestWorld, PARSERS, type TestWorld } from '../support/world.ts';
+
+const DSL1 = 'links/dsl1.env';
+const UP1 = 'ip-up ppp0 192.0.2.11 192.0.2.254 dsl1';
+const UP2 = 'ip-up ppp1 192.0.2.12 192.0.2.254 dsl2';
+const BOUND = 'dhclient BOUND eth1 198.51.100.2 198.51.100.1';
+const START = [
+  `config ${DSL1} ID=1 DEVICE=ppp0 PPP_IPPARAM=dsl1 WEIGHT=2`,
+  'config links/dsl2.env ID=2 DEVICE=ppp1 PPP_IPPARAM=dsl2 WEIGHT=3',
+  'config links/cable.env ID=3 DEVICE=eth1 ON_DOWN=block',
+];
+const ALL_UP = ['line ppp0 up 192.0.2.11', UP1, 'line ppp1 up 192.0.2.12', UP2, 'line eth1 up 198.51.100.2', BOUND];
+
+async function play(world: TestWorld, ...steps: readonly string[]): Promise<void> {
+  const on = fakeSteps(world);
+  for (const step of steps) await playStep(on, step);
+}
+
+async function started(...steps: readonly string[]): Promise<TestWorld> {
+  const world = createTestWorld();
+  await play(world, ...START, ...steps);
+  expect(world.errors).toEqual([]);
+  return world;
+}
+
+/** All that wanhook leaves in the kernel. */
+const whole = ({ fake }: TestWorld) => [...fake.dump('ours').toSorted(), fake.firewall(), ...sysctlsOf(fake.procSys)];
+const pendingCount = ({ stateDirectory }: TestWorld) => readdirSync(join(stateDirectory, 'events')).length;
+
+function eventOf(text: string) {
+  const [name = '', ...words] = text.split(' ');
+  const parsed = PARSERS[name]!(hookInput(name, words));
+  if (!('event' in parsed)) throw new Error(text);
+  return parsed.event;
+}
+
+test('an event is four commands: look (two), load and batch; nothing new is two', async () => {
+  const world = await started(...ALL_UP);
+  const count = async (...steps: string[]) => {
+    const before = world.fake.commands();
+    await play(world, ...steps);
+    return world.fake.commands() - before;
+  };
+  expect(await count(UP1), 'no-op').toBe(2);
+  expect(await count('line ppp0 hangs up', 'ip-down ppp0 192.0.2.11 192.0.2.254 dsl1'), 'down').toBe(3);
+  expect(await count('line ppp0 up 192.0.2.11', UP1), 'back').toBe(3);
+  expect(await count('config wanhook.env MARK_MASK=0xff00', UP1), 'new firewall, listed once more').toBeLessThanOrEqual(
+    6,
+  );
+});
+
+test('a device that vanishes between looking and acting: looked again, and right', async () => {
+  const world = await started(...ALL_UP.slice(0, 2));
+  let gone = false;
+  world.fake.beforeEach = (tool, argv) => {
+    if (gone || tool !== 'ip' || argv[0] !== '-batch') return;
+    gone = true;
+    world.fake.removeDevice('ppp1');
+  };
+  await play(world, ...ALL_UP.slice(2, 4));
+  expect(gone).toBe(true);
+  expect(world.errors).toEqual([]);
+  const [last] = world.journal().slice(-1);
+  expect(last?.notes.join()).toMatch(/^looked again: "ip .*ppp1.* was refused: .*ppp1/);
+  // The firewall keeps the MTU that ppp1 had, so that its return needs no new one.
+  const want = await started(...ALL_UP.slice(0, 2), UP2);
+  expect(world.fake.dump('ours').toSorted()).toEqual(want.fake.dump('ours').toSorted());
+});
+
+test('the last member of the group dies between looking and acting: group and route are made anew', async () => {
+  const world = await started(...ALL_UP.slice(0, 4));
+  let done = false;
+  world.fake.beforeEach = (tool, argv) => {
+    if (done || tool !== 'ip' || argv[0] !== '-batch') return;
+    done = true;
+    for (const id of [20001, 20002]) world.fake.ip(`nexthop del id ${id}`);
+  };
+  // A third line joins; wanhook believes the others are still in the group.
+  await play(world, ...ALL_UP.slice(4));
+  world.fake.beforeEach = () => undefined;
+  await world.apply();
+  expect(whole(world)).toEqual(whole(await started(...ALL_UP)));
+});
+
+test('events that came while somebody else worked are taken with his, in order', async () => {
+  const world = await started();
+  await play(world, 'line ppp0 up 192.0.2.11', 'line ppp1 up 192.0.2.12');
+  const paths = [UP1, UP2, 'ip-down ppp0 192.0.2.99 192.0.2.254 dsl1'].map((text) =>
+    dropEvent(world.stateDirectory, eventOf(text)),
+  );
+  const report = await reconcile(world, { cause: 'x', eventPath: paths[0]!, lenient: true });
+  expect(report?.statuses.map(({ up }) => up)).toEqual([true, true, false]);
+  expect(pendingCount(world)).toBe(0);
+  // The other two find their work done.
+  const commands = world.fake.commands();
+  for (const eventPath of paths.slice(1)) expect(await reconcile(world, { cause: 'x', eventPath })).toBeUndefined();
+  expect(world.fake.commands()).toBe(commands);
+});
+
+test('an event that comes while we work is taken before we leave', async () => {
+  const world = await started('line ppp0 up 192.0.2.11', 'line ppp1 up 192.0.2.12');
+  let dropped = false;
+  world.fake.beforeEach = (tool) => {
+    if (!dropped && tool === 'nft') dropEvent(world.stateDirectory, eventOf(UP2));
+    dropped ||= tool === 'nft';
+  };
+  await play(world, UP1);
+  expect(pendingCount(world)).toBe(0);
+  expect(world.state().links).toHaveProperty('dsl2');
+});
+
+test('files that are no events are removed, told, and do no harm', async () => {
+  const world = await started('line ppp0 up 192.0.2.11', UP1);
+  writeFileSync(join(world.stateDirectory, 'events/1-1.json'), '{"kind":');
+  await world.apply();
+  expect(pendingCount(world)).toBe(0);
+  expect(world.journal().at(-1)?.notes).toEqual([
+    expect.stringMatching(/1-1\.json is not an event, or one too many: removed$/),
+  ]);
+});
+
+test('a damaged state is told, and everything is found again', async () => {
+  const world = await started(...ALL_UP);
+  const before = whole(world);
+  writeFileSync(join(world.stateDirectory, 'state.json'), '{"version":1,');
+  // What only the event knew must be in the kernel: dhclient-script's default route is.
+  await play(world, 'stranger route add default via 198.51.100.1 dev eth1', 'wanhook apply');
+  expect(whole(world)).toEqual(before);
+  expect(world.journal().at(-1)?.notes.join()).toContain('is damaged: starting from the kernel alone');
+});
+
+test('a broken configuration with a last good one: hooks go on, commands refuse, and nobody forgets', async () => {
+  const world = await started(...ALL_UP);
+  const before = whole(world);
+  await play(world, `config ${DSL1} ID=99`, 'line ppp0 hangs up', 'ip-down ppp0 192.0.2.11 192.0.2.254 dsl1');
+  await play(world, 'line ppp0 up 192.0.2.11', UP1);
+  expect(whole(world)).toEqual(before);
+  expect(world.warnings.at(-1)).toMatch(
+    /^going on with the last good configuration: links\/dsl1\.env:1: ID="99" is not valid/,
+  );
+  await expect(world.apply()).rejects.toThrow('ID="99" is not valid');
+  expect((await world.command('plan')).code).toBe(2);
+  expect(whole(world)).toEqual(before);
+});
+
+test('a broken configuration and no good one ever: the event waits for it', async () => {
+  const world = createTestWorld();
+  await play(world, `config ${DSL1} ID=99`, 'line ppp0 up 192.0.2.11', UP1);
+  expect(world.errors).toEqual([expect.stringContaining('ID="99" is not valid')]);
+  expect([world.fake.dump('ours'), pendingCount(world)]).toEqual([[], 1]);
+  world.errors.length = 0;
+  await play(world, ...START, 'wanhook apply');
+  expect(pendingCount(world)).toBe(0);
+  expect(world.fake.dump('ours')).toContain('ip route add default dev ppp0 src 192.0.2.11 table 20001 proto 201');
+});
+
+test('apply fails for ever: told, the record kept, routing as it was; and made good once it works', async () => {
+  const world = await started(...ALL_UP.slice(0, 2));
+  const before = world.fake.dump('ours');
+  world.fake.beforeEach = (tool, argv) => {
+    if (tool === 'nft' && argv[0] === '-f') throw new Error('No space left on device');
+  };
+  await play(world, 'line ppp1 up 192.0.2.12', 'config wanhook.env MSS=1300', UP2);
+  expect(world.errors).toEqual(['No space left on device']);
+  expect(world.fake.dump('ours')).toEqual(before);
+  expect(world.journal().at(-1)).toMatchObject({
+    cause: ['pppd ip-up ppp1'],
+    error: 'No space left on device',
+    notes: Array(3).fill('looked again: No space left on device'),
+  });
+  expect(world.state().links['dsl2']).toMatchObject({ device: 'ppp1', address: '192.0.2.12' });
+  expect(pendingCount(world)).toBe(1);
+  world.fake.beforeEach = () => undefined;
+  await world.apply();
+  expect(world.fake.dump('ours')).toContain('ip route add default dev ppp1 src 192.0.2.12 table 20002 proto 201');
+  expect(pendingCount(world)).toBe(0);
+});
+
+test('a batch that is refused for ever ends after a few looks, with the command in the message', async () => {
+  const world = await started();
+  await play(world, 'line ppp0 up 192.0.2.11');
+  let looks = 0;
+  world.fake.beforeEach = (tool, argv, stdin) => {
+    if (stdin.startsWith('address show')) looks++;
+    // Somebody takes the address away each time.
+    if (tool === 'ip' && argv[0] === '-batch') world.fake.delAddress('ppp0', '192.0.2.11');
+    if (tool === 'nft') return;
+    if (stdin.startsWith('address show')) world.fake.addAddress('ppp0', '192.0.2.11', '192.0.2.254');
+  };
+  world.fake.delAddress('ppp0', '192.0.2.11');
+  await play(world, UP1);
+  expect(looks).toBe(4);
+  expect(world.errors).toEqual([
+    '"ip route replace default dev ppp0 src 192.0.2.11 table 20001 proto 201" was refused: Error: Invalid prefsrc address.',
+  ]);
+});
+
+test('a system without nexthop objects is told plainly', async () => {
+  const world = await started();
+  const stderr = 'Object "nexthop" is unknown, try "ip help".\nCommand failed -:4\n';
+  const runner: Runner = {
+    run: (tool, argv, stdin) =>
+      argv.includes('-j')
+        ? Promise.resolve({ code: 1, stdout: '[]', stderr })
+        : world.fake.runner.run(tool, argv, stdin),
+  };
+  const older = { ...world, kernel: createKernel(runner) };
+  await expect(reconcile(older, { cause: 'x' })).rejects.toThrow(
+    'this system has no nexthop objects (Linux 5.3 and iproute2 5.3 or later are needed)',
+  );
+});
+
+test('stop and apply: nothing of ours, then all of it; a second stop is nothing', async () => {
+  const world = await started(
+    ...ALL_UP,
+    'stranger rule add pref 7 lookup 100',
+    'stranger route add blackhole 10.0.0.0/8',
+  );
+  const [before, others] = [whole(world), world.fake.dump('others')];
+  await world.stop();
+  expect(whole(world)).toEqual([undefined]);
+  expect(world.fake.dump('others')).toEqual(others);
+  expect((await world.stop()).ops).toEqual([]);
+  expect(world.state().stopped).toBe(true);
+  // A hook takes notes and leaves the kernel alone.
+  await play(world, 'line eth1 has 198.51.100.77', 'dhclient BOUND eth1 198.51.100.77 198.51.100.1');
+  expect(whole(world)).toEqual([undefined]);
+  expect(world.state().links['cable']?.address).toBe('198.51.100.77');
+  await play(world, 'line eth1 has 198.51.100.2', BOUND, 'wanhook apply');
+  expect(whole(world)).toEqual(before);
+  expect(world.fake.dump('others')).toEqual(others);
+});
+
+test('stop needs no configuration', async () => {
+  const world = await started(...ALL_UP);
+  await play(world, `config ${DSL1} ID=99`, 'config wanhook.env TABLE_BASE=1');
+  await world.stop();
+  expect(whole(world)).toEqual([undefined]);
+});
+
+test('stop gives sysctls back, except those that somebody changed since', async () => {
+  const world = createTestWorld();
+  world.fake.setSysctl('net/ipv4/ip_forward', '1');
+  await play(world, ...START, ...ALL_UP);
+  world.fake.setSysctl('net/ipv4/conf/eth1/rp_filter', '1');
+  world.fake.setSysctl('net/ipv4/ip_dynaddr', '7');
+  await world.stop();
+  expect(sysctlsOf(world.fake.procSys)).toEqual(['conf/eth1/rp_filter = 1', 'ip_dynaddr = 7', 'ip_forward = 1']);
+});
+
+test('a link that is refused while down ends its flows, once, and nobody else’s', async () => {
+  const world = await started(...ALL_UP);
+  for (const mark of [0x01000000, 0x03000000, 0x030000ff, 0x13000000, 0]) world.fake.addFlow(mark);
+  await play(world, 'line eth1 hangs up', 'dhclient EXPIRE eth1 198.51.100.2');
+  expect(world.fake.flows()).toEqual([0x01000000, 0x13000000, 0]);
+  world.fake.addFlow(0x03000000);
+  await play(world, 'dhclient EXPIRE eth1 198.51.100.2', 'wanhook apply');
+  expect(world.fake.flows()).toHaveLength(4);
+});
+
+test('every change is echoed before it is made, as it can be pasted', async () => {
+  const world = await started();
+  const seen: string[] = [];
+  world.fake.beforeEach = (tool, argv, stdin) => {
+    if (tool === 'ip' && argv[0] === '-batch')
+      seen.push(
+        ...stdin
+          .trim()
+          .split('\n')
+          .map((line) => `ip ${line}`),
+      );
+  };
+  await play(world, ...ALL_UP, 'wanhook stop');
+  expect(world.echoed.filter((line) => line.startsWith('ip '))).toEqual(seen);
+});
+
+test.each([
+  ['stop', [], 'wanhook stop'],
+  ['a link leaves the configuration', ['config links/cable.env'], 'wanhook apply'],
+])('killed between the record and the first change, %s: old sysctls are not forgotten', async (_, happens, event) => {
+  const want = await started(...ALL_UP, ...happens, event);
+  const world = await started(...ALL_UP, ...happens);
+  const cut = {
+    ...world,
+    echo: () => {
+      throw new Error('killed');
+    },
+  };
+  await reconcile(cut, { cause: event, stopped: event === 'wanhook stop' }).catch(() => undefined);
+  await play(world, event);
+  expect(sysctlsOf(world.fake.procSys)).toEqual(sysctlsOf(want.fake.procSys));
+  expect(world.state().sysctls).toEqual(want.state().sysctls);
+});
+
+/** Each of these is cut off at every command it would run, one after the other, and run once more. */
+const CRASHES: readonly (readonly [
+  name: string,
+  before: readonly string[],
+  world: readonly string[],
+  event: string,
+])[] = [
+  ['a line comes up', ALL_UP.slice(0, 2), ['line ppp1 up 192.0.2.12'], UP2],
+  ['the first line comes up', [], ['line ppp0 up 192.0.2.11'], UP1],
+  ['a line goes', ALL_UP, ['line ppp1 hangs up'], 'ip-down ppp1 192.0.2.12 192.0.2.254 dsl2'],
+  ['a blocked line goes', ALL_UP, ['line eth1 hangs up'], 'dhclient EXPIRE eth1 198.51.100.2'],
+  ['a line is renumbered', ALL_UP, ['line eth1 has 198.51.100.9'], 'dhclient BOUND eth1 198.51.100.9 198.51.100.1'],
+  ['a link leaves the configuration', ALL_UP, [`config ${DSL1}`], 'wanhook apply'],
+  ['all numbers change', ALL_UP, ['config wanhook.env MARK_MASK=0xff TABLE_BASE=500 PREF_BASE=9'], 'wanhook apply'],
+  ['stop', ALL_UP, [], 'wanhook stop'],
+  ['apply after stop', [...ALL_UP, 'wanhook stop'], [], 'wanhook apply'],
+];
+
+test.each(CRASHES)('cut off anywhere: %s', async (_, before, happens, event) => {
+  const reference = await started(...before, ...happens, event);
+  const want = [whole(reference), reference.state().links, reference.state().sysctls];
+  for (let cut = 1; ; cut++) {
+    const world = await started(...before, ...happens);
+    let left = cut;
+    world.fake.beforeEach = () => {
+      if (--left === 0) throw new Error('killed');
+      if (left < 0) throw new Error('dead');
+    };
+    await play(world, event).catch(() => undefined);
+    world.errors.length = 0;
+    world.fake.beforeEach = () => undefined;
+    // The next run of whatever kind: here an apply, or stop again.
+    await play(world, event === 'wanhook stop' ? event : 'wanhook apply');
+    expect([whole(world), world.state().links, world.state().sysctls], `cut at command ${cut}`).toEqual(want);
+    expect(await world.plan().then((ops) => (world.state().stopped ? [] : ops))).toEqual([]);
+    if (left > 0) break;
+  }
+});
