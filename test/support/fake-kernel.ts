@@ -54,6 +54,8 @@ export interface FakeKernel {
   setFirewall(text: string | undefined): void;
   /** Itself as `ip …` lines: all, only ours (protocol 201), or only what others made. */
   dump(whose?: 'all' | 'ours' | 'others'): string[];
+  /** All that is not ours, quickly, to compare. */
+  others(): string;
   /** A copy that lives on its own, without what is ours. */
   cloneWithoutOurs(): FakeKernel;
 }
@@ -125,17 +127,23 @@ export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
     firewall: () => state.firewall,
     setFirewall: (text) => (state.firewall = text),
     dump: (whose = 'all') => dumpLines(readAll(), whose),
-    cloneWithoutOurs: () => {
-      const copy = structuredClone(state);
-      copy.rules = copy.rules.filter(({ proto }) => proto !== 201);
-      copy.routes = copy.routes.filter(({ proto }) => proto !== 201);
-      copy.nexthops = copy.nexthops.filter(({ proto }) => proto !== 201);
-      copy.groups = copy.groups.filter(({ proto }) => proto !== 201);
-      copy.firewall = undefined;
-      return createFakeKernel(copy);
-    },
+    others: () => JSON.stringify(withoutOurs(state)),
+    cloneWithoutOurs: () => createFakeKernel(structuredClone(withoutOurs(state))),
   };
   return kernel;
+}
+
+function withoutOurs(state: FakeState): FakeState {
+  const theirs = <T extends { readonly proto?: number }>(items: T[]) => items.filter(({ proto }) => proto !== 201);
+  const { rules, routes, nexthops, groups } = state;
+  return {
+    ...state,
+    rules: theirs(rules),
+    routes: theirs(routes),
+    nexthops: theirs(nexthops),
+    groups: theirs(groups),
+    firewall: undefined,
+  };
 }
 
 function runTool(state: FakeState, command: string, argv: readonly string[], stdin: string): Outcome {

@@ -284,3 +284,19 @@ export function walk(seed: number, options: WalkOptions): Walk {
   steps.push(...lines.map((line) => configure(line, line.id === 2 ? ' WEIGHT=3' : '')), 'config wanhook.env');
   return { steps, lines, lies: walker.lies, lostState: walker.lostState };
 }
+
+/**
+ * Not only the same as a fresh apply's, but right: a living line that wanhook heard of has its route, a dead one has none.
+ * An unknown session may be taken for another line's, for its unit is all that tells them apart.
+ */
+export function untruths({ lines, lies }: Walk, ours: readonly string[]): string[] {
+  if (lies) return [];
+  const allKnown = lines.every(({ state, known, address, told }) => state === 'gone' || (known && address === told));
+  return lines.flatMap(({ id, name, device, address, state, known }) => {
+    const route = ours.find((line) => line.startsWith('ip route') && line.includes(` table 2000${id} `)) ?? 'no route';
+    const right = route.includes(` dev ${device} src ${address} `);
+    if (state === 'up' && known && !right) return [`${name} is up on ${device} with ${address}: ${route}`];
+    const dead = state !== 'up' && (allKnown || state !== 'gone');
+    return dead && route !== 'no route' ? [`${name} is ${state}: ${route}`] : [];
+  });
+}

@@ -65,6 +65,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
   makePrivateDirectory(stateDirectory);
   const statePath = join(stateDirectory, 'state.json');
   let clock = START;
+  const parsed = new Map<string, ReturnType<World['loadConfig']>>();
   let runs = 0;
   const must = (report: Report | undefined): Report => {
     if (report === undefined) throw new Error('nobody else is there to do the work');
@@ -77,7 +78,12 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     echoed: [],
     warnings: [],
     errors: [],
-    loadConfig: () => parseFiles(files),
+    loadConfig: () => {
+      const key = JSON.stringify([...files]);
+      const known = parsed.get(key) ?? parseFiles(files);
+      parsed.set(key, known);
+      return known;
+    },
     kernel: createKernel(fake.runner, fake.procSys),
     now: () => (clock += 1000),
     echo: (command) => world.echoed.push(command),
@@ -85,16 +91,16 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     alone: (work) => work(),
     runs: () => runs,
     hook: async (name, input) => {
-      const parsed = PARSERS[name]!(input);
-      if ('ignored' in parsed) return;
-      if ('problems' in parsed) {
-        world.errors.push(parsed.problems.join('; '));
+      const said = PARSERS[name]!(input);
+      if ('ignored' in said) return;
+      if ('problems' in said) {
+        world.errors.push(said.problems.join('; '));
         return;
       }
       const config = world.loadConfig().config ?? loadGoodConfig(stateDirectory);
-      if (config !== undefined && findLink(config, parsed.event) === undefined) return;
+      if (config !== undefined && findLink(config, said.event) === undefined) return;
       try {
-        await world.event(parsed.event);
+        await world.event(said.event);
       } catch (error) {
         world.errors.push(explain(error));
       }

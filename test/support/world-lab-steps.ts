@@ -1,0 +1,48 @@
+/** The steps in the lab's router: real devices, the installed hooks and command. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Router } from './router.ts';
+import type { Steps } from './world-steps.ts';
+
+/** The kernel tells of a carrier in its own time (net/core/link_watch.c); at once, where it can. */
+const CARRIER_MS = 20;
+const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+
+export function labSteps(router: Router): Steps {
+  const { rtr } = router;
+  const indexOf = (device: string) => {
+    const index = router.lines.findIndex((line) => line.device === device);
+    if (index === -1) throw new Error(`the lab has no ${device}`);
+    return index;
+  };
+  return {
+    configure: async (file, keys) => {
+      const path = `/etc/wanhook/${file}`;
+      if (keys.length === 0) await rtr.sh(`rm -f ${path}`);
+      else await rtr.sh(`cat >${path}`, { stdin: keys.map((key) => `${key}\n`).join('') });
+    },
+    lineUp: (device, address) => router.lineUp(indexOf(device), { address }),
+    hangUp: (device) => router.lineHangup(indexOf(device)),
+    renumber: (device, address) => router.setAddress(indexOf(device), address),
+    adminDown: (device) => router.lineAdminDown(indexOf(device)),
+    carrier: async (device, on) => {
+      await router.carrier(indexOf(device), on);
+      await sleep(CARRIER_MS);
+    },
+    hook: (name, { args, env }) => {
+      const given = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
+      return router.hook(name, args, { PATH, ...Object.fromEntries(given) });
+    },
+    apply: () => router.wanhook('apply'),
+    stop: () => router.must('stop'),
+    command: (...argv) => router.wanhook(...argv),
+    stranger: async (line) => {
+      await rtr.run(['ip', ...line.split(' ')], { check: false });
+    },
+    dropFirewall: async () => {
+      await rtr.run(['nft', 'delete', 'table', 'inet', 'wanhook'], { check: false });
+    },
+    loseState: async () => {
+      await rtr.sh('rm -f /run/wanhook/state.json');
+    },
+  };
+}
