@@ -25,7 +25,7 @@ export const SCENE = [
 ];
 
 /** Everything that wanhook makes for the two lines. */
-export const BALANCED = [
+const BALANCED = [
   'route replace default dev ppp0 src 192.0.2.11 table 20001 proto 201',
   'route replace default via 198.51.100.1 dev eth1 src 198.51.100.2 table 20002 proto 201',
   'rule add pref 20000 lookup 254 suppress_prefixlength 0 protocol 201',

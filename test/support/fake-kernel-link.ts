@@ -22,7 +22,7 @@ export function removeDevice(state: FakeState, device: FakeDevice): void {
   state.devices = state.devices.filter((each) => each !== device);
 }
 
-export function setUp(state: FakeState, device: FakeDevice, up: boolean): void {
+function setUp(state: FakeState, device: FakeDevice, up: boolean): void {
   device.up = up;
   if (!up) dropAllBy(state, device.name);
 }

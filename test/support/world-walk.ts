@@ -2,25 +2,9 @@
  * Random walks: what may happen to a router with two PPPoE lines and a cable line, in any order, as steps of
  * world-steps.ts. The walk itself knows only what is true of the lines, not what wanhook makes of it.
  */
+import { createRandom, type Random } from './world-random.ts';
 import { PEER } from './world-steps.ts';
-
-export interface Random {
-  /** A whole number from 0 to below `limit`. */
-  below(limit: number): number;
-  pick<T>(items: readonly T[]): T;
-}
-
-/** mulberry32: small, and the same on every machine. */
-export function createRandom(seed: number): Random {
-  let state = seed | 0;
-  const below = (limit: number) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * limit);
-  };
-  return { below, pick: (items) => items[below(items.length)]! };
-}
+import { OURS, THEIRS } from './world-strangers.ts';
 
 export interface WalkLine {
   readonly name: string;
@@ -55,8 +39,7 @@ export interface WalkOptions {
 const CABLE_ROUTER = '198.51.100.1';
 const UNITS = ['ppp0', 'ppp1', 'ppp7'];
 
-/** The configuration a walk starts with, and ends with after somebody broke it. */
-export function startLines(): WalkLine[] {
+function startLines(): WalkLine[] {
   return [
     { name: 'dsl1', kind: 'ppp', id: 1, device: 'ppp0', address: '192.0.2.11', state: 'gone', known: false, told: '' },
     { name: 'dsl2', kind: 'ppp', id: 2, device: 'ppp1', address: '192.0.2.12', state: 'gone', known: false, told: '' },
@@ -195,33 +178,6 @@ function disturb(walker: Walker, line: WalkLine): void {
     }
   }
 }
-
-const THEIRS = [
-  'rule add pref 50 from 10.1.0.0/16 lookup 100',
-  'rule del pref 50 from 10.1.0.0/16 lookup 100',
-  'rule add pref 20300 from 192.0.2.11 lookup 20001',
-  'rule del pref 20900 lookup 100',
-  'rule add pref 20900 lookup 100 protocol 4',
-  'route add 10.9.0.0/16 dev ppp0 table 20001 proto 3',
-  'route add 10.3.0.0/16 dev eth1',
-  'route add blackhole 10.2.0.0/16',
-  'route add default via 198.51.100.1 dev eth1 metric 50 proto 16',
-  'nexthop add id 5 dev eth1',
-  'route add 10.7.0.0/16 nhid 5',
-];
-const OURS = [
-  'rule del pref 20000 protocol 201',
-  'rule del pref 20100 protocol 201',
-  'rule del pref 20200 protocol 201',
-  'rule del pref 20300 protocol 201',
-  'rule del pref 20900 protocol 201',
-  'route del default table 20001 proto 201',
-  'route del default table 20003 proto 201',
-  'route del default table 20000 proto 201',
-  'nexthop del id 20001',
-  'nexthop del id 20003',
-  'nexthop del id 20999',
-];
 
 function reconfigure(walker: Walker, line: WalkLine): void {
   const { random, steps } = walker;
