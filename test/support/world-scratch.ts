@@ -2,21 +2,16 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 
 const MEMORY = '/dev/shm';
-let root: string | undefined;
+const root = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'wanhook-test-'));
 let count = 0;
 
-function rootDirectory(): string {
-  if (root === undefined) {
-    const made = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'wanhook-test-'));
-    root = made;
-    process.once('exit', () => rmSync(made, { recursive: true, force: true }));
-  }
-  return root;
-}
+// Not at the process's exit: vitest ends its workers by a signal.
+afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-/** The path of a directory that does not exist yet; its parent goes when the test process ends. */
+/** The path of a directory that does not exist yet; it goes when the test file has run. */
 export function scratchDirectory(name: string): string {
-  return join(rootDirectory(), `${name}-${count++}`);
+  return join(root, `${name}-${count++}`);
 }
