@@ -62,7 +62,8 @@ export interface LinkEvent {
 
 /** The record: what the last accepted events said about a link. Kept in /run, so it dies with the boot. */
 export interface LinkRecord {
-  readonly source: EventSource;
+  /** `kernel`: recovered from our own routes after the state file was lost. */
+  readonly source: EventSource | 'kernel';
   readonly device: string;
   readonly address?: string;
   readonly gateway?: string;
@@ -128,6 +129,8 @@ export interface LinkDown {
   readonly device?: string;
   /** The device exists: its sysctls are still ours to keep. */
   readonly present: boolean;
+  /** Routed by its device when it is up: there is nobody to ask by ARP. */
+  readonly pointToPoint: boolean;
   readonly mtu?: number;
   /** The last address it had; a fail-closed link keeps refusing it. */
   readonly address?: string;

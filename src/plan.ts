@@ -5,7 +5,7 @@ import type { Desired, Observed, Op } from './model.ts';
  * The difference as operations, in an order that is safe to be cut off at any point:
  * - sysctls first: a route by a device without carrier must already lose when the carrier goes;
  * - a new firewall before a new nexthop, or its first connections would leave unmasqueraded and unremembered; and
- *   after the nexthops that go, for the same reason;
+ *   after the nexthops that go, for the same reason, unless no member would be left meanwhile;
  * - fill a table before a rule points to it, or the rule falls through and the packet leaks out of the wrong line;
  * - nexthops before the group that names them, the group before the route that names it: a replace that names a dead
  *   id fails, and if the last member went, the kernel took group and route with it;
@@ -14,15 +14,16 @@ import type { Desired, Observed, Op } from './model.ts';
 export function plan(observed: Observed, desired: Desired): Op[] {
   const firewall = firewallLoad(observed, desired);
   const withdrawals = [...groupDels(observed, desired), ...nexthopDels(observed, desired)];
+  const withdrawFirst = firewall.length > 0 && someMemberStays(observed, desired);
   return [
     ...sysctlSets(observed, desired),
-    ...(firewall.length > 0 ? withdrawals : []),
+    ...(withdrawFirst ? withdrawals : []),
     ...firewall,
     ...routeReplaces(observed, desired),
     ...ruleAdds(observed, desired),
     ...nexthopReplaces(observed, desired),
     ...balance(observed, desired),
-    ...(firewall.length > 0 ? [] : withdrawals),
+    ...(withdrawFirst ? [] : withdrawals),
     ...routeDels(observed, desired),
     ...ruleDels(observed, desired),
     ...firewallDelete(observed, desired),
@@ -47,6 +48,11 @@ function sysctlSets({ sysctls: now }: Observed, { sysctls: wanted }: Desired): O
 
 function firewallLoad(observed: Observed, { firewall }: Desired): Op[] {
   return firewall === undefined || observed.firewall === firewall ? [] : [{ op: 'firewall-load', text: firewall }];
+}
+
+function someMemberStays(observed: Observed, desired: Desired): boolean {
+  const there = nexthopSet(observed.nexthops);
+  return desired.nexthops.some((nexthop) => there.has(nexthopWords(nexthop).join(' ')));
 }
 
 function firewallDelete(observed: Observed, { firewall }: Desired): Op[] {

@@ -1,3 +1,4 @@
+import { linkTable } from './desired/numbers.ts';
 import { desiredFor, NOTHING } from './desired/desired.ts';
 import { explain, ProblemsError } from './errors.ts';
 import { appendJournal } from './journal.ts';
@@ -7,6 +8,7 @@ import type { Config, Desired, Device, LinkStatus, Observed, Op, Problem, State 
 import { plan } from './plan.ts';
 import { discardEvents, isTaken, pendingEvents, type PendingEvent } from './state/inbox.ts';
 import { devicesWithoutGateway, linkStatuses, verdictsOf } from './state/live.ts';
+import { recoverRecords } from './state/recover.ts';
 import { recordEvent } from './state/record.ts';
 import { loadGoodConfig, loadState, saveGoodConfig, saveState, encodeState } from './state/store.ts';
 import { rememberSysctls, restoredSysctls } from './state/sysctl-memory.ts';
@@ -102,7 +104,10 @@ async function once(world: World, options: Options): Promise<Report> {
     const config = options.stopped === true ? STOPPING : chooseConfig(world, options.lenient === true, notes);
     if (options.stopped !== true) saveGoodConfig(directory, config);
     const loaded = loadState(directory);
-    if (loaded.damaged !== undefined) notes.push(loaded.damaged);
+    if (loaded.damaged !== undefined) {
+      notes.push(loaded.damaged);
+      world.warn(loaded.damaged);
+    }
     const stopped = options.stopped ?? loaded.state.stopped;
     const report = await settle(world, config, { ...loaded.state, stopped }, pending, notes, (done) => (ops = done));
     discardEvents([...pending.map(({ path }) => path), ...damaged]);
@@ -157,7 +162,8 @@ async function decide(
 ): Promise<Report> {
   const { kernel } = world;
   const [ip, listing] = await Promise.all([kernel.observe(), kernel.listFirewall()]);
-  const recorded = recordAll(config, before, pending, ip.devices, notes);
+  const known = recoverRecords(config, before, ip.routes, (link) => linkTable(config, link));
+  const recorded = recordAll(config, known, pending, ip.devices, notes);
   const gatewayless = devicesWithoutGateway(config, recorded, ip.devices);
   const mainGateways = gatewayless.length === 0 ? {} : await kernel.mainGateways(gatewayless);
   const statuses = linkStatuses(config, recorded, ip.devices, mainGateways);

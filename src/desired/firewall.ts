@@ -99,12 +99,21 @@ function memory(all: string): string[] {
   ];
 }
 
-/** Masquerade, never snat: when a flow's line changes, its conntrack entry dies and TCP gets a reset within a second. */
+/**
+ * Masquerade, never snat: when a flow's line changes, its conntrack entry dies and TCP gets a reset within a second.
+ * Between a DHCP client's taking the address away and its hook, masquerade would pick another device's address, the
+ * packet would leave with that, and its flow would keep it for ever. And packets of no connection (a late FIN or RST of the
+ * router itself) are not translated at all. Whatever would leave with an address that is not this line's is dropped.
+ */
 function nat(): string[] {
   return [
     ' chain srcnat {',
     '  type nat hook postrouting priority srcnat; policy accept;',
     '  meta nfproto ipv4 oifname @masqueraded masquerade',
+    ' }',
+    ' chain translated {',
+    '  type filter hook postrouting priority srcnat + 10; policy accept;',
+    '  meta nfproto ipv4 oifname @masqueraded ct state new,invalid fib saddr . oif type != local drop',
     ' }',
   ];
 }

@@ -16,7 +16,7 @@ export function sysctls(config: Config, statuses: readonly LinkStatus[]): Sysctl
     found[`${own}/rp_filter`] = '2';
     // Must be set before the carrier goes: a route by a dead device must not win.
     found[`${own}/ignore_routes_with_linkdown`] = '1';
-    if (status.up && status.gateway === undefined) continue;
+    if (status.up ? status.gateway === undefined : status.pointToPoint) continue;
     // Two lines in one subnet must not answer ARP for each other (arp_filter=1 makes it worse).
     found[`${own}/arp_ignore`] = '1';
     found[`${own}/arp_announce`] = '2';

@@ -57,12 +57,17 @@ function linkStatus(
     link,
     ...(name !== undefined && { device: name }),
     present: device !== undefined,
+    pointToPoint: device?.pointToPoint === true || record?.source === 'pppd',
     ...(mtu !== undefined && { mtu }),
     ...(last !== undefined && { address: last }),
     reason,
   });
   if (name === undefined) return down('waiting for its first event');
   const held = heldDown(record, address?.local);
+  if (held?.source === 'pppd' && address !== undefined) {
+    // Another session has got the unit: the device is not ours to rule, mark or masquerade.
+    return { up: false, link, present: false, pointToPoint: true, reason: `${name} is another line's by now` };
+  }
   if (held !== undefined) return down(`taken down by ${held.source} (${held.cause})`);
   if (device === undefined) return down(`no device ${name}`);
   if (!device.up) return down(`${name} is administratively down`);
@@ -111,7 +116,8 @@ function gatewayOf(
   const fits = recorded !== undefined && (record?.address === local || inSubnet(recorded, local, prefix));
   const gateway = link.gateway ?? (fits ? recorded : undefined);
   if (gateway !== undefined) return gateway;
-  const isPpp = device.pointToPoint || record?.source === 'pppd' || hasPeer(device, local);
+  const byDevice = record?.source === 'pppd' || (record?.source === 'kernel' && record.address === local);
+  const isPpp = device.pointToPoint || byDevice || hasPeer(device, local);
   return isPpp ? UNNEEDED : mainGateways[device.name];
 }
 

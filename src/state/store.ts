@@ -11,7 +11,7 @@ export function loadState(directory: string): { state: State; damaged?: string }
   if (text === undefined) return { state: EMPTY_STATE };
   const state = decodeState(text);
   return state === undefined
-    ? { state: EMPTY_STATE, damaged: `${path} is damaged: starting from the kernel alone` }
+    ? { state: EMPTY_STATE, damaged: `${path} is damaged: going on with what the kernel holds` }
     : { state };
 }
 

@@ -10,6 +10,8 @@ const HOOK_DELAY_MS = 300;
 const IN_FLIGHT_MS = 50;
 /** Of those, a third is on the line that drops; generous, for a machine that is busy elsewhere. */
 const IN_FLIGHT = 10;
+/** Probes in the second that the kernel may take to notice a carrier. */
+const IN_A_SECOND = 200;
 /** Clocks are compared in whole milliseconds. */
 const ROUNDING_MS = 2;
 
@@ -129,7 +131,7 @@ describe('new connections when a line drops', () => {
         ['drop', () => carrierLoss(index)],
         ['return', () => router.carrier(index, true)],
       ]);
-      for (const each of [got.lan, got.rtr, got.udp]) expectLostOnlyAt(each, { drop: IN_FLIGHT + 80 });
+      for (const each of [got.lan, got.rtr, got.udp]) expectLostOnlyAt(each, { drop: IN_FLIGHT + IN_A_SECOND });
       expect((await router.share({ from: 'lan', count: 60 })).sources[address]).toBeUndefined();
       expect(await router.plan()).not.toEqual([]);
       await router.must('apply');

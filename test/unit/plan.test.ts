@@ -42,6 +42,7 @@ const down = (id: number, more: Partial<LinkConfig> = {}): LinkStatus => ({
   up: false,
   link: link(id, more),
   present: false,
+  pointToPoint: true,
   reason: 'x',
 });
 const desired = (...statuses: LinkStatus[]) => desiredFor({ ...CONFIG, links: statuses.map((s) => s.link) }, statuses);

@@ -65,12 +65,12 @@ const DAMAGED: readonly (readonly [name: string, text: string])[] = [
   ['a firewall without its listing', change({ firewall: { text: 'x' } })],
 ];
 
-test.each(DAMAGED)('%s: starting from the kernel alone, and saying so', (_, text) => {
+test.each(DAMAGED)('%s: going on with what the kernel holds, and saying so', (_, text) => {
   const run = directory();
   writeFileSync(join(run, 'state.json'), text);
   const { state, damaged } = loadState(run);
   expect(state).toEqual(EMPTY_STATE);
-  expect(damaged).toBe(`${join(run, 'state.json')} is damaged: starting from the kernel alone`);
+  expect(damaged).toBe(`${join(run, 'state.json')} is damaged: going on with what the kernel holds`);
 });
 
 test('a state that cannot be read is an error that names it', () => {

@@ -1,0 +1,29 @@
+import type { Config, LinkConfig, LinkRecord, Route, State } from '../model.ts';
+
+/**
+ * The record of a link of which nothing is known (a lost or damaged state file), from the default that we ourselves put
+ * into its table: the kernel drops that with the device or the address, so while it is there it is true.
+ */
+export function recoverRecords(
+  config: Config,
+  state: State,
+  routes: readonly Route[],
+  tableOf: (link: LinkConfig) => number,
+): State {
+  const recovered = config.links.flatMap((link) => {
+    if (state.links[link.name] !== undefined || state.verdicts[link.name] !== undefined) return [];
+    const route = routes.find(({ table, type }) => table === tableOf(link) && type === 'unicast');
+    return route?.device === undefined ? [] : [[link.name, recordOf(route.device, route)] as const];
+  });
+  return recovered.length === 0 ? state : { ...state, links: { ...state.links, ...Object.fromEntries(recovered) } };
+}
+
+function recordOf(device: string, { source, gateway }: Route): LinkRecord {
+  return {
+    source: 'kernel',
+    device,
+    ...(source !== undefined && { address: source }),
+    ...(gateway !== undefined && { gateway }),
+    dns: [],
+  };
+}
