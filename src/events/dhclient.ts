@@ -78,7 +78,7 @@ function isGateway(gateway: string, ownAddress: string): boolean {
 }
 
 /** dhclient prints option 121 as decimal octets: prefix length, the prefix's significant octets, the gateway. */
-export function parseClasslessRoutes(text: string): { prefix: number; gateway: string }[] | undefined {
+function parseClasslessRoutes(text: string): { prefix: number; gateway: string }[] | undefined {
   const octets = text.trim().split(/\s+/);
   const routes: { prefix: number; gateway: string }[] = [];
   for (let at = 0; at < octets.length;) {
