@@ -33,7 +33,10 @@ for scenario in "$here"/scenarios/[0-9]*.sh; do
   fi
   printf '{"scenario":"%s","status":%d,"ms":%d%s}\n' "$SCENARIO" "$status" $((NOW - start)) "$skipped" >>"$OUT/checks.jsonl"
   say "---- $SCENARIO: status $status, $((NOW - start)) ms"
-  [ "$status" -eq 0 ] || failed=1
+  if [ "$status" -ne 0 ]; then
+    failed=1
+    lines_kill
+  fi
 done
 dmesg >"$OUT/dmesg" 2>&1
 exit "$failed"

@@ -346,6 +346,15 @@ unit_free() {
   read -r PID <"$LAB/squatter.pid"
   kill -TERM "$PID"
 }
+# unit_take A ppp0: once ppp0 is gone another pppd has its unit. The line is silent meanwhile, else it is a race
+# against holdoff.
+unit_take() {
+  line_silent "$1"
+  await 10 ppp_absent "$2"
+  unit_squat "${2#ppp}"
+  await 10 ppp_present "$2"
+  line_heal "$1"
+}
 ppp_absent() { [ ! -e "/sys/class/net/$1" ]; }
 ppp_present() { [ -e "/sys/class/net/$1" ]; }
 
@@ -415,6 +424,32 @@ lines_down() {
   ppp_hangup dsl1
   ppp_hangup dsl2
   dhclient_release
+}
+
+# lines_ensure: dials what does not run (any more). lines_kill: ends all of it without asking, heals every cable:
+# after a scenario that was cut off in the middle.
+alive() {
+  local pid
+  read -r pid 2>/dev/null <"$LAB/$1.pid" && kill -0 "$pid" 2>/dev/null
+}
+lines_ensure() {
+  alive dsl1 || ppp_dial dsl1
+  alive dsl2 || ppp_dial dsl2
+  [ -e "$LAB/ispC/server" ] || dhcp_serve 3 20 29 600
+  alive cable || dhclient_up
+}
+lines_kill() {
+  local what pid isp
+  for what in squatter probe-lan probe-router hold dsl1 dsl2 cable; do
+    read -r pid 2>/dev/null <"$LAB/$what.pid" && kill -TERM "$pid" 2>/dev/null
+    rm -f "$LAB/$what.pid"
+  done
+  dhcp_stop
+  for isp in A B C; do
+    line_heal $isp 2>/dev/null
+    line_plug $isp
+  done
+  pause 3
 }
 
 # ping_via DEVICE: one answer from the Internet over exactly this device. ping_from ADDRESS: with this source, as routed.

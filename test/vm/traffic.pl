@@ -84,7 +84,7 @@ while (1) {
   my $turn = 0;
   while (!$stop && $sent * $option{every} <= $elapsed && $sent * $option{every} < $option{ms}) {
     $sent++;
-    if ($turn++ < 4 && keys %live < 100) { launch() } else { $skipped++ }
+    if ($turn++ < 4 && keys %live < 600) { launch() } else { $skipped++ }
   }
   my $done = $stop || $sent * $option{every} >= $option{ms};
   last if $done && !%live;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The DHCP line: renewed, renumbered by a NAK, expired, back, released; under traffic. Real dhclient-script.
-# limit: 180
+# limit: 240
 set -u
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../product.sh"
@@ -11,13 +11,15 @@ say 'short leases'
 hooks_mark
 dhclient_release
 check_balance 'released: two lines in the balance' 20 dsl1 dsl2
-dhcp_serve 3 30 39 8
+# Not shorter: dhclient waits for its hooks, seconds on a busy host, and an address that the kernel lets expire
+# meanwhile (valid_lft) is another matter than a renewed one.
+dhcp_serve 3 30 39 16
 dhclient_up
 check_hook 'bound' 15 'dhclient wan3 BOUND new=100.64.3.3? *'
 check_balance 'bound: three lines in the balance' 20 dsl1 dsl2 cable
 probe_start lan 120000
 hooks_mark
-check_hook 'renewed' 15 'dhclient wan3 RENEW new=100.64.3.3? old=100.64.3.3? *'
+check_hook 'renewed' 20 'dhclient wan3 RENEW new=100.64.3.3? old=100.64.3.3? *'
 pause 2
 probe_stop lan renewed
 check 'renewed: nothing lost' "$LOST" 0
@@ -25,8 +27,8 @@ check_balance 'renewed: three lines in the balance' 5 dsl1 dsl2 cable
 
 say 'renumbered'
 hooks_mark
-dhcp_serve 4 20 29 8
-check_hook 'renumbered: EXPIRE' 15 'dhclient wan3 EXPIRE * old=100.64.3.3? *'
+dhcp_serve 4 20 29 16
+check_hook 'renumbered: EXPIRE' 25 'dhclient wan3 EXPIRE * old=100.64.3.3? *'
 check_hook 'renumbered: BOUND' 15 'dhclient wan3 BOUND new=100.64.4.2? * routers=100.64.4.1 *'
 check_balance 'renumbered: three lines in the balance' 20 dsl1 dsl2 cable
 probe_start lan 60000
@@ -38,7 +40,7 @@ check 'renumbered: the line carries' "$SOURCES" '*"100.64.4.2?":*'
 say 'expired'
 hooks_mark
 dhcp_stop
-check_hook 'expired: EXPIRE' 20 'dhclient wan3 EXPIRE * old=100.64.4.2? *'
+check_hook 'expired: EXPIRE' 30 'dhclient wan3 EXPIRE * old=100.64.4.2? *'
 check_balance 'expired: two lines in the balance' 20 dsl1 dsl2
 probe_start lan 60000
 pause 2
