@@ -18,6 +18,8 @@ export interface World {
   readonly stateDirectory: string;
   readonly loadConfig: () => { config?: Config; problems: readonly Problem[] };
   readonly kernel: Kernel;
+  /** Our nftables table as it was listed a moment ago, outside the lock. */
+  readonly earlyListing?: () => string | undefined;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** Told each command before it is carried out. */
@@ -161,7 +163,8 @@ async function decide(
   notes: string[],
 ): Promise<Report> {
   const { kernel } = world;
-  const [ip, listing] = await Promise.all([kernel.observe(), kernel.listFirewall()]);
+  const ip = await kernel.observe();
+  const listing = await listFirewall(world, before);
   const known = recoverRecords(config, before, ip.routes, (link) => linkTable(config, link));
   const recorded = recordAll(config, known, pending, ip.devices, notes);
   const gatewayless = devicesWithoutGateway(config, recorded, ip.devices);
@@ -192,6 +195,12 @@ function recordAll(
     if (recorded.ignored !== undefined) notes.push(`${event.cause} of ${event.device} ignored: ${recorded.ignored}`);
     return recorded.state;
   }, state);
+}
+
+/** What was listed early, outside the lock, can only confirm that nothing has changed since our last load. */
+async function listFirewall({ kernel, earlyListing }: World, { firewall }: State): Promise<string | undefined> {
+  const early = earlyListing?.();
+  return early !== undefined && early === firewall?.listing ? early : kernel.listFirewall();
 }
 
 /** Is the table in the kernel still the one we loaded? */

@@ -341,3 +341,23 @@ test.each(CRASHES)('cut off anywhere: %s', async (_, before, happens, event) => 
     if (left > 0) break;
   }
 });
+
+test.each([
+  ['as it was loaded', (listing: string) => listing, 0],
+  ['changed since by a stranger', (listing: string) => `${listing} # edited`, 1],
+  ['empty: no table, or no nft', () => '', 1],
+])('the firewall listed early, outside the lock, is believed only where it confirms: %s', async (_, early, asked) => {
+  const world = await started(...ALL_UP);
+  const listing = world.state().firewall?.listing ?? '';
+  expect(listing).not.toBe('');
+  let listed = 0;
+  const kernel = {
+    ...world.kernel,
+    listFirewall: () => {
+      listed += 1;
+      return world.kernel.listFirewall();
+    },
+  };
+  const report = await reconcile({ ...world, kernel, earlyListing: () => early(listing) }, { cause: 'test' });
+  expect([listed, report?.ops]).toEqual([asked, []]);
+});

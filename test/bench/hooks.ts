@@ -1,0 +1,69 @@
+/**
+ * `sudo npm run bench`: what one hook call costs, as multiples of `node -e 0` in the same run. The installed shims are
+ * called as pppd calls them, in a router of the test lab; the cases take turns, so that a slow minute slows them all.
+ */
+import { configure, install, overlayDirs } from '../demo/router.ts';
+import { createLab } from '../support/lab.ts';
+
+const ROUNDS = 40;
+const UP = '/etc/ppp/ip-up.d/wanhook ppp0 eth0 0 192.0.2.11 192.0.2.254 dsl1';
+
+/** Name, what to do before it (not timed), and the command. */
+const CASES: readonly (readonly [name: string, before: string, command: string])[] = [
+  ['node -e 0', ':', 'env -i /usr/bin/env node -e 0'],
+  ['not our device', ':', '/etc/ppp/ip-up.d/wanhook ppp9 eth0 0 192.0.2.99 192.0.2.254 other'],
+  ['nothing to do', ':', UP],
+  // As after a redial: the kernel has taken the nexthop and the route away, and the old source rule has gone.
+  ['line comes up', 'ip nexthop del id 20001; ip route flush table 20001; ip rule del pref 20300', UP],
+];
+
+type Timing = Readonly<Record<'wall' | 'cpu', number[]>>;
+
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+
+/** bash's own `time`: whole process trees, to the millisecond, with nothing installed. */
+function script(): string {
+  const turns = CASES.map(
+    ([, before, command], n) =>
+      `{ ${before}; } >/dev/null 2>&1\n{ time ${command} >/dev/null 2>&1; } 2>&1 | sed 's/^/${n} /'`,
+  );
+  return `TIMEFORMAT='%3R %3U %3S'\nfor round in $(seq ${ROUNDS}); do\n${turns.join('\n')}\ndone`;
+}
+
+function readTimings(stdout: string): Timing[] {
+  const timings = CASES.map((): Timing => ({ wall: [], cpu: [] }));
+  for (const line of stdout.trim().split('\n')) {
+    const [n, real, user, system] = line.split(' ').map(Number) as [number, number, number, number];
+    timings[n]?.wall.push(real * 1000);
+    timings[n]?.cpu.push((user + system) * 1000);
+  }
+  return timings;
+}
+
+async function bench(): Promise<void> {
+  const lab = await createLab({ links: ['ppp', 'ppp'], overlay: overlayDirs() });
+  try {
+    await install(lab);
+    await configure(lab, {
+      dsl1: ['ID=1', 'PPP_IPPARAM=dsl1', 'WEIGHT=2'],
+      dsl2: ['ID=2', 'PPP_IPPARAM=dsl2', 'WEIGHT=3'],
+    });
+    await lab.lineUp(0);
+    await lab.lineUp(1);
+    await lab.rtr.sh(`${UP}\n${UP.replace('ppp0', 'ppp1').replace('.11', '.12').replace('dsl1', 'dsl2')}`);
+    const { stdout } = await lab.rtr.run(['bash', '-c', script()], { timeoutMs: 120_000 });
+    const timings = readTimings(stdout);
+    const [base] = timings;
+    console.log('                    wall ms   × node -e 0    cpu ms   × node -e 0');
+    timings.forEach(({ wall, cpu }, n) => {
+      const ratio = (kind: keyof Timing, own: readonly number[]) =>
+        median(own.map((value, round) => value / (base?.[kind][round] ?? NaN))).toFixed(2);
+      const cells = [median(wall).toFixed(0), ratio('wall', wall), median(cpu).toFixed(0), ratio('cpu', cpu)];
+      console.log(`${(CASES[n]?.[0] ?? '').padEnd(16)}${cells.map((cell) => cell.padStart(11)).join('')}`);
+    });
+  } finally {
+    await lab.destroy();
+  }
+}
+
+void bench();
