@@ -27,7 +27,6 @@ $B mount --move /proc /root/proc
 $B mount --move /sys /root/sys
 $B mount --move /dev /root/dev
 $B mount -t tmpfs -o mode=755 none /root/run
-$B mount -t tmpfs -o mode=1777 none /root/tmp
 # udev would make these; bash's <(…) needs the first.
 $B ln -s /proc/self/fd /root/dev/fd
 $B ln -s fd/0 /root/dev/stdin
