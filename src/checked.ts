@@ -42,6 +42,14 @@ export function inSubnet(other: string, address: string, prefix: number): boolea
   return Math.floor((parseIpv4(other) ?? -1) / size) === Math.floor((parseIpv4(address) ?? -2) / size);
 }
 
+/** The network's own address or its broadcast address, as seen from `address/prefix`; /31 and /32 have neither. */
+export function isNoHost(other: string, address: string, prefix: number): boolean {
+  if (prefix > 30 || !inSubnet(other, address, prefix)) return false;
+  const size = 2 ** (32 - prefix);
+  const host = (parseIpv4(other) ?? 0) % size;
+  return host === 0 || host === size - 1;
+}
+
 /**
  * A name a network device may have and we may put into a command or a path: dev_valid_name() in net/core/dev.c
  * allows more, but nobody's line is called `"; flush`.

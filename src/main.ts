@@ -64,7 +64,14 @@ async function hook(parsed: ParsedHook, warn: (message: string) => void): Promis
   const { event } = parsed;
   if (!isOurs(event)) return;
   const eventPath = dropEvent(STATE_DIRECTORY, event);
-  const world = { ...openWorld(spawnRunner, { echo: () => undefined, warn }), earlyListing };
+  // Read before the lock is taken: nobody may hang with it on a command that hangs.
+  let listing = earlyListing();
+  const once = () => {
+    const early = listing;
+    listing = undefined;
+    return early;
+  };
+  const world = { ...openWorld(spawnRunner, { echo: () => undefined, warn }), earlyListing: once };
   await reconcile(world, { cause: event.cause, eventPath, lenient: true });
 }
 

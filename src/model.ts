@@ -70,7 +70,12 @@ export interface LinkRecord {
   readonly dns: readonly string[];
   /** Set while an event holds the link down although the kernel may still show its address. */
   readonly heldDown?: { readonly source: EventSource; readonly cause: string };
+  /** By what the line was known: it stays its own when files are renamed. Absent: recovered from the kernel. */
+  readonly knownBy?: LineKey;
 }
+
+/** What names a line, whatever its link is called. */
+export type LineKey = { readonly ipparam: string } | { readonly linkname: string } | { readonly device: string };
 
 /** What the last reconcile made of a link, for `status` and to notice changes. Times are epoch milliseconds. */
 export interface LinkVerdict {
@@ -81,6 +86,8 @@ export interface LinkVerdict {
   readonly device?: string;
   readonly mtu?: number;
   readonly address?: string;
+  /** A fail-closed link: its flows have been ended since it went down. */
+  readonly flowsEnded?: true;
 }
 
 /** A sysctl we set: its value before, and the value we gave it. */
@@ -153,6 +160,8 @@ export interface Rule {
 export interface Route {
   readonly table: number;
   readonly type: 'unicast' | 'unreachable';
+  /** Absent: 0, which wins. */
+  readonly metric?: number;
   readonly gateway?: string;
   readonly device?: string;
   readonly source?: string;
@@ -184,8 +193,8 @@ export interface Desired {
   readonly sysctls: Sysctls;
   /** nft(8) text of the whole table `inet wanhook`; absent: no table. */
   readonly firewall?: string;
-  /** Marks of links that are refused while down, by their table. */
-  readonly blocked: Readonly<Record<number, { readonly value: number; readonly mask: number }>>;
+  /** Marks of fail-closed links that have just gone down: their flows are to be ended. */
+  readonly endFlows: readonly { readonly value: number; readonly mask: number }[];
 }
 
 /** What is in the kernel and carries our mark of ownership. */

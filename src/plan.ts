@@ -1,5 +1,5 @@
 import { groupWords, nexthopWords, routeWords, ruleWords } from './kernel/render.ts';
-import type { Desired, Observed, Op } from './model.ts';
+import type { Desired, Observed, Op, Route } from './model.ts';
 
 /**
  * The difference as operations, in an order that is safe to be cut off at any point:
@@ -27,7 +27,7 @@ export function plan(observed: Observed, desired: Desired): Op[] {
     ...routeDels(observed, desired),
     ...ruleDels(observed, desired),
     ...firewallDelete(observed, desired),
-    ...conntrackDeletes(observed, desired),
+    ...conntrackDeletes(desired),
   ];
 }
 
@@ -103,12 +103,13 @@ function nexthopDels(observed: Observed, desired: Desired): Op[] {
   return observed.nexthops.filter(({ id }) => !wanted.has(id)).map((nexthop) => ({ op: 'nexthop-del', nexthop }));
 }
 
-/** A table that keeps a default needs no deletion: `route replace` has taken the old one's place. */
+/** A default that stays at its metric needs no deletion: `route replace` has taken the old one's place. */
 function routeDels(observed: Observed, desired: Desired): Op[] {
-  const kept = new Set(desired.routes.map(({ table }) => table));
+  const place = ({ table, metric = 0 }: Route) => `${table} ${metric}`;
+  const kept = new Set(desired.routes.map(place));
   const gone = new Set(groupDels(observed, desired).flatMap((op) => (op.op === 'group-del' ? [op.group.id] : [])));
   return observed.routes
-    .filter(({ table, nexthopId }) => !kept.has(table) && !(nexthopId !== undefined && gone.has(nexthopId)))
+    .filter((route) => !kept.has(place(route)) && !(route.nexthopId !== undefined && gone.has(route.nexthopId)))
     .map((route) => ({ op: 'route-del', route }));
 }
 
@@ -126,11 +127,7 @@ function ruleDels(observed: Observed, desired: Desired): Op[] {
     .map((rule) => ({ op: 'rule-del', rule }));
 }
 
-/** A link that has just become fail-closed: TCP would hang on its old conntrack entries instead of failing at once. */
-function conntrackDeletes(observed: Observed, desired: Desired): Op[] {
-  return routeReplaces(observed, desired).flatMap((op): Op[] => {
-    if (op.op !== 'route-replace' || op.route.type !== 'unreachable') return [];
-    const mark = desired.blocked[op.route.table];
-    return mark === undefined ? [] : [{ op: 'conntrack-delete', mark }];
-  });
+/** Of links that have just become fail-closed: TCP would hang on its old conntrack entries instead of failing at once. */
+function conntrackDeletes({ endFlows }: Desired): Op[] {
+  return endFlows.map((mark) => ({ op: 'conntrack-delete', mark }));
 }

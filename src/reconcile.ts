@@ -1,27 +1,18 @@
-import { linkTable } from './desired/numbers.ts';
-import { desiredFor, NOTHING } from './desired/desired.ts';
+import { decide, type Decision, type Known, type Surroundings } from './decide.ts';
 import { explain, ProblemsError } from './errors.ts';
 import { appendJournal } from './journal.ts';
-import type { Kernel } from './kernel/kernel.ts';
+import { RefusedError } from './kernel/kernel.ts';
 import { pasteable } from './kernel/render.ts';
-import type { Config, Desired, Device, LinkStatus, Observed, Op, Problem, State } from './model.ts';
-import { plan } from './plan.ts';
-import { discardEvents, isTaken, pendingEvents, type PendingEvent } from './state/inbox.ts';
-import { devicesWithoutGateway, linkStatuses, verdictsOf } from './state/live.ts';
-import { recoverRecords } from './state/recover.ts';
-import { recordEvent } from './state/record.ts';
+import { linkTable } from './desired/numbers.ts';
+import type { Config, Op, Problem, State } from './model.ts';
+import { discardEvents, isTaken, pendingEvents } from './state/inbox.ts';
+import { flowsEnded } from './state/live.ts';
 import { loadGoodConfig, loadState, saveGoodConfig, saveState, encodeState } from './state/store.ts';
-import { rememberSysctls, restoredSysctls } from './state/sysctl-memory.ts';
 
 /** Everything the sequence touches, passed in. */
-export interface World {
+export interface World extends Surroundings {
   readonly stateDirectory: string;
   readonly loadConfig: () => { config?: Config; problems: readonly Problem[] };
-  readonly kernel: Kernel;
-  /** Our nftables table as it was listed a moment ago, outside the lock. */
-  readonly earlyListing?: () => string | undefined;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
   /** Told each command before it is carried out. */
   readonly echo: (command: string) => void;
   /** For what the user should know although the work goes on. */
@@ -42,12 +33,9 @@ export interface Options {
 }
 
 /** What a run saw and did. */
-export interface Report {
-  readonly config: Config;
-  readonly notes: readonly string[];
-  readonly statuses: readonly LinkStatus[];
-  readonly state: State;
-  readonly ops: readonly Op[];
+export interface Report extends Decision {
+  /** Links that the kernel would not have, and how it said so; they are down, the others work. */
+  readonly refused: ReadonlyMap<string, string>;
 }
 
 /** A device that vanishes between looking and acting makes the kernel refuse: look again. Bounded, for a refusal that stays. */
@@ -74,12 +62,13 @@ function moreToDo(world: World, { stopped }: Options): boolean {
 }
 
 /** What a run would do, without doing it: pending events are folded in, nothing is written. */
-export async function preview(world: World, { lenient = false } = {}): Promise<Report> {
+export async function preview(world: World, { lenient = false } = {}): Promise<Decision> {
   const report = await world.alone(async () => {
     const config = chooseConfig(world, lenient, []);
     const { pending } = pendingEvents(world.stateDirectory);
     const { state } = loadState(world.stateDirectory);
-    return decide(world, config, lenient ? state : { ...state, stopped: false }, pending, []);
+    const known = lenient ? state : { ...state, stopped: false };
+    return decide(world, { config, state: known, pending, refused: new Map() });
   });
   if (report === undefined) throw new Error('preview waits for nobody');
   return report;
@@ -89,30 +78,29 @@ async function once(world: World, options: Options): Promise<Report> {
   const directory = world.stateDirectory;
   const started = world.now();
   const notes: string[] = [];
+  const done: Op[] = [];
   // Without a configuration nobody can say whose they are: they wait for the next `apply`.
   const { pending, damaged } = options.stopped === true ? { pending: [], damaged: [] } : pendingEvents(directory);
   const cause =
     pending.length > 0 ? pending.map(({ event }) => `${event.source} ${event.cause} ${event.device}`) : [options.cause];
   damaged.forEach((path) => notes.push(`${path} is not an event, or one too many: removed`));
-  let ops: readonly Op[] = [];
   const write = (error?: string) => {
-    if (ops.length === 0 && notes.length === 0 && error === undefined) return;
-    const changed = ops.map((op) => journalWords(op));
+    if (done.length === 0 && notes.length === 0 && error === undefined) return;
+    const changed = done.map((op) => journalWords(op));
     const ms = world.now() - started;
     const time = new Date(started).toISOString();
     appendJournal(directory, { time, cause, changed, notes, ...(error !== undefined && { error }), ms });
   };
   try {
+    discardEvents(damaged);
     const config = options.stopped === true ? STOPPING : chooseConfig(world, options.lenient === true, notes);
     if (options.stopped !== true) saveGoodConfig(directory, config);
-    const loaded = loadState(directory);
-    if (loaded.damaged !== undefined) {
-      notes.push(loaded.damaged);
-      world.warn(loaded.damaged);
-    }
-    const stopped = options.stopped ?? loaded.state.stopped;
-    const report = await settle(world, config, { ...loaded.state, stopped }, pending, notes, (done) => (ops = done));
-    discardEvents([...pending.map(({ path }) => path), ...damaged]);
+    const state = readState(world, notes);
+    const stopped = options.stopped ?? state.stopped;
+    // At once: killed half-way, a stop must not be undone by the next hook, nor an `apply` by the flag it lifts.
+    saveIfChanged(world, state, { ...state, stopped });
+    const report = await settle(world, { config, state: { ...state, stopped }, pending }, { notes, done });
+    discardEvents(pending.map(({ path }) => path));
     write();
     return report;
   } catch (error) {
@@ -121,100 +109,127 @@ async function once(world: World, options: Options): Promise<Report> {
   }
 }
 
+function readState(world: World, notes: string[]): State {
+  const { state, damaged } = loadState(world.stateDirectory);
+  if (damaged !== undefined) {
+    notes.push(damaged);
+    world.warn(damaged);
+  }
+  return state;
+}
+
+/** For the journal: what should be told, and which operations the kernel took. */
+interface Diary {
+  readonly notes: string[];
+  readonly done: Op[];
+}
+
 /** Decide and apply until the kernel takes it. The record is saved first: a crash from here on is repaired by the next run. */
-async function settle(
-  world: World,
-  config: Config,
-  before: State,
-  pending: readonly PendingEvent[],
-  notes: string[],
-  tell: (ops: readonly Op[]) => void,
-): Promise<Report> {
-  let known = before;
-  for (let attempt = 1; ; attempt++) {
-    const found: string[] = [];
-    const report = await decide(world, config, known, pending, found);
-    tell(report.ops);
+async function settle(world: World, given: Omit<Known, 'refused'>, { notes, done }: Diary): Promise<Report> {
+  const refusals = new Refusals(given.config);
+  let state = given.state;
+  for (;;) {
+    const decision = await decide(world, { ...given, state, refused: refusals.links });
     // An old value is forgotten only when it has been given back.
-    const safe: State = { ...report.state, sysctls: { ...known.sysctls, ...report.state.sysctls } };
-    saveIfChanged(world, known, safe);
-    known = safe;
+    const safe: State = { ...decision.state, sysctls: { ...state.sysctls, ...decision.state.sysctls } };
+    saveIfChanged(world, state, safe);
+    state = safe;
     try {
-      report.ops.forEach((op) => world.echo(pasteable(op)));
-      const warnings = await world.kernel.apply(report.ops);
-      warnings.forEach((warning) => world.warn(warning));
-      notes.push(...found, ...warnings);
-      const state = await rememberFirewall(world, report);
-      saveIfChanged(world, safe, state);
-      return { ...report, state };
+      const warnings = await carryOut(world, decision.ops, done);
+      notes.push(...decision.notes, ...warnings);
+      const after = await rememberDone(world, decision);
+      saveIfChanged(world, safe, after);
+      return { ...decision, state: after, refused: refusals.links };
     } catch (error) {
-      if (attempt === ATTEMPTS) throw error;
-      notes.push(`looked again: ${explain(error)}`);
+      const message = explain(error);
+      if (!refusals.note(error)) throw error;
+      notes.push(`looked again: ${message}`);
+      if (refusals.isNew()) world.warn(message);
     }
   }
 }
 
-/** The pure middle with what it must ask the kernel. */
-async function decide(
-  world: World,
-  config: Config,
-  before: State,
-  pending: readonly PendingEvent[],
-  notes: string[],
-): Promise<Report> {
-  const { kernel } = world;
-  const ip = await kernel.observe();
-  const listing = await listFirewall(world, before);
-  const known = recoverRecords(config, before, ip.routes, (link) => linkTable(config, link));
-  const recorded = recordAll(config, known, pending, ip.devices, notes);
-  const gatewayless = devicesWithoutGateway(config, recorded, ip.devices);
-  const mainGateways = gatewayless.length === 0 ? {} : await kernel.mainGateways(gatewayless);
-  const statuses = linkStatuses(config, recorded, ip.devices, mainGateways);
-  const wanted = recorded.stopped ? NOTHING : desiredFor(config, statuses);
-  const sysctls = kernel.readSysctls([...Object.keys(wanted.sysctls), ...Object.keys(recorded.sysctls)]);
-  const desired: Desired = { ...wanted, sysctls: restoredSysctls(recorded.sysctls, wanted.sysctls, sysctls) };
-  const observed: Observed = { ...ip, sysctls, ...observedFirewall(recorded, listing) };
-  const ops = plan(observed, desired);
-  const state: State = {
-    ...recorded,
-    verdicts: recorded.stopped ? recorded.verdicts : verdictsOf(statuses, recorded.verdicts, world.now()),
-    sysctls: rememberSysctls(recorded.sysctls, wanted.sysctls, sysctls),
-  };
-  return { config, notes, statuses, state, ops };
+async function carryOut(world: World, ops: readonly Op[], done: Op[]): Promise<string[]> {
+  try {
+    const warnings = await world.kernel.apply(ops, (op) => {
+      world.echo(pasteable(op));
+      done.push(op);
+    });
+    warnings.forEach((warning) => world.warn(warning));
+    return warnings;
+  } catch (error) {
+    if (error instanceof RefusedError) done.splice(Math.max(0, done.length - error.undone));
+    throw error;
+  }
 }
 
-function recordAll(
-  config: Config,
-  state: State,
-  pending: readonly PendingEvent[],
-  devices: readonly Device[],
-  notes: string[],
-): State {
-  return pending.reduce((current, { event }) => {
-    const recorded = recordEvent(current, event, config, devices);
-    if (recorded.ignored !== undefined) notes.push(`${event.cause} of ${event.device} ignored: ${recorded.ignored}`);
-    return recorded.state;
-  }, state);
+/**
+ * What the kernel has refused. A device may have vanished since we looked: so look again. What it refuses twice will not
+ * be taken a third time: if that is one link's, the others go on without it.
+ */
+class Refusals {
+  readonly links = new Map<string, string>();
+  readonly #config: Config;
+  #attempts = 0;
+  #last = '';
+  #grew = false;
+
+  constructor(config: Config) {
+    this.#config = config;
+  }
+
+  /** False: nothing is left to try. */
+  note(error: unknown): boolean {
+    const message = explain(error);
+    const link = error instanceof RefusedError ? linkOf(this.#config, error.refused) : undefined;
+    this.#grew = link !== undefined && message === this.#last && !this.links.has(link);
+    if (this.#grew && link !== undefined) {
+      this.links.set(link, `the kernel refuses it: ${message}`);
+      this.#attempts = 0;
+    }
+    this.#last = message;
+    this.#attempts += 1;
+    return this.#attempts < ATTEMPTS;
+  }
+
+  /** Has the last refusal cost a link? */
+  isNew(): boolean {
+    return this.#grew;
+  }
 }
 
-/** What was listed early, outside the lock, can only confirm that nothing has changed since our last load. */
-async function listFirewall({ kernel, earlyListing }: World, { firewall }: State): Promise<string | undefined> {
-  const early = earlyListing?.();
-  return early !== undefined && early === firewall?.listing ? early : kernel.listFirewall();
+/** The link that an operation is for, if it is for one alone. */
+function linkOf(config: Config, op: Op | undefined): string | undefined {
+  const number = op === undefined ? undefined : numberOf(op);
+  return config.links.find((link) => linkTable(config, link) === number)?.name;
 }
 
-/** Is the table in the kernel still the one we loaded? */
-function observedFirewall({ firewall }: State, listing: string | undefined): Pick<Observed, 'firewall'> {
-  if (listing === undefined) return {};
-  return { firewall: firewall?.listing === listing ? firewall.text : { changed: true } };
+function numberOf(op: Op): number | undefined {
+  switch (op.op) {
+    case 'rule-add':
+    case 'rule-del':
+      return op.rule.table;
+    case 'route-replace':
+    case 'route-del':
+      return op.route.table;
+    case 'nexthop-replace':
+    case 'nexthop-del':
+      return op.nexthop.id;
+    default:
+      return undefined;
+  }
 }
 
-/** After a load, keep how the kernel lists it: nft rewrites what it is given, so only its own words can be compared. */
-async function rememberFirewall(world: World, { ops, state }: Report): Promise<State> {
+/**
+ * After a load, keep how the kernel lists the table: nft rewrites what it is given, so only its own words can be compared.
+ * And which links' flows have been ended.
+ */
+async function rememberDone(world: World, { ops, state, ending }: Decision): Promise<State> {
+  const ended = ending.size === 0 ? state : { ...state, verdicts: flowsEnded(state.verdicts, ending) };
   const load = ops.find((op) => op.op === 'firewall-load');
-  if (load === undefined) return state;
+  if (load === undefined) return ended;
   const listing = await world.kernel.listFirewall();
-  return listing === undefined ? state : { ...state, firewall: { text: load.text, listing } };
+  return listing === undefined ? ended : { ...ended, firewall: { text: load.text, listing } };
 }
 
 function saveIfChanged(world: World, before: State, state: State): void {

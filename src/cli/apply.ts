@@ -18,5 +18,5 @@ export async function apply(context: Context, common: Common): Promise<number> {
   }
   const live = report?.statuses.filter(({ up }) => up).length ?? 0;
   context.out(`${report?.ops.length ?? 0} changes; ${live} of ${report?.statuses.length ?? 0} links up\n`);
-  return EXIT.done;
+  return (report?.refused.size ?? 0) > 0 ? EXIT.failed : EXIT.done;
 }

@@ -3,7 +3,7 @@ import { Checks } from '../events/hook-input.ts';
 import { isLineName, quoted } from '../checked.ts';
 import type { Config, LinkEvent } from '../model.ts';
 import { reconcile, type World } from '../reconcile.ts';
-import { dropEvent } from '../state/inbox.ts';
+import { discardEvents, dropEvent } from '../state/inbox.ts';
 import { findLink } from '../state/record.ts';
 import { loadState } from '../state/store.ts';
 import { worldFor, type Common, type Context } from './context.ts';
@@ -30,7 +30,13 @@ export async function event(
     return EXIT.done;
   }
   const eventPath = dropEvent(world.stateDirectory, said);
-  const report = await reconcile(world, { cause: `wanhook event ${kind} ${device}`, eventPath });
+  const report = await reconcile(world, { cause: `wanhook event ${kind} ${device}`, eventPath }).catch(
+    (error: unknown) => {
+      // A command that failed must not be carried out by whoever comes next.
+      discardEvents([eventPath]);
+      throw error;
+    },
+  );
   for (const note of report?.notes ?? []) context.err(`wanhook: ${note}\n`);
   return EXIT.done;
 }

@@ -2,7 +2,8 @@ import { linkMark, linkTable, nexthopId } from '../desired/numbers.ts';
 import { sharingLinks } from '../desired/routing.ts';
 import { EXIT } from '../errors.ts';
 import type { Config, LinkStatus } from '../model.ts';
-import { preview, type Report } from '../reconcile.ts';
+import type { Decision } from '../decide.ts';
+import { preview } from '../reconcile.ts';
 import { worldFor, type Common, type Context } from './context.ts';
 
 /** One link as `status --json` prints it. */
@@ -45,7 +46,7 @@ export async function status(context: Context, common: Common, json: boolean): P
   return EXIT.done;
 }
 
-function rowOf(config: Config, status: LinkStatus, { statuses, state }: Report): Row {
+function rowOf(config: Config, status: LinkStatus, { statuses, state }: Decision): Row {
   const { link } = status;
   const sharing = sharingLinks(statuses);
   const total = sharing.reduce((sum, { link: { weight } }) => sum + weight, 0);

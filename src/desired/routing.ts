@@ -32,13 +32,18 @@ function linkRules(config: Config, status: LinkStatus): Rule[] {
   return found;
 }
 
+/**
+ * Behind the default of a fail-closed link: as soon as the kernel takes that away, before any hook, its flows are refused.
+ */
+const BEHIND = 65535;
+
 /** A default in each live link's table, and the balance route over the nexthop group. */
 export function routes(config: Config, statuses: readonly LinkStatus[]): Route[] {
   const own = statuses.flatMap((status): Route[] => {
     const table = linkTable(config, status.link);
-    if (status.up) return [linkRoute(table, status)];
     // An empty table lets the link's flows fall through to the balance; `block` refuses them.
-    return status.link.onDown === 'block' ? [{ table, type: 'unreachable' }] : [];
+    const behind: Route[] = status.link.onDown === 'block' ? [{ table, type: 'unreachable', metric: BEHIND }] : [];
+    return status.up ? [...behind, linkRoute(table, status)] : behind;
   });
   if (sharingLinks(statuses).length === 0) return own;
   return [...own, { table: balanceTable(config), type: 'unicast', nexthopId: groupId(config) }];

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode, WanhookError } from '../errors.ts';
+import { errorCode, explain, WanhookError } from '../errors.ts';
 import type { Op, Sysctls } from '../model.ts';
 import { normalListing, OBSERVE_BATCH, parseIpBatch, parseMainGateway, type IpObserved } from './observe.ts';
 import { conntrackWords, FIREWALL_DELETE, firewallTransaction, ipWords, pasteable } from './render.ts';
@@ -16,8 +16,20 @@ export interface Kernel {
   mainGateways(devices: readonly string[]): Promise<Record<string, string>>;
   /** Keys are paths under /proc/sys; those that do not exist are left out. */
   readSysctls(keys: readonly string[]): Sysctls;
-  /** Carry out the operations in order; stops at the first that is refused. Returns what went wrong but did no harm. */
-  apply(ops: readonly Op[]): Promise<string[]>;
+  /** Carry out the operations in order, telling each first; stops at the first refused. Returns what went wrong but did no harm. */
+  apply(ops: readonly Op[], tell?: (op: Op) => void): Promise<string[]>;
+}
+
+/** The kernel said no to one operation; everything before it is done. */
+export class RefusedError extends WanhookError {
+  readonly refused: Op | undefined;
+  /** How many operations of its batch were not carried out, the refused one among them. */
+  readonly undone: number;
+  constructor(message: string, refused: Op | undefined, undone: number) {
+    super(message);
+    this.refused = refused;
+    this.undone = undone;
+  }
 }
 
 export function createKernel(runner: Runner, procSys = '/proc/sys'): Kernel {
@@ -26,9 +38,12 @@ export function createKernel(runner: Runner, procSys = '/proc/sys'): Kernel {
     listFirewall: () => listFirewall(runner),
     mainGateways: (devices) => mainGateways(runner, devices),
     readSysctls: (keys) => readSysctls(procSys, keys),
-    async apply(ops) {
+    async apply(ops, tell = () => undefined) {
       const warnings: string[] = [];
-      for (const step of steps(ops)) warnings.push(...(await applyStep(runner, procSys, step)));
+      for (const step of steps(ops)) {
+        step.forEach(tell);
+        warnings.push(...(await applyStep(runner, procSys, step)));
+      }
       return warnings;
     },
   };
@@ -117,7 +132,11 @@ async function ipBatch(runner: Runner, ops: readonly Op[]): Promise<[]> {
   if (outcome.code === 0) return [];
   // "Command failed -:3": batch mode stops there, so everything before it is done.
   const at = Number(/Command failed -:(\d+)/.exec(outcome.stderr)?.[1] ?? 0);
-  throw new WanhookError(`"ip ${lines[at - 1] ?? '-batch'}" was refused: ${told(outcome)}`);
+  throw new RefusedError(
+    `"ip ${lines[at - 1] ?? '-batch'}" was refused: ${told(outcome)}`,
+    ops[at - 1],
+    ops.length - Math.max(0, at - 1),
+  );
 }
 
 /** A sysctl that cannot be set (a container's read-only /proc/sys) is told, but does not keep routing from working. */
@@ -132,11 +151,15 @@ function setSysctl(procSys: string, key: string, value: string): string[] {
   }
 }
 
-/** conntrack(8) exits 1 when there was nothing to delete. */
+/** conntrack(8) exits 1 when there was nothing to delete. Without it new packets are refused all the same. */
 async function deleteFlows(runner: Runner, op: Extract<Op, { op: 'conntrack-delete' }>): Promise<string[]> {
-  const outcome = await runner.run('conntrack', conntrackWords(op.mark));
-  const harmless = outcome.code === 0 || outcome.stderr.includes('0 flow entries');
-  return harmless ? [] : [`"${pasteable(op)}" failed: ${told(outcome)}`];
+  try {
+    const outcome = await runner.run('conntrack', conntrackWords(op.mark));
+    const harmless = outcome.code === 0 || outcome.stderr.includes('0 flow entries');
+    return harmless ? [] : [`"${pasteable(op)}" failed: ${told(outcome)}`];
+  } catch (error) {
+    return [`connections of a blocked link may hang until they time out: ${explain(error)}`];
+  }
 }
 
 function told({ code, stderr }: Outcome): string {

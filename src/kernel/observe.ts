@@ -94,6 +94,7 @@ function readRoute(json: Json): Route {
   const nexthopId = number(json, 'nhid');
   const table = Number(text(json, 'table') ?? '254');
   const unreachable = text(json, 'type') === RTN_UNREACHABLE;
+  const metric = number(json, 'metric');
   // With a nexthop object the kernel repeats that object's device and gateway.
   if (nexthopId !== undefined) return { table, type: 'unicast', nexthopId };
   const gateway = text(json, 'gateway');
@@ -102,6 +103,7 @@ function readRoute(json: Json): Route {
   return {
     table,
     type: unreachable ? 'unreachable' : 'unicast',
+    ...(metric !== undefined && { metric }),
     ...(gateway !== undefined && { gateway }),
     ...(device !== undefined && !unreachable && { device }),
     ...(source !== undefined && { source }),

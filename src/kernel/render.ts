@@ -55,7 +55,8 @@ export function routeWords(route: Route): string[] {
     ...(route.gateway === undefined ? [] : ['via', route.gateway]),
     ...(route.device === undefined ? [] : ['dev', route.device]),
     ...(route.source === undefined ? [] : ['src', route.source]),
-    ...['table', String(route.table), 'proto', PROTO],
+    ...['table', String(route.table), ...(route.metric === undefined ? [] : ['metric', String(route.metric)])],
+    ...['proto', PROTO],
     ...(route.onlink === true ? ['onlink'] : []),
   ];
 }

@@ -1,4 +1,13 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { errorCode, WanhookError } from '../errors.ts';
 
@@ -8,7 +17,8 @@ export function writeAtomically(path: string, text: string, mode = 0o600): void 
   try {
     const file = openSync(temporary, 'w', mode);
     try {
-      writeSync(file, text);
+      // Not writeSync: on a disk that is almost full it writes a part and says nothing.
+      writeFileSync(file, text);
       fsyncSync(file);
     } finally {
       closeSync(file);

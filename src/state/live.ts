@@ -1,5 +1,15 @@
-import { inSubnet, isLinkLocalIpv4, isUsableIpv4 } from '../checked.ts';
-import type { Config, Device, LinkConfig, LinkDown, LinkRecord, LinkStatus, LinkVerdict, State } from '../model.ts';
+import { inSubnet, isNoHost, isLinkLocalIpv4, isUsableIpv4 } from '../checked.ts';
+import type {
+  Config,
+  Device,
+  LinkConfig,
+  LinkDown,
+  LinkRecord,
+  LinkStatus,
+  LinkUp,
+  LinkVerdict,
+  State,
+} from '../model.ts';
 
 /** Gateways of default routes that others put into `main`, by device: the word of a client whose hook we missed. */
 export type MainGateways = Readonly<Record<string, string>>;
@@ -20,8 +30,27 @@ export function linkStatuses(
     const present = names.map((name) => devices.find((device) => device.name === name)).find(Boolean);
     // What only the last verdict remembers is a name for the firewall, not a sign of life: it may be anybody's by now.
     const name = present?.name ?? names[0] ?? (isOwn(verdict?.device) ? verdict?.device : undefined);
-    return linkStatus(link, record, verdict, { name, present }, mainGateways);
+    return possible(linkStatus(link, record, verdict, { name, present }, mainGateways), devices);
   });
+}
+
+/** The kernel would refuse a gateway that is our own address or no host's, and everything else in the same batch with it. */
+function possible(status: LinkStatus, devices: readonly Device[]): LinkStatus {
+  if (!status.up || status.gateway === undefined) return status;
+  const { gateway } = status;
+  const addresses = devices.flatMap((device) => device.addresses);
+  if (addresses.some(({ local }) => local === gateway)) {
+    return withoutLink(status, `its gateway ${gateway} is this router's own address`);
+  }
+  if (addresses.some(({ local, prefix }) => isNoHost(gateway, local, prefix))) {
+    return withoutLink(status, `its gateway ${gateway} is the address of a network or its broadcast address`);
+  }
+  return status;
+}
+
+/** The same link, down for this reason. */
+export function withoutLink({ link, device, mtu, address, gateway }: LinkUp, reason: string): LinkDown {
+  return { up: false, link, device, mtu, address, present: true, pointToPoint: gateway === undefined, reason };
 }
 
 /**
@@ -147,8 +176,27 @@ export function verdictsOf(statuses: readonly LinkStatus[], before: State['verdi
         ...(status.device !== undefined && { device: status.device }),
         ...(status.mtu !== undefined && { mtu: status.mtu }),
         ...(status.address !== undefined && { address: status.address }),
+        // Never seen up: there is nothing to end.
+        ...(!status.up && (old === undefined || old.flowsEnded === true) && { flowsEnded: true }),
       };
       return [name, verdict];
     }),
   );
+}
+
+/** Fail-closed links that have gone down since their flows were last ended; a link never seen up has none. */
+export function owedEnds(statuses: readonly LinkStatus[], before: State['verdicts']): Set<string> {
+  const owed = statuses.filter(({ up, link }) => {
+    const old = before[link.name];
+    return !up && link.onDown === 'block' && old !== undefined && old.flowsEnded !== true;
+  });
+  return new Set(owed.map(({ link }) => link.name));
+}
+
+/** The verdicts once those flows have been ended. */
+export function flowsEnded(verdicts: State['verdicts'], names: ReadonlySet<string>): State['verdicts'] {
+  const marked = Object.entries(verdicts).map(([name, verdict]) => {
+    return [name, names.has(name) ? { ...verdict, flowsEnded: true as const } : verdict] as const;
+  });
+  return Object.fromEntries(marked);
 }

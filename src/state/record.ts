@@ -1,4 +1,4 @@
-import type { Config, Device, LinkConfig, LinkEvent, LinkRecord, State } from '../model.ts';
+import type { Config, Device, LineKey, LinkConfig, LinkEvent, LinkRecord, State } from '../model.ts';
 
 export const EMPTY_STATE: State = { links: {}, verdicts: {}, sysctls: {}, stopped: false };
 
@@ -38,9 +38,13 @@ export function recordEvent(state: State, event: LinkEvent, config: Config, devi
   if (link === undefined) return { state, ignored: `${event.device} is no link of ours` };
   if (event.kind === 'check') return { state, link: link.name };
   const known = state.links[link.name];
-  const late = takenOver(state, event, config, devices, link) ?? staleDown(event, known, devices);
+  const late =
+    takenOver(state, event, config, devices, link) ??
+    staleUp(event, known, devices) ??
+    staleDown(event, known, devices);
   if (late !== undefined) return { state, link: link.name, ignored: late };
-  const record = event.kind === 'up' ? upRecord(event, known) : downRecord(event, known);
+  const said = event.kind === 'up' ? upRecord(event, known) : downRecord(event, known);
+  const record: LinkRecord = { ...said, knownBy: lineKey(link, event) };
   return {
     state: { ...state, links: { ...withoutDevice(state.links, event.device), [link.name]: record } },
     link: link.name,
@@ -66,6 +70,46 @@ function takenOver(
   return isLate ? `late: ${event.device} carries ${other.name} by now` : undefined;
 }
 
+/** By what the event named the link. */
+function lineKey(link: LinkConfig, { ipparam, linkname, device }: LinkEvent): LineKey {
+  if (ipparam !== undefined && link.pppIpparam === ipparam) return { ipparam };
+  return linkname !== undefined && link.pppLinkname === linkname ? { linkname } : { device };
+}
+
+/**
+ * Each record with the link it is about: files are renamed and swapped, and `DEVICE=` changes, while lines are up. What
+ * is about no link any more is dropped: its device must not carry another line's traffic.
+ */
+export function rehomeRecords(config: Config, state: State): State {
+  const links = Object.entries(state.links).flatMap(([name, record]) => {
+    const owner = ownerOf(config, name, record);
+    return owner === undefined ? [] : [[owner.name, record] as const];
+  });
+  return { ...state, links: Object.fromEntries(links) };
+}
+
+function ownerOf({ links }: Config, name: string, { knownBy, device }: LinkRecord): LinkConfig | undefined {
+  if (knownBy === undefined) {
+    return links.find((link) => link.name === name && (link.device === undefined || link.device === device));
+  }
+  if ('ipparam' in knownBy) return links.find(({ pppIpparam }) => pppIpparam === knownBy.ipparam);
+  if ('linkname' in knownBy) return links.find(({ pppLinkname }) => pppLinkname === knownBy.linkname);
+  return links.find((link) => link.device === knownBy.device);
+}
+
+/** Is this address on this device, and the device up? */
+function isShown(devices: readonly Device[], name: string, address: string | undefined): boolean {
+  const device = devices.find((one) => one.name === name);
+  return device?.up === true && address !== undefined && device.addresses.some(({ local }) => local === address);
+}
+
+/** An `up` that the kernel does not show, while it shows what we have recorded since. */
+function staleUp(event: LinkEvent, known: LinkRecord | undefined, devices: readonly Device[]): string | undefined {
+  if (event.kind !== 'up' || event.address === undefined || known?.heldDown !== undefined) return undefined;
+  const late = !isShown(devices, event.device, event.address) && isShown(devices, known?.device ?? '', known?.address);
+  return late ? `late: the link is on ${known?.device ?? ''} with ${known?.address ?? ''} by now` : undefined;
+}
+
 function staleDown(event: LinkEvent, known: LinkRecord | undefined, devices: readonly Device[]): string | undefined {
   if (event.kind !== 'down') return undefined;
   if (known !== undefined && known.device !== event.device) {
@@ -75,10 +119,12 @@ function staleDown(event: LinkEvent, known: LinkRecord | undefined, devices: rea
     return `late: the link has address ${known.address} by now, not ${event.address}`;
   }
   const address = event.address ?? known?.address;
-  const device = devices.find(({ name }) => name === event.device);
-  const alive = device?.up === true && device.addresses.some(({ local }) => local === address);
+  const alive = isShown(devices, event.device, address);
   return event.source === 'pppd' && alive ? `late: ${event.device} is up with ${address ?? 'its address'}` : undefined;
 }
+
+/** dhclient goes on with the lease it has: no reason to use a line that somebody has taken out by hand. */
+const CONTINUES = new Set(['RENEW', 'REBIND']);
 
 function upRecord(event: LinkEvent, known: LinkRecord | undefined): LinkRecord {
   // By hand nobody repeats what the line's own daemon said: `event up eth1` only ends `event down eth1`.
@@ -90,6 +136,7 @@ function upRecord(event: LinkEvent, known: LinkRecord | undefined): LinkRecord {
     ...(address !== undefined && { address }),
     ...(gateway !== undefined && { gateway }),
     dns: said?.dns ?? event.dns,
+    ...(known?.heldDown?.source === 'cli' && CONTINUES.has(event.cause) && { heldDown: known.heldDown }),
   };
 }
 

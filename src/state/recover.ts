@@ -1,4 +1,4 @@
-import type { Config, LinkConfig, LinkRecord, Route, State } from '../model.ts';
+import type { Config, LinkConfig, LinkRecord, LinkStatus, Route, State } from '../model.ts';
 
 /**
  * The record of a link of which nothing is known (a lost or damaged state file), from the default that we ourselves put
@@ -26,4 +26,22 @@ function recordOf(device: string, { source, gateway }: Route): LinkRecord {
     ...(gateway !== undefined && { gateway }),
     dns: [],
   };
+}
+
+/**
+ * What only `main` knew, kept: the next dial-up with `replacedefaultroute` takes that default away, and the line that had
+ * it works all the same.
+ */
+export function keepMainGateways(
+  state: State,
+  statuses: readonly LinkStatus[],
+  mainGateways: Readonly<Record<string, string>>,
+): State {
+  const learnt = statuses.flatMap((status) => {
+    if (!status.up || status.gateway === undefined || mainGateways[status.device] !== status.gateway) return [];
+    const { device, address, gateway, link } = status;
+    const record: LinkRecord = { source: 'kernel', dns: [], ...state.links[link.name], device, address, gateway };
+    return [[link.name, record] as const];
+  });
+  return learnt.length === 0 ? state : { ...state, links: { ...state.links, ...Object.fromEntries(learnt) } };
 }

@@ -42,7 +42,8 @@ const isRecord = (value: unknown) =>
   hasText(value, 'source', 'device') &&
   Array.isArray(value['dns']) &&
   ['address', 'gateway'].every((key) => value[key] === undefined || typeof value[key] === 'string') &&
-  (value['heldDown'] === undefined || hasText(value['heldDown'], 'source', 'cause'));
+  (value['heldDown'] === undefined || hasText(value['heldDown'], 'source', 'cause')) &&
+  (value['knownBy'] === undefined || isObject(value['knownBy']));
 
 const isVerdict = (value: unknown) =>
   hasText(value, 'reason') && typeof value['up'] === 'boolean' && typeof value['since'] === 'number';

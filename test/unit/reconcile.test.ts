@@ -187,7 +187,7 @@ test('apply fails for ever: told, the record kept, routing as it was; and made g
   expect(pendingCount(world)).toBe(0);
 });
 
-test('a batch that is refused for ever ends after a few looks, with the command in the message', async () => {
+test('what is refused for ever takes its own link down, with the command in the message', async () => {
   const world = await started();
   await play(world, 'line ppp0 up 192.0.2.11');
   let looks = 0;
@@ -200,10 +200,12 @@ test('a batch that is refused for ever ends after a few looks, with the command 
   };
   world.fake.delAddress('ppp0', '192.0.2.11');
   await play(world, UP1);
-  expect(looks).toBe(4);
-  expect(world.errors).toEqual([
-    '"ip route replace default dev ppp0 src 192.0.2.11 table 20001 proto 201" was refused: Error: Invalid prefsrc address.',
-  ]);
+  expect(looks).toBe(3);
+  const refusal =
+    '"ip route replace default dev ppp0 src 192.0.2.11 table 20001 proto 201" was refused: Error: Invalid prefsrc address.';
+  expect(world.errors).toEqual([]);
+  expect(world.warnings).toEqual([refusal]);
+  expect(world.state().verdicts['dsl1']?.reason).toBe(`the kernel refuses it: ${refusal}`);
 });
 
 test('a system without nexthop objects is told plainly', async () => {
@@ -360,4 +362,86 @@ test.each([
   };
   const report = await reconcile({ ...world, kernel, earlyListing: () => early(listing) }, { cause: 'test' });
   expect([listed, report?.ops]).toEqual([asked, []]);
+});
+
+test('one link that the kernel will not have does not keep the others from coming up', async () => {
+  const world = await started(...ALL_UP, 'line ppp0 hangs up');
+  // Nothing we could have known: the kernel says no to this gateway.
+  const { runner } = world.fake;
+  const kernel = createKernel(
+    {
+      run: (tool, argv, stdin = '') => {
+        const at = stdin.split('\n').findIndex((line) => line.includes('via 198.51.100.9'));
+        if (tool !== 'ip' || at < 0) return runner.run(tool, argv, stdin);
+        const stderr = `Error: Nexthop has invalid gateway.\nCommand failed -:${at + 1}\n`;
+        return Promise.resolve({ code: 2, stdout: '', stderr });
+      },
+    },
+    world.fake.procSys,
+  );
+  dropEvent(world.stateDirectory, eventOf('dhclient RENEW eth1 198.51.100.2 198.51.100.9'));
+  await play(world, 'line ppp0 up 192.0.2.77');
+  dropEvent(world.stateDirectory, eventOf('ip-up ppp0 192.0.2.77 192.0.2.254 dsl1'));
+  const report = await reconcile({ ...world, kernel }, { cause: 'test' });
+  expect([...(report?.refused.keys() ?? [])]).toEqual(['cable']);
+  expect(world.fake.dump('ours')).toContain('ip route add default dev ppp0 src 192.0.2.77 table 20001 proto 201');
+  expect(pendingCount(world)).toBe(0);
+});
+
+test.each([
+  ['with nothing else to remember', () => undefined],
+  ['with every sysctl right beforehand', (world: TestWorld) => world.loseState()],
+])('a stop is remembered, %s, and apply lifts it', async (_, before) => {
+  const world = await started(...ALL_UP);
+  before(world);
+  await world.stop();
+  expect(world.state().stopped).toBe(true);
+  await play(world, UP1);
+  expect(world.fake.dump('ours')).toEqual([]);
+  await world.apply();
+  expect(world.state().stopped).toBe(false);
+});
+
+test('a stop that is killed half-way stays a stop', async () => {
+  const world = await started(...ALL_UP);
+  world.fake.beforeEach = (tool, argv) => {
+    if (tool === 'ip' && argv[0] === '-batch') throw new Error('killed');
+  };
+  await expect(world.stop()).rejects.toThrow('killed');
+  world.fake.beforeEach = () => undefined;
+  await play(world, UP1);
+  expect(world.fake.dump('ours')).toEqual([]);
+});
+
+test('stop works without nft, and says so', async () => {
+  const world = await started(...ALL_UP);
+  world.fake.beforeEach = (tool) => {
+    if (tool === 'nft') throw new Error('cannot find the command "nft"');
+  };
+  const report = await world.stop();
+  expect(report.notes).toEqual(['cannot find the command "nft"']);
+  expect(world.fake.dump('ours')).toEqual([]);
+});
+
+test('links are renamed and swapped while they are up: the lines stay what they are', async () => {
+  const world = await started(...ALL_UP.slice(0, 4));
+  const swapped = [
+    'config links/dsl1.env ID=1 PPP_IPPARAM=dsl2 WEIGHT=2',
+    'config links/dsl2.env ID=2 PPP_IPPARAM=dsl1 WEIGHT=3',
+  ];
+  await play(world, ...swapped);
+  await world.apply();
+  const ours = world.fake.dump('ours');
+  expect(ours).toContain('ip route add default dev ppp1 src 192.0.2.12 table 20001 proto 201');
+  expect(ours).toContain('ip route add default dev ppp0 src 192.0.2.11 table 20002 proto 201');
+});
+
+test('another DEVICE for a link that is up: the old one is left at once', async () => {
+  const world = await started(...ALL_UP, 'line eth2 up 203.0.113.2');
+  await play(world, 'config links/cable.env ID=3 DEVICE=eth2 GATEWAY=203.0.113.1');
+  await world.apply();
+  expect(world.fake.dump('ours').filter((line) => line.includes('20003'))).toContain(
+    'ip route add default via 203.0.113.1 dev eth2 src 203.0.113.2 table 20003 proto 201',
+  );
+  expect(world.fake.dump('ours').join()).not.toContain('eth1');
 });

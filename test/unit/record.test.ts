@@ -175,6 +175,36 @@ const STORIES: readonly Story[] = [
     want: ['dsl down: ppp0 has no IPv4 address'],
   },
   {
+    name: 'a late up of the unit that the line has left',
+    links: TWO,
+    given: [
+      'kernel: ppp1 192.0.2.12 peer 192.0.2.254',
+      'ip-up ppp1 192.0.2.12 192.0.2.254 dsl1',
+      'ip-up ppp0 192.0.2.11 192.0.2.254 dsl1',
+    ],
+    want: ['dsl1 up ppp1 192.0.2.12', 'dsl2 down: waiting for its first event'],
+    notes: ['late: the link is on ppp1 with 192.0.2.12 by now'],
+  },
+  {
+    name: 'a late BOUND of the lease before',
+    links: [CABLE],
+    given: [ETH, BOUND, 'dhclient BOUND eth1 203.0.113.9 203.0.113.1'],
+    want: ['cable up eth1 198.51.100.2 via 198.51.100.1'],
+    notes: ['late: the link is on eth1 with 198.51.100.2 by now'],
+  },
+  {
+    name: 'a gateway that is our own address',
+    links: [CABLE],
+    given: [`${ETH}; lan0 10.0.0.1/24`, 'dhclient BOUND eth1 198.51.100.2 10.0.0.1'],
+    want: ["cable down: its gateway 10.0.0.1 is this router's own address"],
+  },
+  {
+    name: 'a gateway that is the broadcast address',
+    links: [CABLE],
+    given: [ETH, 'dhclient BOUND eth1 198.51.100.2 198.51.100.255'],
+    want: ['cable down: its gateway 198.51.100.255 is the address of a network or its broadcast address'],
+  },
+  {
     name: 'another session on the unit does not revive a line that was said to be down',
     given: [A, UP_A, 'kernel: ', DOWN_A, 'kernel: ppp0 10.8.0.2 peer 10.8.0.1'],
     want: ["dsl down: ppp0 is another line's by now"],
@@ -340,7 +370,7 @@ const STORIES: readonly Story[] = [
     name: 'by hand down, and the daemon renews',
     links: [CABLE],
     given: [ETH, BOUND, 'event down eth1', 'dhclient RENEW eth1 198.51.100.2 198.51.100.1'],
-    want: ['cable up eth1 198.51.100.2 via 198.51.100.1'],
+    want: ['cable down: taken down by cli (event down)'],
   },
   {
     name: 'a ppp line by hand down, its address still there',

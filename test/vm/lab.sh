@@ -15,6 +15,10 @@ LAB=/lab
 PEER=10.64.64.64
 INTERNET=203.0.113.10
 VM_DIR=${BASH_SOURCE[0]%/*}
+# SYNs of some thousand that the emulated machine may have to repeat because it stood still for a moment. Not allowed
+# where a line is gone: there a loss would be ours.
+# shellcheck disable=SC2034 # for the scenarios
+A_STALL=5
 
 # ---------------------------------------------------------------------------------------------------- time and checks
 

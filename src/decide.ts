@@ -1,0 +1,118 @@
+import { desiredFor, NOTHING } from './desired/desired.ts';
+import { linkTable } from './desired/numbers.ts';
+import { explain } from './errors.ts';
+import type { Kernel } from './kernel/kernel.ts';
+import type { Config, Desired, Device, LinkStatus, Observed, Op, State } from './model.ts';
+import { plan } from './plan.ts';
+import type { PendingEvent } from './state/inbox.ts';
+import { devicesWithoutGateway, linkStatuses, owedEnds, verdictsOf, withoutLink } from './state/live.ts';
+import { recordEvent, rehomeRecords } from './state/record.ts';
+import { keepMainGateways, recoverRecords } from './state/recover.ts';
+import { rememberSysctls, restoredSysctls } from './state/sysctl-memory.ts';
+
+/** What is known before the kernel is asked. */
+export interface Known {
+  readonly config: Config;
+  readonly state: State;
+  readonly pending: readonly PendingEvent[];
+  /** Links whose objects the kernel has refused, and how it said so. */
+  readonly refused: ReadonlyMap<string, string>;
+}
+
+/** What the kernel must be asked, and the clock. */
+export interface Surroundings {
+  readonly kernel: Kernel;
+  /** Our nftables table as it was listed a moment ago, outside the lock. */
+  readonly earlyListing?: () => string | undefined;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** What a run saw, and what is to be done. */
+export interface Decision {
+  readonly config: Config;
+  readonly notes: readonly string[];
+  readonly statuses: readonly LinkStatus[];
+  /** The state to remember. */
+  readonly state: State;
+  readonly ops: readonly Op[];
+  /** Fail-closed links whose flows the operations end. */
+  readonly ending: ReadonlySet<string>;
+}
+
+/** The pure middle with what it must ask the kernel: record → observe → desired → plan. */
+export async function decide(world: Surroundings, known: Known): Promise<Decision> {
+  const { kernel } = world;
+  const { config } = known;
+  const notes: string[] = [];
+  const ip = await kernel.observe();
+  const listing = await listFirewall(world, known.state, notes);
+  const recovered = recoverRecords(config, rehomeRecords(config, known.state), ip.routes, (link) =>
+    linkTable(config, link),
+  );
+  // Without links there is nobody to ask whose the records are: keep them for when wanhook is started again.
+  const recorded =
+    known.state.stopped && config.links.length === 0 ? known.state : recordAll(known, recovered, ip.devices, notes);
+  const { statuses, state: learnt } = await liveLinks(kernel, known, recorded, ip.devices);
+  const ending = owedEnds(statuses, recorded.verdicts);
+  const wanted = recorded.stopped ? NOTHING : desiredFor(config, statuses, ending);
+  const sysctls = kernel.readSysctls([...Object.keys(wanted.sysctls), ...Object.keys(recorded.sysctls)]);
+  const desired: Desired = { ...wanted, sysctls: restoredSysctls(recorded.sysctls, wanted.sysctls, sysctls) };
+  const ops = plan({ ...ip, sysctls, ...observedFirewall(recorded, listing) }, desired);
+  const state: State = {
+    ...learnt,
+    verdicts: recorded.stopped ? recorded.verdicts : verdictsOf(statuses, recorded.verdicts, world.now()),
+    sysctls: rememberSysctls(recorded.sysctls, wanted.sysctls, sysctls),
+  };
+  return { config, notes, statuses, state, ops, ending };
+}
+
+async function liveLinks(
+  kernel: Kernel,
+  { config, refused }: Known,
+  recorded: State,
+  devices: readonly Device[],
+): Promise<{ statuses: LinkStatus[]; state: State }> {
+  const gatewayless = devicesWithoutGateway(config, recorded, devices);
+  const mainGateways = gatewayless.length === 0 ? {} : await kernel.mainGateways(gatewayless);
+  const seen = linkStatuses(config, recorded, devices, mainGateways);
+  const statuses = seen.map((status) => {
+    const why = refused.get(status.link.name);
+    return status.up && why !== undefined ? withoutLink(status, why) : status;
+  });
+  return { statuses, state: keepMainGateways(recorded, statuses, mainGateways) };
+}
+
+function recordAll({ config, pending }: Known, state: State, devices: readonly Device[], notes: string[]): State {
+  return pending.reduce((current, { event }) => {
+    const recorded = recordEvent(current, event, config, devices);
+    if (recorded.ignored !== undefined) notes.push(`${event.cause} of ${event.device} ignored: ${recorded.ignored}`);
+    return recorded.state;
+  }, state);
+}
+
+/**
+ * What was listed early, outside the lock, can only confirm that nothing has changed since our last load. Stopping must
+ * work without nft, too: then there is no table to take away.
+ */
+async function listFirewall(
+  { kernel, earlyListing }: Surroundings,
+  { firewall, stopped }: State,
+  notes: string[],
+): Promise<string | undefined> {
+  const early = earlyListing?.();
+  if (early !== undefined && early === firewall?.listing) return early;
+  try {
+    return await kernel.listFirewall();
+  } catch (error) {
+    if (!stopped) throw error;
+    notes.push(explain(error));
+    return undefined;
+  }
+}
+
+/** Is the table in the kernel still the one we loaded? */
+function observedFirewall({ firewall }: State, listing: string | undefined): Pick<Observed, 'firewall'> {
+  if (listing === undefined) return {};
+  return { firewall: firewall?.listing === listing ? firewall.text : { changed: true } };
+}
