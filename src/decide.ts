@@ -1,4 +1,5 @@
 import { desiredFor, NOTHING } from './desired/desired.ts';
+import { withFailback } from './desired/failback.ts';
 import { linkTable } from './desired/numbers.ts';
 import { explain } from './errors.ts';
 import type { Kernel } from './kernel/kernel.ts';
@@ -36,7 +37,7 @@ export interface Decision {
   /** The state to remember. */
   readonly state: State;
   readonly ops: readonly Op[];
-  /** Fail-closed links whose flows the operations end. */
+  /** Links whose local connections the operations end. */
   readonly ending: ReadonlySet<string>;
 }
 
@@ -53,15 +54,18 @@ export async function decide(world: Surroundings, known: Known): Promise<Decisio
   // Without links there is nobody to ask whose the records are: keep them for when wanhook is started again.
   const recorded =
     known.state.stopped && config.links.length === 0 ? known.state : recordAll(known, recovered, ip.devices, notes);
-  const { statuses, state: learnt } = await liveLinks(kernel, known, recorded, ip.devices);
+  const { statuses: live, state: learnt } = await liveLinks(kernel, known, recorded, ip.devices);
+  const now = world.now();
+  const { statuses, failback } = withFailback(live, recorded, now);
   const ending = owedEnds(statuses, recorded.verdicts);
-  const wanted = recorded.stopped ? NOTHING : desiredFor(config, statuses, ending);
+  const wanted = recorded.stopped ? NOTHING : desiredFor(config, statuses, recorded, ending);
   const sysctls = kernel.readSysctls([...Object.keys(wanted.sysctls), ...Object.keys(recorded.sysctls)]);
   const desired: Desired = { ...wanted, sysctls: restoredSysctls(recorded.sysctls, wanted.sysctls, sysctls) };
   const ops = plan({ ...ip, sysctls, ...observedFirewall(recorded, listing) }, desired);
   const state: State = {
     ...learnt,
-    verdicts: recorded.stopped ? recorded.verdicts : verdictsOf(statuses, recorded.verdicts, world.now()),
+    ...(!recorded.stopped && { failback }),
+    verdicts: recorded.stopped ? recorded.verdicts : verdictsOf(statuses, recorded.verdicts, now),
     sysctls: rememberSysctls(recorded.sysctls, wanted.sysctls, sysctls),
   };
   return { config, notes, statuses, state, ops, ending };

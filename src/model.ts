@@ -14,9 +14,17 @@ export interface LinkConfig {
   readonly weight: number;
   /** Links of the lowest tier that has a live link share the traffic; the others wait. */
   readonly tier: number;
+  /** Pays by volume: only in need, after every tier of links that do not. */
+  readonly metered: boolean;
+  /** When a link that was down may take traffic from a worse tier again; a number is a delay in seconds. */
+  readonly failback: 'immediate' | 'manual' | number;
   /** What the link's own flows do while it is down: move to the others, or be refused. */
   readonly onDown: 'failover' | 'block';
   readonly masquerade: boolean;
+  /** A tunnel's server: an address or a name. Its packets must not go into the tunnel. */
+  readonly tunnelServer?: string;
+  /** The lines below the tunnel, in order. */
+  readonly tunnelOver?: readonly string[] | 'balance';
   /** TCP MSS clamp in bytes; `auto` takes it from the device's MTU. */
   readonly mss: number | 'auto' | 'off';
 }
@@ -30,7 +38,19 @@ export interface Config {
   readonly prefBase: number;
   /** LAN devices; `any`: every device that is not a link; `none`: this host forwards nothing. */
   readonly lan: readonly string[] | 'any' | 'none';
+  /** Connection-tracking helpers to assign. */
+  readonly helpers: readonly ConntrackHelper[];
   readonly links: readonly LinkConfig[];
+}
+
+export type ConntrackHelper = 'ftp' | 'irc' | 'pptp' | 'sip' | 'tftp';
+
+/** What only commands find out, because it may take seconds; hooks go by the last answer. */
+export interface Learned {
+  /** Addresses of names in TUNNEL_SERVER. */
+  readonly names: Readonly<Record<string, readonly string[]>>;
+  /** Helpers that this kernel has. */
+  readonly helpers: readonly ConntrackHelper[];
 }
 
 /** Something wrong with input, and where. */
@@ -96,10 +116,18 @@ interface SysctlMemory {
   readonly set: string;
 }
 
+/** A link that was lost and may not take traffic back yet. `backAt`: epoch milliseconds of its return, if it is back. */
+export interface FailbackMemory {
+  readonly backAt?: number;
+}
+
 export interface State {
   readonly links: Readonly<Record<string, LinkRecord>>;
   readonly verdicts: Readonly<Record<string, LinkVerdict>>;
+  /** Links with `FAILBACK=delay:…` or `manual` that went down since they last took traffic. */
+  readonly failback?: Readonly<Record<string, FailbackMemory>>;
   readonly sysctls: Readonly<Record<string, SysctlMemory>>;
+  readonly learned?: Learned;
   /** What we loaded into nftables, and how the kernel listed it right afterwards. */
   readonly firewall?: { readonly text: string; readonly listing: string };
   /** `wanhook stop` was given: record events, leave the kernel alone until `wanhook apply`. */
@@ -129,6 +157,8 @@ export interface LinkUp {
   readonly gateway?: string;
   /** The gateway is outside the address's own prefix (a /32 from DHCP). */
   readonly onlink: boolean;
+  /** Up, but must not take traffic back from a worse tier: until then (epoch milliseconds), or until told to. */
+  readonly waits?: { readonly until?: number };
 }
 export interface LinkDown {
   readonly up: false;
@@ -150,9 +180,12 @@ export interface LinkDown {
 export interface Rule {
   readonly pref: number;
   readonly from?: string;
+  readonly to?: string;
   readonly oif?: string;
   readonly fwmark?: { readonly value: number; readonly mask: number };
-  readonly table: number;
+  /** Unless it is `unreachable`. */
+  readonly table?: number;
+  readonly type?: 'unreachable';
   readonly suppressPrefixlength?: number;
 }
 
@@ -193,8 +226,8 @@ export interface Desired {
   readonly sysctls: Sysctls;
   /** nft(8) text of the whole table `inet wanhook`; absent: no table. */
   readonly firewall?: string;
-  /** Marks of fail-closed links that have just gone down: their flows are to be ended. */
-  readonly endFlows: readonly { readonly value: number; readonly mask: number }[];
+  /** Addresses that links had and have no more. */
+  readonly lost: readonly string[];
 }
 
 /** What is in the kernel and carries our mark of ownership. */
@@ -218,4 +251,5 @@ export type Op =
   | { readonly op: 'sysctl-set'; readonly key: string; readonly value: string }
   | { readonly op: 'firewall-load'; readonly text: string }
   | { readonly op: 'firewall-delete' }
-  | { readonly op: 'conntrack-delete'; readonly mark: { readonly value: number; readonly mask: number } };
+  /** Local TCP connections from an address that is gone. */
+  | { readonly op: 'socket-kill'; readonly address: string };

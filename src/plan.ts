@@ -27,7 +27,7 @@ export function plan(observed: Observed, desired: Desired): Op[] {
     ...routeDels(observed, desired),
     ...ruleDels(observed, desired),
     ...firewallDelete(observed, desired),
-    ...conntrackDeletes(desired),
+    ...desired.lost.map((address): Op => ({ op: 'socket-kill', address })),
   ];
 }
 
@@ -125,9 +125,4 @@ function ruleDels(observed: Observed, desired: Desired): Op[] {
       return twin || !wanted.has(words);
     })
     .map((rule) => ({ op: 'rule-del', rule }));
-}
-
-/** Of links that have just become fail-closed: TCP would hang on its old conntrack entries instead of failing at once. */
-function conntrackDeletes({ endFlows }: Desired): Op[] {
-  return endFlows.map((mark) => ({ op: 'conntrack-delete', mark }));
 }

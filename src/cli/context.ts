@@ -1,4 +1,5 @@
 import type { World } from '../reconcile.ts';
+import type { Sources } from './learn.ts';
 
 /** What the commands are given; they return their exit code. */
 export interface Context {
@@ -6,6 +7,7 @@ export interface Context {
   readonly configDirectory: string;
   readonly isRoot: boolean;
   readonly openWorld: (voice: Pick<World, 'echo' | 'warn'>) => World;
+  readonly sources: Sources;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
 }

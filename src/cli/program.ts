@@ -4,6 +4,7 @@ import { apply } from './apply.ts';
 import { check } from './check.ts';
 import type { Common, Context } from './context.ts';
 import { event, type EventOptions } from './event.ts';
+import { failback } from './failback.ts';
 import { planCommand } from './plan.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
@@ -86,6 +87,14 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .addOption(new Option('--ipparam <name>', 'pppd’s ipparam, if that names the line'))
     .action((kind: 'up' | 'down', device: string) =>
       asRoot(() => event(context, common(), kind, device, eventCommand.opts<EventOptions>()))(),
+    );
+  const failbackCommand = program
+    .command('failback')
+    .description('links that wait (FAILBACK=delay or manual) take traffic again at once: all, or these')
+    .argument('[links...]', 'their names')
+    .addOption(new Option('--due', 'only those whose delay is over').hideHelp())
+    .action((links: readonly string[]) =>
+      asRoot(() => failback(context, common(), links, failbackCommand.opts<{ due?: boolean }>().due === true))(),
     );
   return program;
 }

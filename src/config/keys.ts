@@ -1,5 +1,5 @@
-import { isDeviceName, isLineName, isUsableIpv4 } from '../checked.ts';
-import type { Config, LinkConfig } from '../model.ts';
+import { isDeviceName, isHostName, isLineName, isUsableIpv4 } from '../checked.ts';
+import type { Config, ConntrackHelper, LinkConfig } from '../model.ts';
 
 /** How one key's text becomes a value; `undefined` means "not that", and `expected` says what would be. */
 export interface Key<T> {
@@ -55,6 +55,39 @@ const lan: Key<Config['lan']> = {
   },
 };
 
+/** A day at most: a line that is to stay out longer is `manual`. */
+const failback: Key<LinkConfig['failback']> = {
+  expected: 'immediate, manual, or delay:SECONDS with 1 to 86400 seconds',
+  parse: (text) => {
+    if (text === 'immediate' || text === 'manual') return text;
+    return text.startsWith('delay:') ? integer(1, 86_400).parse(text.slice('delay:'.length)) : undefined;
+  },
+};
+
+const tunnelServer: Key<string> = {
+  expected: 'an IPv4 address a server can have, or its name',
+  parse: (text) => (isUsableIpv4(text) || isHostName(text) ? text : undefined),
+};
+
+const words = (text: string) => text.split(/[\s,]+/);
+
+const tunnelOver: Key<readonly string[] | 'balance'> = {
+  expected: 'balance, or names of links separated by spaces or commas',
+  parse: (text) => (text === 'balance' ? text : text === '' ? undefined : words(text)),
+};
+
+const HELPERS = ['ftp', 'irc', 'pptp', 'sip', 'tftp'] as const satisfies readonly ConntrackHelper[];
+const helpers: Key<readonly ConntrackHelper[]> = {
+  expected: `none, or some of ${HELPERS.join(', ')}, separated by spaces or commas`,
+  parse: (text) => {
+    if (text === 'none') return [];
+    const given = words(text);
+    return given.every((word) => HELPERS.some((helper) => helper === word))
+      ? HELPERS.filter((helper) => given.includes(helper))
+      : undefined;
+  },
+};
+
 /** `links/NAME.env`; each may also stand in `wanhook.env` as the default for all links. */
 export const LINK_KEYS = {
   ID: integer(1, 63),
@@ -67,8 +100,12 @@ export const LINK_KEYS = {
   } satisfies Key<string>,
   WEIGHT: integer(1, 255),
   TIER: integer(1, 9),
+  METERED: yesNo,
+  FAILBACK: failback,
   ON_DOWN: oneOf('failover', 'block'),
   MASQUERADE: yesNo,
+  TUNNEL_SERVER: tunnelServer,
+  TUNNEL_OVER: tunnelOver,
   MSS: mss,
 };
 
@@ -79,6 +116,7 @@ export const GLOBAL_KEYS = {
   TABLE_BASE: integer(256, 2_000_000_000),
   PREF_BASE: integer(1, 31_000),
   LAN: lan,
+  HELPERS: helpers,
 };
 
 /** After Tailscale (5200–5299), before pbr (~30000) and main (32766); clear of tables 52, 51820 and 1–255. */
@@ -89,11 +127,14 @@ export const GLOBAL_DEFAULTS: Omit<Config, 'links'> = {
   tableBase: 20000,
   prefBase: 20000,
   lan: 'any',
+  helpers: [],
 };
 
 export const LINK_DEFAULTS: Omit<LinkConfig, 'name' | 'id'> = {
   weight: 1,
   tier: 1,
+  metered: false,
+  failback: 'immediate',
   onDown: 'failover',
   masquerade: true,
   mss: 'auto',

@@ -1,6 +1,7 @@
 import type { Config, LinkConfig, Problem } from '../model.ts';
 import { readAssignments, type Assignments } from './dotenv.ts';
 import { GLOBAL_DEFAULTS, GLOBAL_KEYS, LINK_DEFAULTS, LINK_KEYS, type Key } from './keys.ts';
+import { reportTunnels } from './tunnels.ts';
 
 /** A configuration file as read; paths are for messages. */
 export interface ConfigFile {
@@ -39,6 +40,7 @@ export function parseConfig(files: ConfigFiles): { config?: Config; problems: re
     links.map(({ link }) => link),
   );
   reportConflicts(config, links, problems);
+  reportTunnels(links, problems);
   return problems.length === 0 ? { config, problems } : { problems };
 }
 
@@ -49,6 +51,7 @@ function assembleConfig(globals: Values<typeof GLOBAL_KEYS>, links: readonly Lin
     tableBase: globals.TABLE_BASE ?? GLOBAL_DEFAULTS.tableBase,
     prefBase: globals.PREF_BASE ?? GLOBAL_DEFAULTS.prefBase,
     lan: globals.LAN ?? GLOBAL_DEFAULTS.lan,
+    helpers: globals.HELPERS ?? GLOBAL_DEFAULTS.helpers,
     links: links.toSorted((a, b) => a.id - b.id),
   };
 }
@@ -85,8 +88,12 @@ function parseLink(
     ...(values.GATEWAY !== undefined && { gateway: values.GATEWAY }),
     weight: values.WEIGHT ?? LINK_DEFAULTS.weight,
     tier: values.TIER ?? LINK_DEFAULTS.tier,
+    metered: values.METERED ?? LINK_DEFAULTS.metered,
+    failback: values.FAILBACK ?? LINK_DEFAULTS.failback,
     onDown: values.ON_DOWN ?? LINK_DEFAULTS.onDown,
     masquerade: values.MASQUERADE ?? LINK_DEFAULTS.masquerade,
+    ...(values.TUNNEL_SERVER !== undefined && { tunnelServer: values.TUNNEL_SERVER }),
+    ...(values.TUNNEL_OVER !== undefined && { tunnelOver: values.TUNNEL_OVER }),
     mss: values.MSS ?? LINK_DEFAULTS.mss,
   };
 }

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode, explain, WanhookError } from '../errors.ts';
+import { errorCode, WanhookError } from '../errors.ts';
 import type { Op, Sysctls } from '../model.ts';
 import { normalListing, OBSERVE_BATCH, parseIpBatch, parseMainGateway, type IpObserved } from './observe.ts';
-import { conntrackWords, FIREWALL_DELETE, firewallTransaction, ipWords, pasteable } from './render.ts';
+import { FIREWALL_DELETE, firewallTransaction, ipWords, socketKillWords } from './render.ts';
 import type { Outcome, Runner } from './runner.ts';
 
 /** The only door to the kernel. */
@@ -113,8 +113,8 @@ async function applyStep(runner: Runner, procSys: string, step: readonly Op[]): 
       return must('load the table "inet wanhook"', await runner.run('nft', ['-f', '-'], firewallTransaction(op.text)));
     case 'firewall-delete':
       return must('delete the table "inet wanhook"', await runner.run('nft', ['-f', '-'], FIREWALL_DELETE));
-    case 'conntrack-delete':
-      return deleteFlows(runner, op);
+    case 'socket-kill':
+      return killSockets(runner, op.address);
     default:
       return ipBatch(runner, step);
   }
@@ -151,15 +151,17 @@ function setSysctl(procSys: string, key: string, value: string): string[] {
   }
 }
 
-/** conntrack(8) exits 1 when there was nothing to delete. Without it new packets are refused all the same. */
-async function deleteFlows(runner: Runner, op: Extract<Op, { op: 'conntrack-delete' }>): Promise<string[]> {
+/**
+ * Without CONFIG_INET_DIAG_DESTROY ss(8) says so, or nothing, and without ss nobody does: the connections then end by their
+ * own timeouts. Nothing is wrong with routing, so nobody is told.
+ */
+async function killSockets(runner: Runner, address: string): Promise<[]> {
   try {
-    const outcome = await runner.run('conntrack', conntrackWords(op.mark));
-    const harmless = outcome.code === 0 || outcome.stderr.includes('0 flow entries');
-    return harmless ? [] : [`"${pasteable(op)}" failed: ${told(outcome)}`];
-  } catch (error) {
-    return [`connections of a blocked link may hang until they time out: ${explain(error)}`];
+    await runner.run('ss', socketKillWords(address));
+  } catch {
+    // Not there, or too slow.
   }
+  return [];
 }
 
 function told({ code, stderr }: Outcome): string {

@@ -143,7 +143,8 @@ describe('what is shipped', () => {
     expect(problems).toEqual([]);
     expect(config).toEqual({ ...GLOBAL_DEFAULTS, links: [{ ...LINK_DEFAULTS, name: 'a', id: 1, device: 'eth0' }] });
     const keys = text.split('\n').flatMap((line) => /^([A-Z_]+)=/.exec(line)?.[1] ?? []);
-    const linkKeys = ['WEIGHT', 'TIER', 'ON_DOWN', 'MASQUERADE', 'MSS'];
+    const linkKeys = ['WEIGHT', 'TIER', 'METERED', 'FAILBACK', 'ON_DOWN', 'MASQUERADE', 'MSS'];
+    // TUNNEL_SERVER, TUNNEL_OVER, as DEVICE and ID, make no sense for all links.
     expect(keys.toSorted()).toEqual([...Object.keys(GLOBAL_KEYS), ...linkKeys].toSorted());
   });
 

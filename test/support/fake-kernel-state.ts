@@ -24,10 +24,12 @@ export interface FakeRule {
   readonly pref: number;
   /** Address or prefix; absent: all. */
   readonly from?: string;
+  readonly to?: string;
   readonly oif?: string;
   readonly mark?: number;
   readonly mask?: number;
-  readonly table: number;
+  readonly table?: number;
+  readonly unreachable?: boolean;
   readonly suppress?: number;
   /** Absent: somebody typed it. */
   readonly proto?: number;
@@ -71,8 +73,8 @@ export interface FakeState {
   nextIndex: number;
   /** `table inet wanhook` as loaded. */
   firewall: string | undefined;
-  /** Connection marks in conntrack, one a flow. */
-  flows: number[];
+  /** Local addresses of established TCP connections. */
+  sockets: string[];
 }
 
 export const MAIN = 254;
@@ -92,7 +94,7 @@ export function bootedState(): FakeState {
     tables: new Set([MAIN, 255]),
     nextIndex: 2,
     firewall: undefined,
-    flows: [],
+    sockets: [],
   };
 }
 

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import type { Outcome, Runner } from '../../src/kernel/runner.ts';
 import { ipBatch } from './fake-kernel-ip.ts';
 import { findDevice, removeDevice, setCarrier } from './fake-kernel-link.ts';
-import { conntrackDelete, nftList, nftLoad } from './fake-kernel-nft.ts';
+import { killSockets, nftList, nftLoad } from './fake-kernel-nft.ts';
 import { show, showDefaults } from './fake-kernel-show.ts';
 import { bootedState, type FakeState } from './fake-kernel-state.ts';
 import { noDevice, Refusal } from './fake-kernel-words.ts';
@@ -46,9 +46,9 @@ export interface FakeKernel {
   /** Any `ip` line, by anybody: true if the kernel took it. */
   ip(line: string): boolean;
   setSysctl(key: string, value: string): void;
-  /** An established flow with this connection mark. */
-  addFlow(mark: number): void;
-  flows(): readonly number[];
+  /** An established local TCP connection from this address. */
+  addSocket(address: string): void;
+  sockets(): readonly string[];
   /** The table `inet wanhook` as loaded; text put there by a stranger. */
   firewall(): string | undefined;
   setFirewall(text: string | undefined): void;
@@ -122,8 +122,8 @@ export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
       return true;
     },
     setSysctl,
-    addFlow: (mark) => state.flows.push(mark),
-    flows: () => state.flows,
+    addSocket: (address) => state.sockets.push(address),
+    sockets: () => state.sockets,
     firewall: () => state.firewall,
     setFirewall: (text) => (state.firewall = text),
     dump: (whose = 'all') => dumpLines(readAll(), whose),
@@ -160,6 +160,6 @@ function runTool(state: FakeState, command: string, argv: readonly string[], std
   if (command === 'ip -batch -') return ipBatch(state, stdin);
   if (command === 'nft -f -') return nftLoad(state, stdin);
   if (command === 'nft -s list table inet wanhook') return nftList(state);
-  if (command.startsWith('conntrack -D -f ipv4 -m ')) return conntrackDelete(state, argv);
+  if (command.startsWith('ss -K -H -n -t -4 src ')) return killSockets(state, argv);
   throw new Error(`the fake kernel has no such command: ${command}`);
 }

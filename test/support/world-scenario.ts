@@ -2,7 +2,7 @@
  * Golden scenarios (test/scenarios/NAME.txt): lines that start with `> ` are what happens, everything indented below
  * is what wanhook did, and is written anew on each run. Comments and empty lines stay.
  *
- * Besides the steps of world-steps.ts: `> show kernel`, `> show firewall`, `> show status`, `> show sysctls`.
+ * Besides the steps of world-steps.ts: `> 60 seconds pass`, `> show kernel`, `> show firewall`, `> show status`, `> show sysctls`.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,6 +22,11 @@ export async function playScenario(text: string): Promise<string> {
     if (!line.startsWith('> ')) continue;
     const step = line.slice(2);
     const shown = step.startsWith('show ') ? await show(world, step.slice('show '.length)) : undefined;
+    const seconds = /^(\d+) seconds pass$/.exec(step)?.[1];
+    if (seconds !== undefined) {
+      world.pass(Number(seconds));
+      continue;
+    }
     const runs = world.runs();
     if (shown === undefined) await playStep(steps, step);
     lines.push(...(shown ?? took(world)).map((each) => `  ${each}`.trimEnd()));

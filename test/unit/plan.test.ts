@@ -18,6 +18,7 @@ const CONFIG: Config = {
   tableBase: 20000,
   prefBase: 20000,
   lan: 'any',
+  helpers: [],
   links: [],
 };
 const link = (id: number, more: Partial<LinkConfig> = {}): LinkConfig => ({
@@ -25,6 +26,8 @@ const link = (id: number, more: Partial<LinkConfig> = {}): LinkConfig => ({
   id,
   weight: 1,
   tier: 1,
+  metered: false,
+  failback: 'immediate',
   onDown: 'failover',
   masquerade: true,
   mss: 'auto',
@@ -179,10 +182,7 @@ const OPS: readonly (readonly [op: Op, want: string])[] = [
     'sysctl -qw net/ipv4/conf/eth0.7/rp_filter=2',
   ],
   [{ op: 'firewall-delete' }, 'nft delete table inet wanhook'],
-  [
-    { op: 'conntrack-delete', mark: { value: 0x3000000, mask: 0x3f000000 } },
-    'conntrack -D -f ipv4 -m 0x3000000/0x3f000000',
-  ],
+  [{ op: 'socket-kill', address: '192.0.2.7' }, 'ss -K -H -n -t -4 src 192.0.2.7'],
 ];
 
 test.each(OPS)('%j', (op, want) => expect(pasteable(op)).toBe(want));

@@ -162,7 +162,15 @@ test.each(NO_EVENTS)('%j is no event', (wrong) => {
 test('the last good configuration', () => {
   const run = directory();
   expect(loadGoodConfig(run)).toBeUndefined();
-  const config = { balance: 'flow', markMask: 240, tableBase: 300, prefBase: 1, lan: ['a'], links: [] } as const;
+  const config = {
+    balance: 'flow',
+    markMask: 240,
+    tableBase: 300,
+    prefBase: 1,
+    lan: ['a'],
+    helpers: [],
+    links: [],
+  } as const;
   saveGoodConfig(run, config);
   const { mtimeNs } = statSync(join(run, 'config.json'), { bigint: true });
   saveGoodConfig(run, config);
