@@ -4,8 +4,8 @@ import { merged, parseAddressRange } from '../ranges.ts';
 import type { NamedFile } from './parse.ts';
 import { isSetName } from './rule-keys.ts';
 
-/** Entries in all sets together: every event lists the table they are in (README, "Rules", says what that costs). */
-const MOST_ENTRIES = 16_384;
+/** Entries in all sets together: every event reads and lists them, 1000 cost a hook some 40 ms (README, "Rules"). */
+const MOST_ENTRIES = 4_096;
 /** A file with more wrong lines than this is not a set at all. */
 const MOST_PROBLEMS = 20;
 
