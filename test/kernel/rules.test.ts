@@ -40,7 +40,8 @@ async function expectRefused(options: Partial<ShareOptions>): Promise<void> {
   const got = await router.share({ from: 'lan', count, concurrency: count, ...options });
   const took = Date.now() - before;
   expect(got).toMatchObject({ ok: 0 });
-  console.log(`${options.from === 'rtr' ? 'router' : 'LAN'} ${options.proto ?? 'tcp'} refused: ${JSON.stringify(got.errors)} in ${took} ms`,
+  console.log(
+    `${options.from === 'rtr' ? 'router' : 'LAN'} ${options.proto ?? 'tcp'} refused: ${JSON.stringify(got.errors)} in ${took} ms`,
   );
   expect(Object.keys(got.errors)).not.toContain('timeout');
   expect(took).toBeLessThan(900);
