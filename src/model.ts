@@ -180,6 +180,15 @@ export interface LinkDown {
   readonly lacksGateway?: true;
 }
 
+/** One `wanhook use`: its nftables table and its cgroup live as long as anything it started. */
+export interface Use {
+  /** Of the process that began it: names table and cgroup. */
+  readonly pid: number;
+  readonly link: string;
+  /** Below /sys/fs/cgroup, without a leading slash. */
+  readonly cgroup: string;
+}
+
 /** ip-rule(8). Exactly one selector, or none. */
 export interface Rule {
   readonly pref: number;

@@ -7,6 +7,7 @@ import { event, type EventOptions } from './event.ts';
 import { planCommand } from './plan.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
+import { use } from './use.ts';
 
 const EXAMPLES = `
 Examples:
@@ -15,6 +16,7 @@ Examples:
   wanhook apply                        make it so (starts wanhook after "stop")
   wanhook status                       the links, their shares, and why one is down
   wanhook event down eth1              take a line out by hand; "event up eth1" puts it back
+  wanhook use lte -- curl -s https://example.org     one command over one link
   wanhook -v apply                     echo every change
 
 Files: /etc/wanhook/wanhook.env, /etc/wanhook/links/NAME.env; state and journal in /run/wanhook.
@@ -75,6 +77,13 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .command('check')
     .description('check the configuration, and nothing else')
     .action(() => done(check(context)));
+  program
+    .command('use')
+    .description('run a command whose connections all leave by this link; as who called sudo; its exit code')
+    .usage('LINK -- COMMAND [ARGUMENT...]')
+    .argument('<link>')
+    .argument('<command...>')
+    .action((link: string, argv: string[]) => asRoot(() => use(context, common(), link, argv))());
   const eventCommand = program
     .command('event')
     .description('say by hand what a hook says: a device came up or went down');

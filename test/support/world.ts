@@ -127,6 +127,8 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
         version: 'test',
         configDirectory: '/no/such/directory',
         isRoot: true,
+        pid: process.pid,
+        callerEnv: {},
         openWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
         out: (text) => (said.out += text),
         err: (text) => (said.err += text),
