@@ -20,8 +20,8 @@ export interface Kernel {
   apply(ops: readonly Op[], tell?: (op: Op) => void): Promise<string[]>;
   /** A nftables transaction beside our table; `act` is for the message when it is refused. */
   transact(act: string, text: string): Promise<void>;
-  /** `ip -N -j` with these words, as text; undefined if the kernel answers that there is none. */
-  ask(words: readonly string[]): Promise<string | undefined>;
+  /** A question that changes nothing; undefined if the kernel answers that there is none. */
+  ask(tool: 'ip' | 'conntrack', argv: readonly string[]): Promise<string | undefined>;
 }
 
 /** The kernel said no to one operation; everything before it is done. */
@@ -53,8 +53,8 @@ export function createKernel(runner: Runner, procSys = '/proc/sys'): Kernel {
     async transact(act, text) {
       must(act, await runner.run('nft', ['-f', '-'], text));
     },
-    async ask(words) {
-      const outcome = await runner.run('ip', ['-N', '-j', ...words]);
+    async ask(tool, argv) {
+      const outcome = await runner.run(tool, argv);
       return outcome.code === 0 ? outcome.stdout : undefined;
     },
   };
