@@ -5,7 +5,8 @@ import { decide } from '../desired/policy.ts';
 import { EXIT, WanhookError } from '../errors.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { LinkConfig } from '../model.ts';
-import { preview, type Report } from '../reconcile.ts';
+import type { Decision } from '../decide.ts';
+import { preview } from '../reconcile.ts';
 import { isObject, parseJson } from '../state/json.ts';
 import { worldFor, type Common, type Context } from './context.ts';
 import { text, type Answer } from './explain-answer.ts';
@@ -28,7 +29,7 @@ export async function explainCommand(
   return EXIT.done;
 }
 
-async function answerTo(kernel: Kernel, report: Report, question: Question): Promise<Answer> {
+async function answerTo(kernel: Kernel, report: Decision, question: Question): Promise<Answer> {
   const { config, statuses } = report;
   const iif = question.iif ?? (await inputOf(kernel, question.from));
   const base = { from: question.from ?? null, iif, to: question.to, rule: null, mark: null } as const;
@@ -83,7 +84,7 @@ async function answerTo(kernel: Kernel, report: Report, question: Question): Pro
 /** The kernel is asked again, with the link's mark: an empty table of a link that has just died falls through. */
 async function steered(
   kernel: Kernel,
-  report: Report,
+  report: Decision,
   question: Question,
   iif: string,
   link: LinkConfig,
@@ -136,7 +137,7 @@ function firstObject(stdout: string | undefined): Json | undefined {
 }
 
 /** The links by which a route leaves, and their shares of what takes it. */
-function linksOn({ statuses }: Report, route: Json | undefined): Answer['links'] {
+function linksOn({ statuses }: Decision, route: Json | undefined): Answer['links'] {
   const hops = Array.isArray(route?.['nexthops']) ? (route['nexthops'] as Json[]) : route === undefined ? [] : [route];
   const weights = hops.map((hop) => Number(hop['weight'] ?? 1));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
@@ -148,7 +149,7 @@ function linksOn({ statuses }: Report, route: Json | undefined): Answer['links']
   });
 }
 
-function shown({ config }: Report, route: Json | undefined): Pick<Answer, 'table' | 'route'> {
+function shown({ config }: Decision, route: Json | undefined): Pick<Answer, 'table' | 'route'> {
   if (route === undefined) return { table: null, route: null };
   const table = word(route['table']) ?? '254';
   const own = config.links.find((link) => String(linkTable(config, link)) === table);
@@ -169,7 +170,7 @@ function shown({ config }: Report, route: Json | undefined): Pick<Answer, 'table
 }
 
 /** With both ports it may be a connection that runs: what conntrack remembers of it decides. */
-async function memoryOf(kernel: Kernel, { config }: Report, question: Question): Promise<LinkConfig | undefined> {
+async function memoryOf(kernel: Kernel, { config }: Decision, question: Question): Promise<LinkConfig | undefined> {
   const { from, to, protocol, sport, dport } = question;
   if (sport === undefined || dport === undefined) return undefined;
   const ends = [

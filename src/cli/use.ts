@@ -3,7 +3,8 @@ import { EXIT, WanhookError } from '../errors.ts';
 import { useTable, useTableDelete } from '../desired/one-link.ts';
 import { runForeground } from '../kernel/runner.ts';
 import type { LinkUp, Use } from '../model.ts';
-import { preview, type Report, type World } from '../reconcile.ts';
+import type { Decision } from '../decide.ts';
+import { preview, type World } from '../reconcile.ts';
 import { readIfThere } from '../state/files.ts';
 import { allUses, endedUses, forgetUse, isEmpty, makeUse } from '../state/uses.ts';
 import { worldFor, type Common, type Context } from './context.ts';
@@ -41,7 +42,7 @@ async function endUses(world: World, uses: readonly Use[]): Promise<void> {
   }
 }
 
-function liveLink({ config, statuses, state }: Report, name: string): LinkUp {
+function liveLink({ config, statuses, state }: Decision, name: string): LinkUp {
   const status = statuses.find(({ link }) => link.name === name);
   if (status === undefined) {
     const names = config.links.map((link) => link.name).join(', ');
