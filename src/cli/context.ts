@@ -6,6 +6,10 @@ export interface Context {
   readonly version: string;
   readonly configDirectory: string;
   readonly isRoot: boolean;
+  /** Of this process. */
+  readonly pid: number;
+  /** The environment of whoever called: for a program that is run on their behalf, and for nothing else. */
+  readonly callerEnv: Readonly<Record<string, string>>;
   readonly openWorld: (voice: Pick<World, 'echo' | 'warn'>) => World;
   readonly sources: Sources;
   readonly out: (text: string) => void;

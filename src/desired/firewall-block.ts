@@ -23,7 +23,6 @@ export function blockDeclarations(wans: readonly Wan[]): string[] {
     ...wans.map(({ id }) => ` set kept_${id} { type ${TUPLE_TYPE}; ${MEMORY} }`),
     ` map keep { type ifname : verdict; elements = { ${wans.map(({ device, id }) => `"${device}" : jump keep_${id}`).join(', ')} }; }`,
     ` map held { type mark : verdict; elements = { ${wans.map(({ mark, id }) => `${mark} : goto held_${id}`).join(', ')} }; }`,
-    ...REFUSED,
     ...wans.flatMap(({ id }) => [
       ` chain keep_${id} { meta l4proto { tcp, udp } update @kept_${id} { ${TUPLE} }; }`,
       // A lookup with the link's mark ends in its table, and there in "unreachable" when the link is down.
@@ -31,13 +30,6 @@ export function blockDeclarations(wans: readonly Wan[]): string[] {
     ]),
   ];
 }
-
-const REFUSED = [
-  ' chain refused {',
-  '  meta l4proto tcp reject with tcp reset',
-  '  reject with icmpx type admin-prohibited',
-  ' }',
-];
 
 /** In `prerouting`, for packets of no marked connection: a flow that began on such a link goes on belonging to it. */
 export function blockRestore(wans: readonly Wan[]): string[] {
@@ -49,12 +41,12 @@ export function blockRecord(wans: readonly Wan[], all: string): string[] {
   return wans.length === 0 ? [] : [`  ct state new ct mark & ${all} == 0 oifname vmap @keep`];
 }
 
-/** After `prerouting` has given the packet its mark. Linux 5.9 and later can reject there. */
+/** After every chain that may give the packet its mark (`inet wanhook_memory` is at `mangle + 1`). Linux 5.9 and later can reject there. */
 export function blockRefusal(wans: readonly Wan[], all: string): string[] {
   if (wans.length === 0) return [];
   return [
     ' chain refusal {',
-    '  type filter hook prerouting priority mangle + 1; policy accept;',
+    '  type filter hook prerouting priority mangle + 2; policy accept;',
     `  meta nfproto ipv4 iifname != @wan meta mark & ${all} vmap @held`,
     ' }',
   ];

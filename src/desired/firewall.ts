@@ -2,6 +2,7 @@ import type { Config, LinkStatus } from '../model.ts';
 import { blockDeclarations, blockRecord, blockRefusal, blockRestore } from './firewall-block.ts';
 import { helperLines } from './firewall-helpers.ts';
 import { linkMark } from './numbers.ts';
+import { policy, type PolicyText } from './policy.ts';
 
 interface Wan {
   readonly id: number;
@@ -29,20 +30,24 @@ export function firewall(config: Config, statuses: readonly LinkStatus[], known:
   const keep = hex(~config.markMask >>> 0);
   const blocks = wans.filter(({ block }) => block);
   const sizes = [...new Set(wans.flatMap(({ mss }) => mss ?? []))].toSorted((a, b) => a - b);
+  const rules = policy(config, statuses);
   return [
     'table inet wanhook {',
     ...declarations(wans),
+    ...(blocks.length > 0 || rules.refuses ? REFUSED : []),
     ...blockDeclarations(blocks),
+    ...rules.declarations,
     ...wans.flatMap(({ id, device, mark, block }) => [
       ` chain record_${id} { ct mark set ct mark & ${keep} | ${mark}; }`,
       ` chain use_${id} { meta mark set meta mark & ${keep} | ${mark}; }`,
       ` chain check_${id} { oifname ${text(device)} return; goto ${block ? 'refused' : 'guard'}; }`,
     ]),
     ...sizes.map((size) => ` chain mss_${size} { tcp option maxseg size set ${size}; }`),
-    ...memory(all, blocks),
+    ...rules.chains,
+    ...memory(all, blocks, rules),
     ...blockRefusal(blocks, all),
     ...nat(),
-    ...forwarding(all),
+    ...forwarding(all, rules),
     ...helperLines(config.helpers.filter((helper) => known.includes(helper))),
     '}',
     '',
@@ -91,14 +96,16 @@ function declarations(wans: readonly Wan[]): string[] {
  * link they came by; later packets get the recorded mark, and the mark rule sends them to that link's table. Packets
  * that come in from a WAN are never marked: their answers' reverse path must stay in `main`.
  */
-function memory(all: string, blocks: readonly Wan[]): string[] {
+function memory(all: string, blocks: readonly Wan[], rules: PolicyText): string[] {
   return [
     ' chain prerouting {',
     '  type filter hook prerouting priority mangle; policy accept;',
     '  meta nfproto != ipv4 accept',
     '  iifname @wan goto inbound',
+    ...rules.beforeRestore.lan,
     `  ct mark & ${all} vmap @restore`,
     ...blockRestore(blocks),
+    ...rules.afterRestore.lan,
     ' }',
     ' chain inbound {',
     `  ct mark & ${all} == 0 iifname vmap @record`,
@@ -107,11 +114,14 @@ function memory(all: string, blocks: readonly Wan[]): string[] {
     '  type route hook output priority mangle; policy accept;',
     '  meta nfproto != ipv4 accept',
     `  meta mark & ${all} != 0 accept`,
+    ...rules.beforeRestore.own,
     `  ct mark & ${all} vmap @restore`,
+    ...rules.afterRestore.own,
     ' }',
     ' chain postrouting {',
     '  type filter hook postrouting priority mangle; policy accept;',
     '  meta nfproto != ipv4 accept',
+    ...rules.postrouting,
     ...blockRecord(blocks, all),
     `  ct mark & ${all} == 0 oifname vmap @record`,
     ' }',
@@ -122,7 +132,8 @@ function memory(all: string, blocks: readonly Wan[]): string[] {
  * Masquerade, never snat: when a flow's line changes, its conntrack entry dies and TCP gets a reset within a second.
  * Between a DHCP client's taking the address away and its hook, masquerade would pick another device's address, the
  * packet would leave with that, and its flow would keep it for ever. And packets of no connection (a late FIN or RST of the
- * router itself) are not translated at all. Whatever would leave with an address that is not this line's is dropped.
+ * router itself) are not translated at all, and nor are the router's answers to who came in by a line that has its address
+ * back but not yet its hook. Whatever would leave with an address that is not this line's is dropped.
  */
 function nat(): string[] {
   return [
@@ -133,14 +144,16 @@ function nat(): string[] {
     ' chain translated {',
     '  type filter hook postrouting priority srcnat + 10; policy accept;',
     '  meta nfproto ipv4 oifname @masqueraded ct state new,invalid fib saddr . oif type != local drop',
-    // A flow that went untranslated into a VPN whose route is gone now.
+    // A flow that went untranslated into a VPN whose route is gone now; and most answers, which are untranslated too.
     '  meta nfproto ipv4 oifname @masqueraded ct status & snat == 0 fib saddr . oif type != local drop',
+    // The other answers: of an inbound connection whose source the user's own firewall translates towards the LAN.
+    '  meta nfproto ipv4 oifname @masqueraded ct direction reply fib saddr . oif type != local drop',
     ' }',
   ];
 }
 
 /** The guard ends flows that cannot move (inbound, port forwards) instead of letting them out of the wrong line. */
-function forwarding(all: string): string[] {
+function forwarding(all: string, rules: PolicyText): string[] {
   return [
     ' chain guard {',
     '  ct direction original ct status & snat == snat return',
@@ -150,6 +163,7 @@ function forwarding(all: string): string[] {
     ' chain forward {',
     '  type filter hook forward priority mangle; policy accept;',
     '  meta nfproto != ipv4 accept',
+    ...rules.forward,
     '  oifname @wan jump leaving',
     '  tcp flags & (syn|rst) == syn jump mss',
     ' }',
@@ -163,6 +177,14 @@ function forwarding(all: string): string[] {
     ' }',
   ];
 }
+
+/** Where packets of a fail-closed link (firewall-block.ts) and of rules that block (policy.ts) end. */
+const REFUSED = [
+  ' chain refused {',
+  '  meta l4proto tcp reject with tcp reset',
+  '  reject with icmpx type admin-prohibited',
+  ' }',
+];
 
 const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
 const text = (device: string) => `"${device}"`;

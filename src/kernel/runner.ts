@@ -1,7 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { constants } from 'node:os';
 import { errorCode, WanhookError } from '../errors.ts';
 
-export type Tool = 'ip' | 'nft' | 'ss' | 'logger';
+export type Tool = 'ip' | 'nft' | 'ss' | 'conntrack' | 'logger';
 
 export interface Outcome {
   readonly code: number;
@@ -23,7 +24,13 @@ export const TOOL_TIME_LIMIT_MS = 15_000;
 /** Every device and all that is ours, as JSON: far below this even with thousands of devices. */
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
-const PACKAGE: Record<Tool, string> = { ip: 'iproute2', nft: 'nftables', ss: 'iproute2', logger: 'bsdutils' };
+const PACKAGE: Record<Tool, string> = {
+  ip: 'iproute2',
+  nft: 'nftables',
+  ss: 'iproute2',
+  conntrack: 'conntrack',
+  logger: 'bsdutils',
+};
 
 export function cannotRun(tool: Tool, cause: unknown): WanhookError {
   return errorCode(cause) === 'ENOENT'
@@ -73,4 +80,22 @@ export function flockDescriptor(descriptor: number): boolean {
     timeout: 5_000,
   });
   return status === 0;
+}
+
+/** A user's program on the user's terminal: its exit code, as a shell would tell it. Signals that are ours become its. */
+export function runForeground(argv: readonly string[], env: Readonly<Record<string, string>>): Promise<number> {
+  const [command = '', ...args] = argv;
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { env, stdio: 'inherit' });
+    // The terminal's own go to the whole foreground group: only survive them.
+    const survive = () => undefined;
+    const pass = (signal: NodeJS.Signals) => child.kill(signal);
+    for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, survive);
+    for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, pass);
+    child.once('error', (cause) => {
+      const code = errorCode(cause) === 'ENOENT' ? 127 : 126;
+      reject(new WanhookError(`cannot run "${command}"`, { cause, exitCode: code }));
+    });
+    child.once('exit', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+  });
 }
