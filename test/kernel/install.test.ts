@@ -172,7 +172,7 @@ describe('what is shipped', () => {
     const links = [...readme.matchAll(/^(\w+)\.env:\n\n((?: {4}.*\n)+)/gm)].map(([, name, text]) => {
       return { path: `links/${name!}.env`, name: name!, text: text! };
     });
-    expect(links.map(({ name }) => name)).toEqual(['dsl', 'cable', 'office']);
+    expect(links.map(({ name }) => name)).toEqual(['vpn', 'dsl', 'cable', 'office']);
     const { config, problems } = parseConfig({ links });
     expect(problems).toEqual([]);
     expect(config?.links).toMatchObject([{ pppIpparam: 'dsl' }, { device: 'eth1' }, { gateway: '203.0.113.1' }]);
