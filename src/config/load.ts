@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, explain } from '../errors.ts';
 import type { Config, Problem } from '../model.ts';
-import { parseConfig, type ConfigFile, type ConfigFiles } from './parse.ts';
+import { parseConfig, type ConfigFile, type ConfigFiles, type NamedFile } from './parse.ts';
 
-/** Read `wanhook.env` and `links/*.env` below `directory`: the configuration, or every problem at once. */
+/** Read `wanhook.env`, `links/*.env` and `clients/*.env` below `directory`: the configuration, or every problem at once. */
 export function loadConfig(directory: string): { config?: Config; problems: readonly Problem[] } {
   const problems: Problem[] = [];
   const files = readConfigFiles(directory, problems);
@@ -19,15 +19,20 @@ export function loadConfig(directory: string): { config?: Config; problems: read
 
 function readConfigFiles(directory: string, problems: Problem[]): ConfigFiles {
   const main = readConfigFile(join(directory, 'wanhook.env'), problems);
-  const linksDirectory = join(directory, 'links');
-  const links = listDirectory(linksDirectory, problems)
+  const links = readFolder(join(directory, 'links'), problems);
+  const clients = readFolder(join(directory, 'clients'), problems);
+  return { ...(main !== undefined && { main }), links, clients };
+}
+
+/** `NAME.env`, in the order of the names. */
+function readFolder(folder: string, problems: Problem[]): NamedFile[] {
+  return listDirectory(folder, problems)
     .filter((file) => file.endsWith('.env') && !file.startsWith('.'))
     .toSorted()
     .flatMap((file) => {
-      const read = readConfigFile(join(linksDirectory, file), problems);
+      const read = readConfigFile(join(folder, file), problems);
       return read === undefined ? [] : [{ ...read, name: file.slice(0, -'.env'.length) }];
     });
-  return { ...(main !== undefined && { main }), links };
 }
 
 function listDirectory(path: string, problems: Problem[]): string[] {

@@ -1,20 +1,22 @@
 import type { Config, LinkConfig, Problem } from '../model.ts';
-import { readAssignments, type Assignments } from './dotenv.ts';
-import { GLOBAL_DEFAULTS, GLOBAL_KEYS, LINK_DEFAULTS, LINK_KEYS, type Key } from './keys.ts';
+import { readAssignments } from './dotenv.ts';
+import { parseClients } from './clients.ts';
+import { GLOBAL_DEFAULTS, GLOBAL_KEYS, LINK_DEFAULTS, LINK_KEYS } from './keys.ts';
+import { readValues, reportUnknown, type Values } from './values.ts';
 
 /** A configuration file as read; paths are for messages. */
 export interface ConfigFile {
   readonly path: string;
   readonly text: string;
 }
+export interface NamedFile extends ConfigFile {
+  readonly name: string;
+}
 export interface ConfigFiles {
   readonly main?: ConfigFile;
-  readonly links: readonly (ConfigFile & { readonly name: string })[];
+  readonly links: readonly NamedFile[];
+  readonly clients?: readonly NamedFile[];
 }
-
-type Table = Record<string, Key<unknown>>;
-/** The values of a table's keys that were given. */
-type Values<T extends Table> = { readonly [K in keyof T]?: NonNullable<ReturnType<T[K]['parse']>> };
 
 /** What `links/NAME.env` may be called: the name goes into table names and messages. */
 function isLinkName(name: string): boolean {
@@ -39,12 +41,19 @@ export function parseConfig(files: ConfigFiles): { config?: Config; problems: re
     links.map(({ link }) => link),
   );
   reportConflicts(config, links, problems);
-  return problems.length === 0 ? { config, problems } : { problems };
+  const clients = parseClients(files.clients ?? [], new Set(files.links.map(({ name }) => name)), problems);
+  return problems.length === 0 ? { config: { ...config, clients }, problems } : { problems };
 }
 
 function assembleConfig(globals: Values<typeof GLOBAL_KEYS>, links: readonly LinkConfig[]): Config {
   return {
     balance: globals.BALANCE ?? GLOBAL_DEFAULTS.balance,
+    pairTimeout: globals.PAIR_TIMEOUT ?? GLOBAL_DEFAULTS.pairTimeout,
+    pairByPort: globals.PAIR_BY_PORT ?? GLOBAL_DEFAULTS.pairByPort,
+    clientTimeout: globals.CLIENT_TIMEOUT ?? GLOBAL_DEFAULTS.clientTimeout,
+    rebalance: globals.REBALANCE ?? GLOBAL_DEFAULTS.rebalance,
+    rebalanceQuiet: globals.REBALANCE_QUIET ?? GLOBAL_DEFAULTS.rebalanceQuiet,
+    clients: [],
     markMask: globals.MARK_MASK ?? GLOBAL_DEFAULTS.markMask,
     tableBase: globals.TABLE_BASE ?? GLOBAL_DEFAULTS.tableBase,
     prefBase: globals.PREF_BASE ?? GLOBAL_DEFAULTS.prefBase,
@@ -89,32 +98,6 @@ function parseLink(
     masquerade: values.MASQUERADE ?? LINK_DEFAULTS.masquerade,
     mss: values.MSS ?? LINK_DEFAULTS.mss,
   };
-}
-
-function readValues<T extends Table>(table: T, file: string, from: Assignments, problems: Problem[]): Values<T> {
-  const values: Record<string, unknown> = {};
-  for (const [key, { expected, parse }] of Object.entries(table)) {
-    const given = from.get(key);
-    if (given === undefined) continue;
-    const value = parse(given.value);
-    if (value === undefined) {
-      const message = `${key}=${JSON.stringify(given.value.slice(0, 60))} is not valid: expected ${expected}`;
-      problems.push({ file, line: given.line, message });
-    } else {
-      values[key] = value;
-    }
-  }
-  return values as Values<T>;
-}
-
-function reportUnknown(file: string, from: Assignments, known: Table, problems: Problem[]): void {
-  for (const [key, { line }] of from) {
-    if (Object.hasOwn(known, key)) continue;
-    const message = Object.hasOwn(GLOBAL_KEYS, key)
-      ? `${key} belongs in wanhook.env, not in a link's file`
-      : `unknown key ${key}; known here: ${Object.keys(known).join(', ')}`;
-    problems.push({ file, line, message });
-  }
 }
 
 /** What no link can check alone: two lines that claim the same id, device or name, or an id too big for the mask. */

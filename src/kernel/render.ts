@@ -26,6 +26,8 @@ export function ipWords(op: Op): string[] | undefined {
     case 'sysctl-set':
     case 'firewall-load':
     case 'firewall-delete':
+    case 'memory-load':
+    case 'memory-delete':
     case 'conntrack-delete':
       return undefined;
     default:
@@ -87,6 +89,8 @@ export function firewallTransaction(text: string): string {
 }
 export const FIREWALL_DELETE = 'table inet wanhook\ndelete table inet wanhook\n';
 
+export const MEMORY_DELETE = 'table inet wanhook_memory\ndelete table inet wanhook_memory\n';
+
 export function conntrackWords(mark: { value: number; mask: number }): string[] {
   return ['-D', '-f', 'ipv4', '-m', markWord(mark)];
 }
@@ -101,6 +105,10 @@ export function pasteable(op: Op): string {
       return `nft -f - <<'EOF'\n${firewallTransaction(op.text)}EOF`;
     case 'firewall-delete':
       return 'nft delete table inet wanhook';
+    case 'memory-load':
+      return `nft -f - <<'EOF'\n${op.text}EOF`;
+    case 'memory-delete':
+      return 'nft delete table inet wanhook_memory';
     case 'conntrack-delete':
       return `conntrack ${conntrackWords(op.mark).join(' ')}`;
     default:

@@ -27,16 +27,29 @@ export function encodeState(state: State): string {
 function decodeState(text: string): State | undefined {
   const value = parseJson(text);
   if (!isObject(value) || value['version'] !== 1) return undefined;
-  const { links, verdicts, sysctls, firewall, stopped } = value;
+  const { links, verdicts, sysctls, firewall, memory, stopped } = value;
   if (!isObject(links) || !Object.values(links).every(isRecord)) return undefined;
   if (!isObject(verdicts) || !Object.values(verdicts).every(isVerdict)) return undefined;
   if (!isObject(sysctls) || !Object.values(sysctls).every((memory) => hasText(memory, 'before', 'set')))
     return undefined;
   if (typeof stopped !== 'boolean') return undefined;
   if (firewall !== undefined && !hasText(firewall, 'text', 'listing')) return undefined;
+  if (memory !== undefined && !isMemory(memory)) return undefined;
   // Each part has just been checked against its type.
-  return { links, verdicts, sysctls, stopped, ...(firewall !== undefined && { firewall }) } as unknown as State;
+  return {
+    ...{ links, verdicts, sysctls, stopped },
+    ...(firewall !== undefined && { firewall }),
+    ...(memory !== undefined && { memory }),
+  } as unknown as State;
 }
+
+const isMemory = (value: unknown) =>
+  hasText(value, 'text') &&
+  typeof value['mask'] === 'number' &&
+  (value['base'] === undefined || (Array.isArray(value['base']) && value['base'].every(isLoad)));
+
+const isLoad = (value: unknown) =>
+  isObject(value) && ['id', 'weight', 'clients'].every((key) => typeof value[key] === 'number');
 
 const isRecord = (value: unknown) =>
   hasText(value, 'source', 'device') &&

@@ -34,6 +34,7 @@ const EXECUTABLES = [
 const FILES = [
   '/etc/dhcp/dhclient-exit-hooks.d/zz-wanhook',
   '/etc/systemd/system/wanhook.service',
+  '/etc/wanhook/clients/README',
   '/etc/wanhook/links/README',
   '/etc/wanhook/wanhook.env',
   ...['dhclient', ...PPP_HOOKS, 'wanhook'].map((name) => `/usr/lib/wanhook/hooks/${name}.cjs`),

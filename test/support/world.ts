@@ -75,6 +75,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     fake,
     files,
     stateDirectory,
+    libraryDirectory: join(stateDirectory, 'lib'),
     echoed: [],
     warnings: [],
     errors: [],
@@ -152,6 +153,9 @@ function parseFiles(files: ConfigText): ReturnType<World['loadConfig']> {
   const links = [...files]
     .filter(([path]) => path.startsWith('links/'))
     .map(([path, text]) => ({ path, text, name: path.slice('links/'.length, -'.env'.length) }));
+  const clients = [...files]
+    .filter(([path]) => path.startsWith('clients/'))
+    .map(([path, text]) => ({ path, text, name: path.slice('clients/'.length, -'.env'.length) }));
   const main = files.get('wanhook.env');
-  return parseConfig({ ...(main !== undefined && { main: { path: 'wanhook.env', text: main } }), links });
+  return parseConfig({ ...(main !== undefined && { main: { path: 'wanhook.env', text: main } }), links, clients });
 }

@@ -1,0 +1,33 @@
+import type { Problem } from '../model.ts';
+import type { Assignments } from './dotenv.ts';
+import { GLOBAL_KEYS, type Key } from './keys.ts';
+
+type Table = Record<string, Key<unknown>>;
+/** The values of a table's keys that were given. */
+export type Values<T extends Table> = { readonly [K in keyof T]?: NonNullable<ReturnType<T[K]['parse']>> };
+
+export function readValues<T extends Table>(table: T, file: string, from: Assignments, problems: Problem[]): Values<T> {
+  const values: Record<string, unknown> = {};
+  for (const [key, { expected, parse }] of Object.entries(table)) {
+    const given = from.get(key);
+    if (given === undefined) continue;
+    const value = parse(given.value);
+    if (value === undefined) {
+      const message = `${key}=${JSON.stringify(given.value.slice(0, 60))} is not valid: expected ${expected}`;
+      problems.push({ file, line: given.line, message });
+    } else {
+      values[key] = value;
+    }
+  }
+  return values as Values<T>;
+}
+
+export function reportUnknown(file: string, from: Assignments, known: Table, problems: Problem[]): void {
+  for (const [key, { line }] of from) {
+    if (Object.hasOwn(known, key)) continue;
+    const message = Object.hasOwn(GLOBAL_KEYS, key)
+      ? `${key} belongs in wanhook.env, not in a link's file`
+      : `unknown key ${key}; known here: ${Object.keys(known).join(', ')}`;
+    problems.push({ file, line, message });
+  }
+}
