@@ -23,6 +23,7 @@ import { loadGoodConfig } from './state/store.ts';
 
 const CONFIG_DIRECTORY = '/etc/wanhook';
 const STATE_DIRECTORY = '/run/wanhook';
+const LIBRARY_DIRECTORY = '/var/lib/wanhook';
 /** A hook waits this long for its turn: dhclient waits for the hook, and its shortest useful lease is longer. */
 const LOCK_WAIT_MS = 20_000;
 
@@ -32,6 +33,7 @@ type Voice = Pick<World, 'echo' | 'warn'>;
 function openWorld(runner: Runner, voice: Voice): World {
   return {
     stateDirectory: STATE_DIRECTORY,
+    libraryDirectory: LIBRARY_DIRECTORY,
     loadConfig: () => loadConfig(CONFIG_DIRECTORY),
     kernel: createKernel(runner),
     now: () => Date.now(),

@@ -29,8 +29,29 @@ export interface LinkConfig {
   readonly mss: number | 'auto' | 'off';
 }
 
+/** A client's link as configured in `clients/NAME.env`. */
+export interface FixedClient {
+  readonly name: string;
+  /** IPv4 address, prefix, or MAC address in lower case. */
+  readonly client: string;
+  /** The link's name. */
+  readonly link: string;
+}
+
 export interface Config {
-  readonly balance: 'flow';
+  /** How new connections choose a link: each for itself, by client and server, or by client. */
+  readonly balance: 'flow' | 'pair' | 'client';
+  /** Seconds that a pair of client and server is remembered after its last connection. */
+  readonly pairTimeout: number;
+  /** Destination ports whose pairs are remembered apart from the others. */
+  readonly pairByPort: readonly number[];
+  /** Seconds without a new connection after which a client is nobody's. */
+  readonly clientTimeout: number;
+  /** Whether clients that a dead link sent to others come back when it does: never, at once, or after a quiet while. */
+  readonly rebalance: 'never' | 'return' | 'gradual';
+  /** Seconds without a new connection after which `gradual` brings a client back. */
+  readonly rebalanceQuiet: number;
+  readonly clients: readonly FixedClient[];
   /** The bits of packet and connection marks that are ours; contiguous. */
   readonly markMask: number;
   /** Link table and nexthop = base + id, balance table = base, nexthop group = base + 999. */
@@ -166,6 +187,23 @@ export interface State {
   readonly firewall?: { readonly text: string; readonly listing: string };
   /** `wanhook stop` was given: record events, leave the kernel alone until `wanhook apply`. */
   readonly stopped: boolean;
+  /** What we loaded as `inet wanhook_memory`. */
+  readonly memory?: MemoryRecord;
+}
+
+export interface MemoryRecord {
+  readonly text: string;
+  /** MARK_MASK at that time: without it nobody can read the marks in there. */
+  readonly mask: number;
+  /** BALANCE=client: how the links were loaded when the order of the next clients was made. */
+  readonly base?: readonly LinkLoad[];
+}
+
+/** How many clients a link that takes new ones has. */
+export interface LinkLoad {
+  readonly id: number;
+  readonly weight: number;
+  readonly clients: number;
 }
 
 /** A device as the kernel shows it, with its IPv4 addresses. */
@@ -269,6 +307,10 @@ export interface Desired {
   readonly sysctls: Sysctls;
   /** nft(8) text of the whole table `inet wanhook`; absent: no table. */
   readonly firewall?: string;
+  /** nft(8) script for `inet wanhook_memory`, which keeps what is in it; absent: no table. */
+  readonly memory?: string;
+  /** What follows that script if the table is new: what was remembered before the boot. */
+  readonly memories?: string;
   /** Addresses that links had and have no more. */
   readonly lost: readonly string[];
 }
@@ -283,6 +325,8 @@ export interface Observed {
   readonly sysctls: Sysctls;
   /** The text we loaded, if the kernel still lists it as then; `changed` if not; absent if there is no table. */
   readonly firewall?: string | { readonly changed: true };
+  /** The script we loaded last, if the table is there. */
+  readonly memory?: string | { readonly changed: true };
 }
 
 /** One change to the kernel, as data. */
@@ -294,5 +338,7 @@ export type Op =
   | { readonly op: 'sysctl-set'; readonly key: string; readonly value: string }
   | { readonly op: 'firewall-load'; readonly text: string }
   | { readonly op: 'firewall-delete' }
+  | { readonly op: 'memory-load'; readonly text: string }
+  | { readonly op: 'memory-delete' }
   /** Local TCP connections from an address that is gone. */
   | { readonly op: 'socket-kill'; readonly address: string };

@@ -1,3 +1,4 @@
+import { GLOBAL_DEFAULTS } from './config/keys.ts';
 import { decide, type Decision, type Known, type Surroundings } from './decide.ts';
 import { nextFailback } from './desired/failback.ts';
 import { explain, ProblemsError } from './errors.ts';
@@ -6,6 +7,7 @@ import { RefusedError } from './kernel/kernel.ts';
 import { pasteable } from './kernel/render.ts';
 import { linkTable } from './desired/numbers.ts';
 import type { Config, Learned, Op, Problem, State } from './model.ts';
+import { keepBindings, rememberMemory } from './remember.ts';
 import { discardEvents, isTaken, pendingEvents } from './state/inbox.ts';
 import { flowsEnded } from './state/live.ts';
 import { loadGoodConfig, loadState, saveGoodConfig, saveState, encodeState } from './state/store.ts';
@@ -150,10 +152,11 @@ async function settle(world: World, given: Omit<Known, 'refused'>, { notes, done
     const safe: State = { ...decision.state, sysctls: { ...state.sysctls, ...decision.state.sysctls } };
     saveIfChanged(world, state, safe);
     state = safe;
+    keepBindings(world, decision.bindings);
     try {
       const warnings = await carryOut(world, decision.ops, done);
       notes.push(...decision.notes, ...warnings);
-      const after = await rememberDone(world, decision);
+      const after = rememberMemory(decision, await rememberDone(world, decision));
       saveIfChanged(world, safe, after);
       return { ...decision, state: after, refused: refusals.links };
     } catch (error) {
@@ -253,15 +256,7 @@ function saveIfChanged(world: World, before: State, state: State): void {
 }
 
 /** Stopping needs no configuration: what is ours is signed. */
-const STOPPING: Config = {
-  balance: 'flow',
-  markMask: 0,
-  tableBase: 0,
-  prefBase: 0,
-  lan: 'none',
-  helpers: [],
-  links: [],
-};
+const STOPPING: Config = { ...GLOBAL_DEFAULTS, lan: 'none', links: [] };
 
 /** Hooks outlive somebody's half-finished edit: they go on with the last configuration that was whole, and say so. */
 function chooseConfig(world: World, lenient: boolean, notes: string[]): Config {
@@ -278,5 +273,6 @@ function chooseConfig(world: World, lenient: boolean, notes: string[]): Config {
 
 /** The journal keeps one line an operation; the firewall's text can be had from `wanhook plan`. */
 function journalWords(op: Op): string {
+  if (op.op === 'memory-load') return 'nft -f - (table inet wanhook_memory)';
   return op.op === 'firewall-load' ? 'nft -f - (table inet wanhook)' : pasteable(op);
 }

@@ -5,6 +5,7 @@ import { EXIT } from '../errors.ts';
 import type { Config, LinkStatus, LinkUp } from '../model.ts';
 import type { Decision } from '../decide.ts';
 import { preview } from '../reconcile.ts';
+import { columns } from './columns.ts';
 import { worldFor, type Common, type Context } from './context.ts';
 
 /** One link as `status --json` prints it. */
@@ -97,7 +98,7 @@ function resolvers({ statuses, state }: Decision): string {
 }
 
 function table(rows: readonly Row[], now: number): string {
-  const lines = [
+  return columns([
     ['LINK', 'STATE', 'DEVICE', 'ADDRESS', 'GATEWAY', 'TABLE', 'WEIGHT', 'SHARE', 'SINCE', 'WHY'],
     ...rows.map((row) => [
       row.name,
@@ -111,17 +112,7 @@ function table(rows: readonly Row[], now: number): string {
       row.since === null ? '-' : ago(now - Date.parse(row.since)),
       row.reason === 'up' ? '' : row.reason,
     ]),
-  ];
-  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
-    .concat('\n');
+  ]);
 }
 
 /** How long ago or from now, in the two largest units. */

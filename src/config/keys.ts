@@ -1,4 +1,4 @@
-import { isDeviceName, isHostName, isLineName, isUsableIpv4 } from '../checked.ts';
+import { isDeviceName, isHostName, isLineName, isUsableIpv4, parseIpv4 } from '../checked.ts';
 import type { Config, ConntrackHelper, LinkConfig } from '../model.ts';
 
 /** How one key's text becomes a value; `undefined` means "not that", and `expected` says what would be. */
@@ -88,6 +88,20 @@ const helpers: Key<readonly ConntrackHelper[]> = {
   },
 };
 
+/** Sorted, so that the order in which they are given changes nothing. */
+const ports: Key<readonly number[]> = {
+  expected: 'none, or port numbers from 1 to 65535, at most 64, separated by spaces or commas',
+  parse: (text) => {
+    if (text === 'none') return [];
+    const found = words(text).map((word) => integer(1, 65_535).parse(word));
+    if (found.length > 64 || found.includes(undefined)) return undefined;
+    return [...new Set(found.filter((port) => port !== undefined))].toSorted((a, b) => a - b);
+  },
+};
+
+/** A week: after that the pair is nobody's memory any more. */
+const LONGEST_PAIR = 604_800;
+
 /** `links/NAME.env`; each may also stand in `wanhook.env` as the default for all links. */
 export const LINK_KEYS = {
   ID: integer(1, 63),
@@ -109,9 +123,34 @@ export const LINK_KEYS = {
   MSS: mss,
 };
 
+const client: Key<string> = {
+  expected: 'an IPv4 address, a prefix such as 192.168.1.64/26, or a MAC address',
+  parse: (text) => {
+    if (/^(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$/.test(text)) return text.toLowerCase();
+    const [, address = '', length] = /^([\d.]+)(?:\/(\d{1,2}))?$/.exec(text) ?? [];
+    if (!isUsableIpv4(address)) return undefined;
+    if (length === undefined) return address;
+    const bits = integer(1, 32).parse(length);
+    return bits !== undefined && (parseIpv4(address) ?? 1) % 2 ** (32 - bits) === 0 ? text : undefined;
+  },
+};
+
+const linkName: Key<string> = {
+  expected: 'the name of a link',
+  parse: (text) => (isLineName(text) ? text : undefined),
+};
+
+/** `clients/NAME.env`. */
+export const CLIENT_KEYS = { CLIENT: client, LINK: linkName };
+
 /** `wanhook.env` only. Bases leave room for 63 tables, the group at +999, and prefs up to +900 before main (32766). */
 export const GLOBAL_KEYS = {
-  BALANCE: oneOf('flow'),
+  BALANCE: oneOf('flow', 'pair', 'client'),
+  PAIR_TIMEOUT: integer(1, LONGEST_PAIR),
+  PAIR_BY_PORT: ports,
+  CLIENT_TIMEOUT: integer(60, 30 * 86_400),
+  REBALANCE: oneOf('never', 'return', 'gradual'),
+  REBALANCE_QUIET: integer(1, 86_400),
   MARK_MASK: markMask,
   TABLE_BASE: integer(256, 2_000_000_000),
   PREF_BASE: integer(1, 31_000),
@@ -122,6 +161,14 @@ export const GLOBAL_KEYS = {
 /** After Tailscale (5200–5299), before pbr (~30000) and main (32766); clear of tables 52, 51820 and 1–255. */
 export const GLOBAL_DEFAULTS: Omit<Config, 'links'> = {
   balance: 'flow',
+  // The write-ups' ipset timeout (mwan3: 600).
+  pairTimeout: 1200,
+  pairByPort: [],
+  // A day: whoever comes home every evening finds his link again.
+  clientTimeout: 86_400,
+  rebalance: 'never',
+  rebalanceQuiet: 600,
+  clients: [],
   // Clear of Tailscale and pbr (0xff0000), mwan3 (0x3f00), wg-quick (0xca6c) and the low bits users take.
   markMask: 0x3f000000,
   tableBase: 20000,

@@ -1,10 +1,20 @@
-import type { Config, Desired, LinkStatus, State } from '../model.ts';
+import type { Config, Desired, LinkLoad, LinkStatus, State } from '../model.ts';
+import { clientMemory, restored } from './client-memory.ts';
+import { NO_BINDINGS, type Bindings } from './clients.ts';
 import { resolverRules, tunnelRules, type Memory } from './destinations.ts';
 import { firewall } from './firewall.ts';
+import { memory as pairMemory } from './memory.ts';
 import { nexthops, routes, rules } from './routing.ts';
 import { sysctls } from './sysctls.ts';
 
 const NO_MEMORY: Memory = { links: {}, verdicts: {} };
+
+/** BALANCE=client: how the links are loaded, who is where, and whether that has yet to be put into the kernel. */
+interface Remembered {
+  readonly base: readonly LinkLoad[];
+  readonly bindings: Bindings;
+  readonly saved?: boolean;
+}
 
 /**
  * What the kernel should hold for these links, and the flows of which links are to be ended. Pure: the same input gives
@@ -15,6 +25,7 @@ export function desiredFor(
   statuses: readonly LinkStatus[],
   memory: Memory = NO_MEMORY,
   ending: ReadonlySet<string> = new Set(),
+  { base, bindings, saved = false }: Remembered = { base: [], bindings: NO_BINDINGS },
 ): Desired {
   return {
     rules: [
@@ -26,6 +37,11 @@ export function desiredFor(
     ...nexthops(config, statuses),
     sysctls: sysctls(config, statuses),
     firewall: firewall(config, statuses, memory.learned?.helpers),
+    ...(config.balance === 'pair' && { memory: pairMemory(config, statuses) }),
+    ...(config.balance === 'client' && {
+      memory: clientMemory(config, statuses, base),
+      ...(saved && { memories: restored(config, bindings) }),
+    }),
     lost: lostAddresses(statuses, memory.verdicts, ending),
   };
 }

@@ -2,8 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, WanhookError } from '../errors.ts';
 import type { Op, Sysctls } from '../model.ts';
+import { openMemory, type Memory } from './memory.ts';
 import { normalListing, OBSERVE_BATCH, parseIpBatch, parseMainGateway, type IpObserved } from './observe.ts';
-import { FIREWALL_DELETE, firewallTransaction, ipWords, socketKillWords } from './render.ts';
+import { FIREWALL_DELETE, firewallTransaction, ipWords, MEMORY_DELETE, socketKillWords } from './render.ts';
 import type { Outcome, Runner } from './runner.ts';
 
 /** The only door to the kernel. */
@@ -12,6 +13,8 @@ export interface Kernel {
   observe(): Promise<IpObserved>;
   /** Our nftables table in a comparable form, or undefined if there is none. */
   listFirewall(): Promise<string | undefined>;
+  /** What the table `inet wanhook_memory` remembers; undefined if there is no such table. */
+  readonly memory: Memory;
   /** The gateways of other people's default routes in `main` by these devices. */
   mainGateways(devices: readonly string[]): Promise<Record<string, string>>;
   /** Keys are paths under /proc/sys; those that do not exist are left out. */
@@ -40,6 +43,7 @@ export function createKernel(runner: Runner, procSys = '/proc/sys'): Kernel {
   return {
     observe: () => observe(runner),
     listFirewall: () => listFirewall(runner),
+    memory: openMemory(runner),
     mainGateways: (devices) => mainGateways(runner, devices),
     readSysctls: (keys) => readSysctls(procSys, keys),
     async apply(ops, tell = () => undefined) {
@@ -124,6 +128,10 @@ async function applyStep(runner: Runner, procSys: string, step: readonly Op[]): 
       return must('load the table "inet wanhook"', await runner.run('nft', ['-f', '-'], firewallTransaction(op.text)));
     case 'firewall-delete':
       return must('delete the table "inet wanhook"', await runner.run('nft', ['-f', '-'], FIREWALL_DELETE));
+    case 'memory-load':
+      return must('load the table "inet wanhook_memory"', await runner.run('nft', ['-f', '-'], op.text));
+    case 'memory-delete':
+      return must('delete the table "inet wanhook_memory"', await runner.run('nft', ['-f', '-'], MEMORY_DELETE));
     case 'socket-kill':
       return killSockets(runner, op.address);
     default:

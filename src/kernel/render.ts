@@ -26,6 +26,8 @@ export function ipWords(op: Op): string[] | undefined {
     case 'sysctl-set':
     case 'firewall-load':
     case 'firewall-delete':
+    case 'memory-load':
+    case 'memory-delete':
     case 'socket-kill':
       return undefined;
     default:
@@ -89,6 +91,8 @@ export function firewallTransaction(text: string): string {
 }
 export const FIREWALL_DELETE = 'table inet wanhook\ndelete table inet wanhook\n';
 
+export const MEMORY_DELETE = 'table inet wanhook_memory\ndelete table inet wanhook_memory\n';
+
 /** ss(8): established TCP only; listeners and UDP sockets are let alone, as their owners see an error themselves. */
 export function socketKillWords(address: string): string[] {
   return ['-K', '-H', '-n', '-t', '-4', 'src', address];
@@ -104,6 +108,10 @@ export function pasteable(op: Op): string {
       return `nft -f - <<'EOF'\n${firewallTransaction(op.text)}EOF`;
     case 'firewall-delete':
       return 'nft delete table inet wanhook';
+    case 'memory-load':
+      return `nft -f - <<'EOF'\n${op.text}EOF`;
+    case 'memory-delete':
+      return 'nft delete table inet wanhook_memory';
     case 'socket-kill':
       return `ss ${socketKillWords(op.address).join(' ')}`;
     default:

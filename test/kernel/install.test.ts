@@ -35,6 +35,7 @@ const EXECUTABLES = [
 const FILES = [
   '/etc/dhcp/dhclient-exit-hooks.d/zz-wanhook',
   '/etc/systemd/system/wanhook.service',
+  '/etc/wanhook/clients/README',
   '/etc/wanhook/links/README',
   '/etc/wanhook/rules/README',
   '/etc/wanhook/sets/README',

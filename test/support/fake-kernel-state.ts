@@ -73,6 +73,8 @@ export interface FakeState {
   nextIndex: number;
   /** `table inet wanhook` as loaded. */
   firewall: string | undefined;
+  /** The script `table inet wanhook_memory` was last loaded with, and what its maps hold: `KEY : MARK` by map. */
+  memory: { text: string; readonly elements: Map<string, Map<string, string>> } | undefined;
   /** Local addresses of established TCP connections. */
   sockets: string[];
 }
@@ -94,6 +96,7 @@ export function bootedState(): FakeState {
     tables: new Set([MAIN, 255]),
     nextIndex: 2,
     firewall: undefined,
+    memory: undefined,
     sockets: [],
   };
 }

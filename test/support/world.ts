@@ -80,6 +80,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     fake,
     files,
     stateDirectory,
+    libraryDirectory: join(stateDirectory, 'lib'),
     echoed: [],
     warnings: [],
     errors: [],
@@ -170,5 +171,6 @@ function parseFiles(files: ConfigText): ReturnType<World['loadConfig']> {
     links: named('links', '.env'),
     rules: named('rules', '.env'),
     sets: named('sets', ''),
+    clients: named('clients', '.env'),
   });
 }

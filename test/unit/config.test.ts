@@ -44,6 +44,12 @@ const linkOf = (text: string, main = '') => {
 test('a link with nothing but what it must have', () => {
   expect(load({ 'links/dsl.env': DSL })).toEqual({
     balance: 'flow',
+    pairTimeout: 1200,
+    pairByPort: [],
+    clientTimeout: 86_400,
+    rebalance: 'never',
+    rebalanceQuiet: 600,
+    clients: [],
     markMask: 0x3f000000,
     tableBase: 20000,
     prefBase: 20000,
@@ -107,6 +113,7 @@ const NAME = 'letters, digits and _ . : @ / + - (at most 64)';
 const DEVICE_NAME = 'a device name such as ppp0 or eth1 (at most 15 characters)';
 const MSS = 'auto, off, or bytes from 536 to 9000';
 const GATEWAY = 'an IPv4 address a gateway can have';
+const PORTS = 'none, or port numbers from 1 to 65535, at most 64, separated by spaces or commas';
 const MASK = 'a contiguous run of 1 to 31 bits in hexadecimal, such as 0x3f000000';
 const LAN = 'any, none, or device names separated by spaces or commas';
 
@@ -159,7 +166,20 @@ test.each(INVALID_LINK_KEYS)('%s is refused', (line, expected) => {
 
 const GLOBAL_KEYS: readonly (readonly [line: string, want: Partial<Config> | string])[] = [
   ['BALANCE=flow', { balance: 'flow' }],
-  ['BALANCE=pair', 'expected flow'],
+  ['BALANCE=pair', { balance: 'pair' }],
+  ['BALANCE=both', 'expected flow or pair or client'],
+  ['BALANCE=client', { balance: 'client' }],
+  ['CLIENT_TIMEOUT=59', `expected ${NUMBER(60, 2_592_000)}`],
+  ['CLIENT_TIMEOUT=3600', { clientTimeout: 3600 }],
+  ['REBALANCE=gradual', { rebalance: 'gradual' }],
+  ['REBALANCE=yes', 'expected never or return or gradual'],
+  ['REBALANCE_QUIET=60', { rebalanceQuiet: 60 }],
+  ['PAIR_TIMEOUT=600', { pairTimeout: 600 }],
+  ['PAIR_TIMEOUT=0', `expected ${NUMBER(1, 604_800)}`],
+  ['PAIR_BY_PORT=443,80, 80', { pairByPort: [80, 443] }],
+  ['PAIR_BY_PORT=80,http', `expected ${PORTS}`],
+  ['PAIR_BY_PORT=none', { pairByPort: [] }],
+  ['PAIR_BY_PORT=65536', `expected ${PORTS}`],
   ['MARK_MASK=0x3f000000', { markMask: 0x3f000000 }],
   ['MARK_MASK=0x1', { markMask: 1 }],
   ['MARK_MASK=0x80000000', { markMask: 0x80000000 }],
@@ -272,7 +292,7 @@ test('everything that is wrong is told at once', () => {
   ).toEqual([
     'wanhook.env:4: TABLE_BASE is given twice (first on line 3)',
     'wanhook.env:5: not understood: "foo"; expected KEY=VALUE or a # comment',
-    'wanhook.env:2: BALANCE="best" is not valid: expected flow',
+    'wanhook.env:2: BALANCE="best" is not valid: expected flow or pair or client',
     `wanhook.env:3: TABLE_BASE="12" is not valid: expected ${NUMBER(256, 2e9)}`,
     `wanhook.env:6: WEIGHT="0" is not valid: expected ${NUMBER(1, 255)}`,
     "links/a.env:4: LAN belongs in wanhook.env, not in a link's file",

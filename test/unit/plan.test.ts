@@ -7,20 +7,13 @@ import { createKernel } from '../../src/kernel/kernel.ts';
 import { normalListing, parseIpBatch, parseMainGateway } from '../../src/kernel/observe.ts';
 import { pasteable } from '../../src/kernel/render.ts';
 import type { Config, Desired, LinkConfig, LinkStatus, Observed, Op } from '../../src/model.ts';
+import { GLOBAL_DEFAULTS } from '../../src/config/keys.ts';
 import { plan } from '../../src/plan.ts';
 import { createFakeKernel } from '../support/fake-kernel.ts';
 import { fakeSteps } from '../support/world-fake-steps.ts';
 import { createTestWorld } from '../support/world.ts';
 
-const CONFIG: Config = {
-  balance: 'flow',
-  markMask: 0x3f000000,
-  tableBase: 20000,
-  prefBase: 20000,
-  lan: 'any',
-  helpers: [],
-  links: [],
-};
+const CONFIG: Config = { ...GLOBAL_DEFAULTS, links: [] };
 const link = (id: number, more: Partial<LinkConfig> = {}): LinkConfig => ({
   name: `l${id}`,
   id,
