@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { HoldSummary } from '../support/traffic-hold.ts';
 import { createRouter, type Router } from '../support/router.ts';
+import { applyRules } from '../support/router-rules.ts';
 
 const CYCLES = 20;
 /** The user's own port forward, on line 0. */
@@ -155,5 +156,33 @@ describe('the flows of a line that drops', () => {
     expect(got['LAN UDP']).toMatchObject({ survived: 8, broken: 0, stalled: 0 });
     expect(sockets).toBe(0);
     expect(await router.plan()).toEqual([]);
+  });
+
+  test('block: a rule that chooses another link now, and has the firewall loaded anew, lets nothing out', async () => {
+    await configure('block');
+    await applyRules(router, { '10-x': 'PROTO=udp USE=line1,line2 STICKY=no' });
+    await router.up(0);
+    await router.serve('net', { udp: [7100] });
+    const hold = await router.startHold({
+      ...{ from: 'lan', localAddresses: router.clients, proto: 'udp' },
+      ...{ ms: 100_000, everyMs: 50, count: 8, port: 7100 },
+    });
+    await router.up(1);
+    for (const isp of router.isps.slice(1)) await isp.run(['nft', '-f', '-'], { stdin: countPorts([7100]) });
+    await router.down(0);
+    await sleep(700);
+    // New connections go where the rule says now, and stay there.
+    expect(await router.share({ from: 'lan', proto: 'udp', port: 7100, count: 4 })).toMatchObject({ ok: 4 });
+    const text = await router.isps[1]!.sh('nft reset counter ip witness blocked');
+    const news = Number(/packets (\d+)/.exec(text)?.[1]);
+    await sleep(700);
+    await router.up(0);
+    await sleep(1000);
+    const seen = await router.isps[1]!.sh('nft list counter ip witness blocked');
+    const got = await hold.stop();
+    console.log(`packets at the other ISP: ${news} of 4 new connections, then ${/packets (\d+)/.exec(seen)?.[1]}`);
+    expect(news).toBeLessThanOrEqual(8);
+    expect(Number(/packets (\d+)/.exec(seen)?.[1])).toBe(0);
+    expect(got).toMatchObject({ survived: 8, broken: 0, stalled: 0 });
   });
 });

@@ -62,6 +62,12 @@ export function nftList(state: FakeState): Outcome {
   return { code: 0, stdout, stderr: '' };
 }
 
+/** `nft list set`: nobody's connections are in it. */
+export function nftListSet(state: FakeState, set: string): Outcome {
+  if (state.firewall?.includes(` set ${set} `) !== true) return refused('Error: No such file or directory');
+  return { ...done, stdout: `table inet wanhook {\n\tset ${set} {\n\t\tflags dynamic,timeout\n\t}\n}\n` };
+}
+
 /** `ss -K … src ADDRESS`: says which it has ended, and exits 0 in any case. */
 export function killSockets(state: FakeState, argv: readonly string[]): Outcome {
   const address = argv.at(-1);
