@@ -103,7 +103,8 @@ function memory(all: string): string[] {
  * Masquerade, never snat: when a flow's line changes, its conntrack entry dies and TCP gets a reset within a second.
  * Between a DHCP client's taking the address away and its hook, masquerade would pick another device's address, the
  * packet would leave with that, and its flow would keep it for ever. And packets of no connection (a late FIN or RST of the
- * router itself) are not translated at all. Whatever would leave with an address that is not this line's is dropped.
+ * router itself) are not translated at all, and nor are the router's answers to who came in by a line that has its address
+ * back but not yet its hook. Whatever would leave with an address that is not this line's is dropped.
  */
 function nat(): string[] {
   return [
@@ -114,6 +115,7 @@ function nat(): string[] {
     ' chain translated {',
     '  type filter hook postrouting priority srcnat + 10; policy accept;',
     '  meta nfproto ipv4 oifname @masqueraded ct state new,invalid fib saddr . oif type != local drop',
+    '  meta nfproto ipv4 oifname @masqueraded ct direction reply fib saddr . oif type != local drop',
     ' }',
   ];
 }
