@@ -194,6 +194,8 @@ stage_tree() {
   put 644 hooks/dhclient-exit-hook.sh /etc/dhcp/dhclient-exit-hooks.d/zz-wanhook
   put 644 etc/wanhook/wanhook.env /etc/wanhook/wanhook.env
   put 644 etc/wanhook/links/README /etc/wanhook/links/README
+  put 644 etc/wanhook/rules/README /etc/wanhook/rules/README
+  put 644 etc/wanhook/sets/README /etc/wanhook/sets/README
   if [ $live = no ] || has_systemd; then put 644 etc/systemd/system/wanhook.service $UNIT; fi
   mkdir -p "$stage/etc/iproute2/rt_tables.d" # where "wanhook apply" names its tables
 }

@@ -22,7 +22,8 @@ export class ProblemsError extends WanhookError {
   }
 }
 
-function showProblem({ file, line, message }: Problem): string {
+/** `file:line: message`. */
+export function showProblem({ file, line, message }: Problem): string {
   return `${file}${line === undefined ? '' : `:${line}`}: ${message}`;
 }
 

@@ -105,9 +105,22 @@ export async function runCommand(program: Program, runner: Runner, version: stri
       version,
       configDirectory: CONFIG_DIRECTORY,
       isRoot: process.getuid?.() === 0,
+      pid: process.pid,
+      callerEnv: callerEnv(),
       openWorld: (voice) => openWorld(runner, voice),
       out: (text) => process.stdout.write(text),
       err: (text) => process.stderr.write(text),
     }),
   );
+}
+
+/** The shell front keeps the caller's environment from Node, NODE_* and LD_* above all, and hands it on as a word. */
+function callerEnv(): Record<string, string> {
+  const packed = process.env['WANHOOK_CALLER_ENV'];
+  const entries = packed === undefined ? [] : Buffer.from(packed, 'base64').toString().split('\0');
+  const pairs = entries.flatMap((entry) => {
+    const [, name, value] = /^([^=]+)=(.*)$/s.exec(entry) ?? [];
+    return name === undefined ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(pairs) as Record<string, string>;
 }

@@ -31,7 +31,41 @@ export interface Config {
   /** LAN devices; `any`: every device that is not a link; `none`: this host forwards nothing. */
   readonly lan: readonly string[] | 'any' | 'none';
   readonly links: readonly LinkConfig[];
+  /** The user's rules in the order in which they are tried; absent: none. */
+  readonly rules?: readonly PolicyRule[];
+  /** The address sets that rules name. */
+  readonly addressSets?: Readonly<Record<string, readonly Range[]>>;
 }
+
+/** `rules/NN-name.env`: which way the connections it matches go. The first rule that matches decides. */
+export interface PolicyRule {
+  readonly name: string;
+  readonly match: RuleMatch;
+  /** The first of these links that is up; or by weight as everybody; or not at all. */
+  readonly use: readonly string[] | 'balance' | 'block';
+  /** When none of the links is up. */
+  readonly otherwise: 'balance' | 'block';
+  /** Its connections keep their link although the rule would now choose another. */
+  readonly sticky: boolean;
+}
+
+/** All that is given must hold; within one, any. Numbers as in the packet. */
+export interface RuleMatch {
+  readonly from?: Addresses;
+  readonly to?: Addresses;
+  readonly protocols?: readonly number[];
+  readonly sports?: readonly Range[];
+  readonly dports?: readonly Range[];
+  /** `lo`: the router itself. */
+  readonly iifs?: readonly string[];
+  readonly dscps?: readonly number[];
+}
+export interface Addresses {
+  readonly ranges: readonly Range[];
+  readonly sets: readonly string[];
+}
+/** Both ends included. */
+export type Range = readonly [low: number, high: number];
 
 /** Something wrong with input, and where. */
 export interface Problem {
@@ -144,6 +178,15 @@ export interface LinkDown {
   readonly reason: string;
   /** Only the gateway is missing: `main` may know it. */
   readonly lacksGateway?: true;
+}
+
+/** One `wanhook use`: its nftables table and its cgroup live as long as anything it started. */
+export interface Use {
+  /** Of the process that began it: names table and cgroup. */
+  readonly pid: number;
+  readonly link: string;
+  /** Below /sys/fs/cgroup, without a leading slash. */
+  readonly cgroup: string;
 }
 
 /** ip-rule(8). Exactly one selector, or none. */

@@ -1,12 +1,14 @@
 import { loadConfig } from '../config/load.ts';
-import { EXIT, ProblemsError } from '../errors.ts';
+import { EXIT, ProblemsError, showProblem } from '../errors.ts';
 import type { Context } from './context.ts';
 
 /** `wanhook check`: every problem of the configuration at once; touches nothing. */
-export function check({ configDirectory, out }: Context): number {
-  const { config, problems } = loadConfig(configDirectory);
+export function check({ configDirectory, out, err }: Context): number {
+  const { config, problems, warnings = [] } = loadConfig(configDirectory);
+  for (const warning of warnings) err(`warning: ${showProblem(warning)}\n`);
   if (config === undefined) throw new ProblemsError(problems);
   const links = config.links.map(({ name, id }) => `${name} (${id})`).join(', ');
-  out(`configuration is right: ${config.links.length} links: ${links}\n`);
+  const rules = config.rules === undefined ? '' : `; ${config.rules.length} rules`;
+  out(`configuration is right: ${config.links.length} links: ${links}${rules}\n`);
   return EXIT.done;
 }

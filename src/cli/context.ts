@@ -5,6 +5,10 @@ export interface Context {
   readonly version: string;
   readonly configDirectory: string;
   readonly isRoot: boolean;
+  /** Of this process. */
+  readonly pid: number;
+  /** The environment of whoever called: for a program that is run on their behalf, and for nothing else. */
+  readonly callerEnv: Readonly<Record<string, string>>;
   readonly openWorld: (voice: Pick<World, 'echo' | 'warn'>) => World;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;

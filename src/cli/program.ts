@@ -4,9 +4,12 @@ import { apply } from './apply.ts';
 import { check } from './check.ts';
 import type { Common, Context } from './context.ts';
 import { event, type EventOptions } from './event.ts';
+import { explainCommand } from './explain.ts';
+import type { ExplainOptions } from './explain-question.ts';
 import { planCommand } from './plan.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
+import { use } from './use.ts';
 
 const EXAMPLES = `
 Examples:
@@ -15,6 +18,8 @@ Examples:
   wanhook apply                        make it so (starts wanhook after "stop")
   wanhook status                       the links, their shares, and why one is down
   wanhook event down eth1              take a line out by hand; "event up eth1" puts it back
+  wanhook explain --from 10.10.0.5 192.0.2.1:443     which link would this connection take, and why
+  wanhook use lte -- curl -s https://example.org     one command over one link
   wanhook -v apply                     echo every change
 
 Files: /etc/wanhook/wanhook.env, /etc/wanhook/links/NAME.env; state and journal in /run/wanhook.
@@ -75,6 +80,27 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .command('check')
     .description('check the configuration, and nothing else')
     .action(() => done(check(context)));
+  const explainIt = program
+    .command('explain')
+    .description('which rule, mark, table and link a new connection would take now, and why');
+  explainIt
+    .argument('<dest[:port]>', 'its destination')
+    .option('--from <address>', 'its source; without it, or with an address of this router: the router’s own')
+    .option('--iif <device>', 'the device it comes in by; default: by which its source is reached')
+    .option('--proto <protocol>', 'tcp (default), udp, icmp, … or a number')
+    .option('--sport <port>', 'its source port; a connection that runs is found by both ports')
+    .option('--dscp <number>', 'its DSCP, 0 to 63')
+    .option('--json', 'for programs')
+    .action((destination: string) =>
+      asRoot(() => explainCommand(context, common(), destination, explainIt.opts<ExplainOptions>()))(),
+    );
+  program
+    .command('use')
+    .description('run a command whose connections all leave by this link; as who called sudo; its exit code')
+    .usage('LINK -- COMMAND [ARGUMENT...]')
+    .argument('<link>')
+    .argument('<command...>')
+    .action((link: string, argv: string[]) => asRoot(() => use(context, common(), link, argv))());
   const eventCommand = program
     .command('event')
     .description('say by hand what a hook says: a device came up or went down');

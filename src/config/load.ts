@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, explain } from '../errors.ts';
-import type { Config, Problem } from '../model.ts';
-import { parseConfig, type ConfigFile, type ConfigFiles } from './parse.ts';
+import type { Problem } from '../model.ts';
+import { parseConfig, type ConfigFile, type ConfigFiles, type NamedFile, type Parsed } from './parse.ts';
 
-/** Read `wanhook.env` and `links/*.env` below `directory`: the configuration, or every problem at once. */
-export function loadConfig(directory: string): { config?: Config; problems: readonly Problem[] } {
+/** Read `wanhook.env`, `links/*.env`, `rules/*.env` and `sets/*`: the configuration, or every problem at once. */
+export function loadConfig(directory: string): Parsed {
   const problems: Problem[] = [];
   const files = readConfigFiles(directory, problems);
   const parsed = parseConfig(files);
@@ -14,20 +14,26 @@ export function loadConfig(directory: string): { config?: Config; problems: read
     const message = 'no links are configured: add one file per line, NAME.env (see links/README)';
     return { problems: [{ file: join(directory, 'links'), message }] };
   }
-  return all.length === 0 && parsed.config !== undefined ? { config: parsed.config, problems: [] } : { problems: all };
+  return all.length === 0 ? parsed : { problems: all, warnings: parsed.warnings ?? [] };
 }
 
 function readConfigFiles(directory: string, problems: Problem[]): ConfigFiles {
   const main = readConfigFile(join(directory, 'wanhook.env'), problems);
-  const linksDirectory = join(directory, 'links');
-  const links = listDirectory(linksDirectory, problems)
-    .filter((file) => file.endsWith('.env') && !file.startsWith('.'))
+  const links = readNamedFiles(join(directory, 'links'), '.env', problems);
+  const rules = readNamedFiles(join(directory, 'rules'), '.env', problems);
+  const sets = rules.length === 0 ? [] : readNamedFiles(join(directory, 'sets'), '', problems);
+  return { ...(main !== undefined && { main }), links, rules, sets };
+}
+
+/** In name order; hidden files, editors' leftovers and the README are not ours to read. */
+function readNamedFiles(directory: string, ending: string, problems: Problem[]): NamedFile[] {
+  return listDirectory(directory, problems)
+    .filter((file) => file.endsWith(ending) && !/^\.|~$|^README(?:\.new)?$/.test(file))
     .toSorted()
     .flatMap((file) => {
-      const read = readConfigFile(join(linksDirectory, file), problems);
-      return read === undefined ? [] : [{ ...read, name: file.slice(0, -'.env'.length) }];
+      const read = readConfigFile(join(directory, file), problems);
+      return read === undefined ? [] : [{ ...read, name: file.slice(0, file.length - ending.length) }];
     });
-  return { ...(main !== undefined && { main }), links };
 }
 
 function listDirectory(path: string, problems: Problem[]): string[] {

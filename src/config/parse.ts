@@ -1,6 +1,8 @@
 import type { Config, LinkConfig, Problem } from '../model.ts';
 import { readAssignments, type Assignments } from './dotenv.ts';
-import { GLOBAL_DEFAULTS, GLOBAL_KEYS, LINK_DEFAULTS, LINK_KEYS, type Key } from './keys.ts';
+import { GLOBAL_DEFAULTS, GLOBAL_KEYS, LINK_DEFAULTS, LINK_KEYS } from './keys.ts';
+import { parseRules } from './rules.ts';
+import { readValues, type Table, type Values } from './values.ts';
 
 /** A configuration file as read; paths are for messages. */
 export interface ConfigFile {
@@ -9,12 +11,20 @@ export interface ConfigFile {
 }
 export interface ConfigFiles {
   readonly main?: ConfigFile;
-  readonly links: readonly (ConfigFile & { readonly name: string })[];
+  readonly links: readonly NamedFile[];
+  /** `rules/NN-name.env`, in name order. */
+  readonly rules?: readonly NamedFile[];
+  /** `sets/NAME`. */
+  readonly sets?: readonly NamedFile[];
 }
+export type NamedFile = ConfigFile & { readonly name: string };
 
-type Table = Record<string, Key<unknown>>;
-/** The values of a table's keys that were given. */
-type Values<T extends Table> = { readonly [K in keyof T]?: NonNullable<ReturnType<T[K]['parse']>> };
+/** What was found wrong, and what only looks so; the configuration if nothing is wrong. */
+export interface Parsed {
+  readonly config?: Config;
+  readonly problems: readonly Problem[];
+  readonly warnings?: readonly Problem[];
+}
 
 /** What `links/NAME.env` may be called: the name goes into table names and messages. */
 function isLinkName(name: string): boolean {
@@ -22,7 +32,7 @@ function isLinkName(name: string): boolean {
 }
 
 /** All files → the configuration, or every problem in them. Pure. */
-export function parseConfig(files: ConfigFiles): { config?: Config; problems: readonly Problem[] } {
+export function parseConfig(files: ConfigFiles): Parsed {
   const problems: Problem[] = [];
   const main = files.main === undefined ? new Map() : readAssignments(files.main.path, files.main.text, problems);
   const mainPath = files.main?.path ?? 'wanhook.env';
@@ -39,7 +49,8 @@ export function parseConfig(files: ConfigFiles): { config?: Config; problems: re
     links.map(({ link }) => link),
   );
   reportConflicts(config, links, problems);
-  return problems.length === 0 ? { config, problems } : { problems };
+  const { warnings, ...policy } = parseRules(files, config, problems);
+  return problems.length === 0 ? { config: { ...config, ...policy }, problems, warnings } : { problems, warnings };
 }
 
 function assembleConfig(globals: Values<typeof GLOBAL_KEYS>, links: readonly LinkConfig[]): Config {
@@ -89,22 +100,6 @@ function parseLink(
     masquerade: values.MASQUERADE ?? LINK_DEFAULTS.masquerade,
     mss: values.MSS ?? LINK_DEFAULTS.mss,
   };
-}
-
-function readValues<T extends Table>(table: T, file: string, from: Assignments, problems: Problem[]): Values<T> {
-  const values: Record<string, unknown> = {};
-  for (const [key, { expected, parse }] of Object.entries(table)) {
-    const given = from.get(key);
-    if (given === undefined) continue;
-    const value = parse(given.value);
-    if (value === undefined) {
-      const message = `${key}=${JSON.stringify(given.value.slice(0, 60))} is not valid: expected ${expected}`;
-      problems.push({ file, line: given.line, message });
-    } else {
-      values[key] = value;
-    }
-  }
-  return values as Values<T>;
 }
 
 function reportUnknown(file: string, from: Assignments, known: Table, problems: Problem[]): void {

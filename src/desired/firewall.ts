@@ -1,5 +1,6 @@
 import type { Config, LinkStatus } from '../model.ts';
 import { linkMark } from './numbers.ts';
+import { policy, type PolicyText } from './policy.ts';
 
 interface Wan {
   readonly id: number;
@@ -24,18 +25,21 @@ export function firewall(config: Config, statuses: readonly LinkStatus[]): strin
   const all = hex(config.markMask);
   const keep = hex(~config.markMask >>> 0);
   const sizes = [...new Set(wans.flatMap(({ mss }) => mss ?? []))].toSorted((a, b) => a - b);
+  const rules = policy(config, statuses);
   return [
     'table inet wanhook {',
     ...declarations(wans),
+    ...rules.declarations,
     ...wans.flatMap(({ id, device, mark }) => [
       ` chain record_${id} { ct mark set ct mark & ${keep} | ${mark}; }`,
       ` chain use_${id} { meta mark set meta mark & ${keep} | ${mark}; }`,
       ` chain check_${id} { oifname ${text(device)} return; goto guard; }`,
     ]),
     ...sizes.map((size) => ` chain mss_${size} { tcp option maxseg size set ${size}; }`),
-    ...memory(all),
+    ...rules.chains,
+    ...memory(all, rules),
     ...nat(),
-    ...forwarding(all),
+    ...forwarding(all, rules),
     '}',
     '',
   ].join('\n');
@@ -74,13 +78,15 @@ function declarations(wans: readonly Wan[]): string[] {
  * link they came by; later packets get the recorded mark, and the mark rule sends them to that link's table. Packets
  * that come in from a WAN are never marked: their answers' reverse path must stay in `main`.
  */
-function memory(all: string): string[] {
+function memory(all: string, rules: PolicyText): string[] {
   return [
     ' chain prerouting {',
     '  type filter hook prerouting priority mangle; policy accept;',
     '  meta nfproto != ipv4 accept',
     '  iifname @wan goto inbound',
+    ...rules.beforeRestore.lan,
     `  ct mark & ${all} vmap @restore`,
+    ...rules.afterRestore.lan,
     ' }',
     ' chain inbound {',
     `  ct mark & ${all} == 0 iifname vmap @record`,
@@ -89,11 +95,14 @@ function memory(all: string): string[] {
     '  type route hook output priority mangle; policy accept;',
     '  meta nfproto != ipv4 accept',
     `  meta mark & ${all} != 0 accept`,
+    ...rules.beforeRestore.own,
     `  ct mark & ${all} vmap @restore`,
+    ...rules.afterRestore.own,
     ' }',
     ' chain postrouting {',
     '  type filter hook postrouting priority mangle; policy accept;',
     '  meta nfproto != ipv4 accept',
+    ...rules.postrouting,
     `  ct mark & ${all} == 0 oifname vmap @record`,
     ' }',
   ];
@@ -121,7 +130,7 @@ function nat(): string[] {
 }
 
 /** The guard ends flows that cannot move (inbound, port forwards) instead of letting them out of the wrong line. */
-function forwarding(all: string): string[] {
+function forwarding(all: string, rules: PolicyText): string[] {
   return [
     ' chain guard {',
     '  ct direction original ct status & snat == snat return',
@@ -131,6 +140,7 @@ function forwarding(all: string): string[] {
     ' chain forward {',
     '  type filter hook forward priority mangle; policy accept;',
     '  meta nfproto != ipv4 accept',
+    ...rules.forward,
     '  oifname @wan jump leaving',
     '  tcp flags & (syn|rst) == syn jump mss',
     ' }',

@@ -18,6 +18,10 @@ export interface Kernel {
   readSysctls(keys: readonly string[]): Sysctls;
   /** Carry out the operations in order, telling each first; stops at the first refused. Returns what went wrong but did no harm. */
   apply(ops: readonly Op[], tell?: (op: Op) => void): Promise<string[]>;
+  /** A nftables transaction beside our table; `act` is for the message when it is refused. */
+  transact(act: string, text: string): Promise<void>;
+  /** A question that changes nothing; undefined if the kernel answers that there is none. */
+  ask(tool: 'ip' | 'conntrack', argv: readonly string[]): Promise<string | undefined>;
 }
 
 /** The kernel said no to one operation; everything before it is done. */
@@ -45,6 +49,13 @@ export function createKernel(runner: Runner, procSys = '/proc/sys'): Kernel {
         warnings.push(...(await applyStep(runner, procSys, step)));
       }
       return warnings;
+    },
+    async transact(act, text) {
+      must(act, await runner.run('nft', ['-f', '-'], text));
+    },
+    async ask(tool, argv) {
+      const outcome = await runner.run(tool, argv);
+      return outcome.code === 0 ? outcome.stdout : undefined;
     },
   };
 }

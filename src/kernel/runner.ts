@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { constants } from 'node:os';
 import { errorCode, WanhookError } from '../errors.ts';
 
 export type Tool = 'ip' | 'nft' | 'conntrack' | 'logger';
@@ -65,4 +66,22 @@ export function flockDescriptor(descriptor: number): boolean {
     timeout: 5_000,
   });
   return status === 0;
+}
+
+/** A user's program on the user's terminal: its exit code, as a shell would tell it. Signals that are ours become its. */
+export function runForeground(argv: readonly string[], env: Readonly<Record<string, string>>): Promise<number> {
+  const [command = '', ...args] = argv;
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { env, stdio: 'inherit' });
+    // The terminal's own go to the whole foreground group: only survive them.
+    const survive = () => undefined;
+    const pass = (signal: NodeJS.Signals) => child.kill(signal);
+    for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, survive);
+    for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, pass);
+    child.once('error', (cause) => {
+      const code = errorCode(cause) === 'ENOENT' ? 127 : 126;
+      reject(new WanhookError(`cannot run "${command}"`, { cause, exitCode: code }));
+    });
+    child.once('exit', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+  });
 }

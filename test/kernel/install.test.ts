@@ -20,6 +20,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GLOBAL_DEFAULTS, GLOBAL_KEYS, LINK_DEFAULTS } from '../../src/config/keys.ts';
 import { parseConfig } from '../../src/config/parse.ts';
+import { RULE_KEYS } from '../../src/config/rule-keys.ts';
 import { startHolder, type Holder } from '../support/lab-node.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -35,6 +36,8 @@ const FILES = [
   '/etc/dhcp/dhclient-exit-hooks.d/zz-wanhook',
   '/etc/systemd/system/wanhook.service',
   '/etc/wanhook/links/README',
+  '/etc/wanhook/rules/README',
+  '/etc/wanhook/sets/README',
   '/etc/wanhook/wanhook.env',
   ...['dhclient', ...PPP_HOOKS, 'wanhook'].map((name) => `/usr/lib/wanhook/hooks/${name}.cjs`),
   '/usr/lib/wanhook/manifest',
@@ -145,6 +148,22 @@ describe('what is shipped', () => {
     const keys = text.split('\n').flatMap((line) => /^([A-Z_]+)=/.exec(line)?.[1] ?? []);
     const linkKeys = ['WEIGHT', 'TIER', 'ON_DOWN', 'MASQUERADE', 'MSS'];
     expect(keys.toSorted()).toEqual([...Object.keys(GLOBAL_KEYS), ...linkKeys].toSorted());
+  });
+
+  test('the examples in rules/README are right, and it names every key', () => {
+    const readme = readFileSync(join(ROOT, 'etc/wanhook/rules/README'), 'utf8');
+    const rules = [...readme.matchAll(/^(\d\d-[\w-]+)\.env:\n\n((?: {4}.*\n)+)/gm)].map(([, name, text]) => {
+      return { path: `rules/${name!}.env`, name: name!, text: text! };
+    });
+    expect(rules).toHaveLength(5);
+    const links = ['dsl', 'cable', 'office'].map((name, n) => ({
+      path: name,
+      name,
+      text: `ID=${n + 1}\nDEVICE=ppp${n}`,
+    }));
+    const sets = [{ path: 'sets/work', name: 'work', text: '192.0.2.0/24' }];
+    expect(parseConfig({ links, rules, sets })).toMatchObject({ problems: [], warnings: [] });
+    expect([...readme.matchAll(/^ {2}([A-Z]+) /gm)].map(([, key]) => key)).toEqual(Object.keys(RULE_KEYS));
   });
 
   test('the examples in links/README are right', () => {

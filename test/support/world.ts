@@ -127,6 +127,8 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
         version: 'test',
         configDirectory: '/no/such/directory',
         isRoot: true,
+        pid: process.pid,
+        callerEnv: {},
         openWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
         out: (text) => (said.out += text),
         err: (text) => (said.err += text),
@@ -149,9 +151,15 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
 }
 
 function parseFiles(files: ConfigText): ReturnType<World['loadConfig']> {
-  const links = [...files]
-    .filter(([path]) => path.startsWith('links/'))
-    .map(([path, text]) => ({ path, text, name: path.slice('links/'.length, -'.env'.length) }));
+  const named = (folder: string, ending: string) =>
+    [...files]
+      .filter(([path]) => path.startsWith(`${folder}/`))
+      .map(([path, text]) => ({ path, text, name: path.slice(folder.length + 1, path.length - ending.length) }));
   const main = files.get('wanhook.env');
-  return parseConfig({ ...(main !== undefined && { main: { path: 'wanhook.env', text: main } }), links });
+  return parseConfig({
+    ...(main !== undefined && { main: { path: 'wanhook.env', text: main } }),
+    links: named('links', '.env'),
+    rules: named('rules', '.env'),
+    sets: named('sets', ''),
+  });
 }

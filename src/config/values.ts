@@ -1,0 +1,24 @@
+import type { Problem } from '../model.ts';
+import type { Assignments } from './dotenv.ts';
+import type { Key } from './keys.ts';
+
+export type Table = Record<string, Key<unknown>>;
+/** The values of a table's keys that were given. */
+export type Values<T extends Table> = { readonly [K in keyof T]?: NonNullable<ReturnType<T[K]['parse']>> };
+
+/** What a file's assignments say for the keys of a table; a value that is not one is a problem. */
+export function readValues<T extends Table>(table: T, file: string, from: Assignments, problems: Problem[]): Values<T> {
+  const values: Record<string, unknown> = {};
+  for (const [key, { expected, parse }] of Object.entries(table)) {
+    const given = from.get(key);
+    if (given === undefined) continue;
+    const value = parse(given.value);
+    if (value === undefined) {
+      const message = `${key}=${JSON.stringify(given.value.slice(0, 60))} is not valid: expected ${expected}`;
+      problems.push({ file, line: given.line, message });
+    } else {
+      values[key] = value;
+    }
+  }
+  return values as Values<T>;
+}

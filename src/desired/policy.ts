@@ -1,0 +1,172 @@
+import type { Addresses, Config, LinkStatus, LinkUp, PolicyRule } from '../model.ts';
+import { showAddressRange, showNumberRange } from '../ranges.ts';
+import { linkMark } from './numbers.ts';
+
+/** The user's rules as nft(8) text: what stands in chains of its own, and the lines that call them. */
+export interface PolicyText {
+  readonly declarations: readonly string[];
+  readonly chains: readonly string[];
+  /** Before and after the flow memory has had its turn. */
+  readonly beforeRestore: Readonly<Record<Scope, readonly string[]>>;
+  readonly afterRestore: Readonly<Record<Scope, readonly string[]>>;
+  readonly forward: readonly string[];
+  readonly postrouting: readonly string[];
+}
+
+/** Where a connection comes from: the LAN, or the router itself. */
+type Scope = 'lan' | 'own';
+
+/** What a rule does now, given which links are up. */
+export type Decision = LinkUp | 'balance' | 'block';
+
+/** The first of its links that is up, whatever its tier: the rule names it. */
+export function decide({ use, otherwise }: PolicyRule, statuses: readonly LinkStatus[]): Decision {
+  if (use === 'balance' || use === 'block') return use;
+  const live = statuses.filter((status) => status.up);
+  return use.map((name) => live.find(({ link }) => link.name === name)).find(Boolean) ?? otherwise;
+}
+
+/**
+ * A connection's first packet gets the mark of its rule's link; from then on the flow memory keeps it. The text names
+ * the link that is chosen now, so it changes, and is loaded anew, only when a rule's choice does. Until then, new
+ * connections of a rule whose link has died fall through to the balance, or, with ELSE=block, are refused by device.
+ * What is blocked is refused where its way out is known: nothing on the LAN, or to the router, is a rule's business.
+ */
+export function policy(config: Config, statuses: readonly LinkStatus[]): PolicyText {
+  const rules = (config.rules ?? []).map((rule) => ({
+    rule,
+    decision: decide(rule, statuses),
+    devices: devicesOf(rule, statuses),
+  }));
+  const all = hex(config.markMask);
+  const steer = { lan: chain('policy_lan', 'lan', rules, steered), own: chain('policy_own', 'own', rules, steered) };
+  const move = { lan: chain('moving_lan', 'lan', rules, moved), own: chain('moving_own', 'own', rules, moved) };
+  const refuse = {
+    lan: chain('refuse_lan', 'lan', rules, refused),
+    own: chain('refuse_own', 'own', rules, refusedOwn),
+  };
+  const hold = chain('hold_own', 'own', rules, held);
+  const call = (found: readonly string[], line: string) => (found.length === 0 ? [] : [`  ${line}`]);
+  const taken = `meta mark & ${all} != 0 accept`;
+  const running = `ct mark & ${all} != 0 ct direction original`;
+  return {
+    declarations: declarations(config),
+    chains: [
+      ...moveChains(config, rules),
+      ...(refuse.lan.length + refuse.own.length === 0 ? [] : REFUSED),
+      ...[...Object.values(steer), ...Object.values(move), ...Object.values(refuse), hold].flat(),
+    ],
+    beforeRestore: {
+      lan: call(move.lan, `${running} jump moving_lan`),
+      own: call(move.own, `${running} oifname @wan jump moving_own`),
+    },
+    afterRestore: {
+      lan: steer.lan.length === 0 ? [] : [`  ${taken}`, '  ct state new jump policy_lan', `  ${taken}`],
+      own: [
+        ...call(refuse.own, 'oifname @wan ct state new jump refuse_own'),
+        ...(steer.own.length === 0 ? [] : ['  oifname @wan ct state new jump policy_own', `  ${taken}`]),
+      ],
+    },
+    forward: call(refuse.lan, 'iifname != @wan oifname @wan ct state new jump refuse_lan'),
+    postrouting: call(hold, 'oifname @wan ct state new fib saddr type local jump hold_own'),
+  };
+}
+
+interface Decided {
+  readonly rule: PolicyRule;
+  readonly decision: Decision;
+  /** Of all its links, up or not: where its connections may leave. */
+  readonly devices: readonly string[];
+}
+
+function devicesOf({ use }: PolicyRule, statuses: readonly LinkStatus[]): string[] {
+  const devices = statuses.filter(({ link }) => use.includes(link.name)).flatMap(({ device }) => device ?? []);
+  return typeof use === 'string' ? [] : devices;
+}
+
+/** What a rule's line says after its match; none: this chain has nothing to say, and later rules must not either. */
+type Verdicts = (decided: Decided) => string[];
+
+const isLink = (decision: Decision): decision is LinkUp => typeof decision !== 'string';
+const steered: Verdicts = ({ decision }) => (isLink(decision) ? [`goto use_${decision.link.id}`] : []);
+const moved: Verdicts = ({ decision, rule }) =>
+  isLink(decision) && !rule.sticky ? [`goto move_${decision.link.id}`] : [];
+/** Also by a link that has just died, before the reconcile that follows: its packets must not leave by others. */
+const refused: Verdicts = ({ decision, rule, devices }) => {
+  if (decision === 'block') return ['goto refused'];
+  return isLink(decision) && rule.otherwise === 'block' ? [`oifname ${deviceSet(devices)} return`, 'goto refused'] : [];
+};
+/** The router's own packets get their way out only after `output`: those of a link that has just died are held back. */
+const refusedOwn: Verdicts = ({ decision }) => (decision === 'block' ? ['goto refused'] : []);
+const held: Verdicts = ({ decision, rule, devices }) =>
+  isLink(decision) && rule.otherwise === 'block' ? [`oifname != ${deviceSet(devices)} drop`] : [];
+
+/** A chain in which the first rule that matches decides; without lines, if no rule has anything to say in it. */
+function chain(name: string, scope: Scope, rules: readonly Decided[], verdicts: Verdicts): string[] {
+  const said = rules.map((decided) => ({ rule: decided.rule, words: verdicts(decided) }));
+  const last = said.findLastIndex(({ words, rule }) => words.length > 0 && matches(rule, scope).length > 0);
+  const lines = said.slice(0, last + 1).flatMap(({ rule, words }) => {
+    const ends = words.at(-1)?.startsWith('goto') === true ? words : [...words, 'return'];
+    return matches(rule, scope).flatMap((match) =>
+      ends.map((end) => `  ${[...match, end].join(' ')} comment ${text(rule.name)}`),
+    );
+  });
+  return lines.length === 0 ? [] : [` chain ${name} {`, ...lines, ' }'];
+}
+
+/** The words of a rule's match, once for each set it names; empty: it is not about packets from there. */
+function matches({ match }: PolicyRule, scope: Scope): string[][] {
+  const { from, to, protocols, sports, dports, iifs, dscps } = match;
+  const devices = iifs?.filter((device) => device !== 'lo');
+  if (iifs !== undefined && (scope === 'own' ? !iifs.includes('lo') : devices?.length === 0)) return [];
+  const rest = [
+    ...(protocols === undefined ? [] : [`meta l4proto ${oneOf(protocols.map(String))}`]),
+    ...(sports === undefined ? [] : [`th sport ${oneOf(sports.map(showNumberRange))}`]),
+    ...(dports === undefined ? [] : [`th dport ${oneOf(dports.map(showNumberRange))}`]),
+    ...(dscps === undefined ? [] : [`ip dscp ${oneOf(dscps.map(String))}`]),
+  ];
+  const input = scope === 'own' || devices === undefined ? [] : [`iifname ${deviceSet(devices)}`];
+  return addressWords('ip saddr', from).flatMap((source) =>
+    addressWords('ip daddr', to).map((destination) => [...input, ...source, ...destination, ...rest]),
+  );
+}
+
+function addressWords(field: string, addresses: Addresses | undefined): string[][] {
+  if (addresses === undefined) return [[]];
+  const { ranges, sets } = addresses;
+  return [
+    ...(ranges.length === 0 ? [] : [[`${field} ${oneOf(ranges.map(showAddressRange))}`]]),
+    ...sets.map((name) => [`${field} @addr_${name}`]),
+  ];
+}
+
+function declarations({ addressSets }: Config): string[] {
+  return Object.entries(addressSets ?? {}).map(([name, ranges]) => {
+    const elements = ranges.map(showAddressRange).join(', ');
+    return ` set addr_${name} { type ipv4_addr; flags interval; elements = { ${elements} }; }`;
+  });
+}
+
+/** STICKY=no: the connection's memory changes, and the restore that follows obeys it. */
+function moveChains(config: Config, rules: readonly Decided[]): string[] {
+  const links = rules.flatMap(({ rule, decision }) => (isLink(decision) && !rule.sticky ? [decision.link] : []));
+  const keep = hex(~config.markMask >>> 0);
+  return [...new Set(links)]
+    .toSorted((a, b) => a.id - b.id)
+    .map((link) => {
+      const { value } = linkMark(config, link);
+      return ` chain move_${link.id} { ct mark set ct mark & ${keep} | ${hex(value)}; }`;
+    });
+}
+
+const REFUSED = [
+  ' chain refused {',
+  '  meta l4proto tcp reject with tcp reset',
+  '  reject with icmpx type admin-prohibited',
+  ' }',
+];
+
+const oneOf = (words: readonly string[]) => (words.length === 1 ? (words[0] ?? '') : `{ ${words.join(', ')} }`);
+const deviceSet = (devices: readonly string[]) => `{ ${devices.map(text).join(', ')} }`;
+const text = (word: string) => `"${word}"`;
+const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
