@@ -15,8 +15,8 @@ LAB=/lab
 PEER=10.64.64.64
 INTERNET=203.0.113.10
 VM_DIR=${BASH_SOURCE[0]%/*}
-# SYNs of some thousand that the emulated machine may have to repeat because it stood still for a moment. Not allowed
-# where a line is gone: there a loss would be ours.
+# SYNs of some thousand that may have to be repeated, because the emulated machine stood still for a moment, or the peer
+# of a line that has just returned is not quite ready. A connection that fails for good is never allowed.
 # shellcheck disable=SC2034 # for the scenarios
 A_STALL=5
 
@@ -486,27 +486,33 @@ probe_stop() {
   await 15 grep -q summary "$LAB/probe-$1.json" || tail -n 3 "$LAB/probe-$1.json"
   summary=$(<"$LAB/probe-$1.json")
   # A prober that died must not look like one that lost nothing.
-  SENT='no summary' LOST='no summary' OUTAGE='' SILENCE='' SOURCES='' STARTED='' LOST_AT=''
+  SENT='no summary' LOST='no summary' OUTAGE='' SILENCE='' SOURCES='' STARTED='' LOST_AT='' FAILED_AT=''
   printf '{"probe":"%s","where":"%s","result":%s}\n' "${SCENARIO:-lab}: ${2:-}" "$1" "${summary:-null}" >>"$OUT/checks.jsonl"
   for number in sent:SENT lost:LOST longestOutageMs:OUTAGE longestSilenceMs:SILENCE startedAt:STARTED; do
     [[ $summary =~ \"${number%:*}\":([0-9]+) ]] && printf -v "${number#*:}" %s "${BASH_REMATCH[1]}"
   done
   [[ $summary =~ \"sources\":(\{[^}]*\}) ]] && SOURCES=${BASH_REMATCH[1]}
   [[ $summary =~ \"lostAt\":\[([0-9,]*)\] ]] && LOST_AT=${BASH_REMATCH[1]}
+  [[ $summary =~ \"failedAt\":\[([0-9,]*)\] ]] && FAILED_AT=${BASH_REMATCH[1]}
   say "      probes from $1: $SENT sent, $LOST lost, longest outage $OUTAGE ms, longest silence $SILENCE ms, $SOURCES"
 }
 
-# lost_between FROM TO: of the last probe_stop, in LOST: probes begun in [FROM, TO) (NOW's clock) and lost.
+# lost_between FROM TO: of the last probe_stop, in LOST: probes begun in [FROM, TO) (NOW's clock) and lost; in FAILED
+# those of them that failed for good (refused, or no answer), not only needed another SYN.
 lost_between() {
-  local at
-  LOST='no summary'
+  # shellcheck disable=SC2034 # FAILED is for product.sh
+  LOST='no summary' FAILED='no summary'
   [ -n "$STARTED" ] || return 0
-  LOST=0
-  [ -n "$LOST_AT" ] || return 0
-  for at in ${LOST_AT//,/ }; do
+  count_between LOST "$LOST_AT" "$1" "$2"
+  count_between FAILED "$FAILED_AT" "$1" "$2"
+}
+count_between() {
+  local at count=0
+  for at in ${2//,/ }; do
     at=$((STARTED + at))
-    if [ "$at" -ge "$1" ] && [ "$at" -lt "$2" ]; then LOST=$((LOST + 1)); fi
+    if [ "$at" -ge "$3" ] && [ "$at" -lt "$4" ]; then count=$((count + 1)); fi
   done
+  printf -v "$1" %s "$count"
 }
 
 # hold_start COUNT: long-lived TCP flows from the LAN (Node: few and slow is all they need to be).

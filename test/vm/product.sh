@@ -194,9 +194,11 @@ drop_verdict() {
     probe_stop $where "$name"
     measure "$name: lost before the kernel knew ($where)" "$(lost_between "$DROPPED" "$GONE" && echo "$LOST")" probes
     lost_between $((GONE + 10)) "$BACK"
-    check "$name: nothing lost while it is gone ($where)" "$LOST" 0
+    check "$name: none fails while it is gone ($where)" "$FAILED" 0
+    check "$name: no SYN is repeated while it is gone ($where)" "$LOST" "<=$A_STALL"
     lost_between "$BACK" 9999999999999
-    check "$name: nothing lost when it is back ($where)" "$LOST" "<=$A_STALL"
+    check "$name: none fails when it is back ($where)" "$FAILED" 0
+    check "$name: no SYN is repeated when it is back ($where)" "$LOST" "<=$A_STALL"
     measure "$name: longest time without a probe ($where)" "$SILENCE" ms
     [ $where = router ] || check "$name: the line carries again" "$SOURCES" "*\"$ADDRESS\":*"
   done

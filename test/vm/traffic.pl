@@ -122,8 +122,9 @@ for (@outages) { $longest = $_->{to} - $_->{from} if $_->{to} - $_->{from} > $lo
 # How evenly we probed: the longest time without a probe, whatever became of it.
 for (@probes) { $gap = $_->{at} - $previous if defined $previous && $_->{at} - $previous > $gap; $previous = $_->{at} }
 sub quantile { return sprintf '%.1f', @times ? $times[ $_[0] * @times >= @times ? -1 : $_[0] * @times ] : 0 }
-printf qq({"summary":{"startedAt":%.0f,"sent":%d,"skipped":%d,"ok":%d,"lost":%d,"longestOutageMs":%.0f,"longestSilenceMs":%.0f,"sources":%s,"errors":%s,"latencyMs":{"median":%s,"p99":%s,"max":%s},"outages":[%s],"lostAt":[%s]}}\n),
+printf qq({"summary":{"startedAt":%.0f,"sent":%d,"skipped":%d,"ok":%d,"lost":%d,"longestOutageMs":%.0f,"longestSilenceMs":%.0f,"sources":%s,"errors":%s,"latencyMs":{"median":%s,"p99":%s,"max":%s},"outages":[%s],"lostAt":[%s],"failedAt":[%s]}}\n),
   $startedAt, scalar @probes, $skipped, scalar @times, @probes - @times, $longest, $gap, object(\%sources), object(\%errors),
   quantile(0.5), quantile(0.99), quantile(1),
   join(',', map { sprintf '{"fromMs":%.0f,"toMs":%.0f,"lost":%d}', @$_{qw(from to lost)} } @outages),
-  join(',', map { sprintf '%.0f', $_->{at} } grep { !defined $_->{source} } @probes);
+  join(',', map { sprintf '%.0f', $_->{at} } grep { !defined $_->{source} } @probes),
+  join(',', map { sprintf '%.0f', $_->{at} } grep { !defined $_->{source} && $_->{error} ne 'repeated' } @probes);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Every way a PPPoE line goes and comes back, under traffic.
-# limit: 400
+# limit: 500
 set -u
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../product.sh"
@@ -16,7 +16,7 @@ course() {
   drop_course "$name" dsl1 "$@"
   if declare -F meanwhile >/dev/null; then meanwhile; fi
   line_back dsl1 "$address" 30
-  check_balance "$name: three lines in the balance again" 20 dsl1 dsl2 cable
+  check_balance "$name: three lines in the balance again" 60 dsl1 dsl2 cable
   drop_verdict "$name" dsl1
   check_spoofed "$name"
   unset -f meanwhile
@@ -33,7 +33,7 @@ check 'HUP, unit taken: on another device' "$([ "$DEV" != "$OLD_DEV" ] && echo y
 unit_free
 
 meanwhile() {
-  check_balance 'LCP timeout: two lines in the balance' 10 dsl2 cable
+  check_balance 'LCP timeout: two lines in the balance' 30 dsl2 cable
   line_heal A
 }
 course 'LCP timeout' 198.51.100.23 drop_lcp A
@@ -54,7 +54,7 @@ check_await 'all gone' 10 group_is 0
 ppp_dial dsl1
 ppp_dial dsl2
 dhclient_up
-check_balance 'all gone: three lines in the balance again' 40 dsl1 dsl2 cable
+check_balance 'all gone: three lines in the balance again' 90 dsl1 dsl2 cable
 probe_start lan 60000
 pause 2
 probe_stop lan 'after all were gone'
