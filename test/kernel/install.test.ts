@@ -176,7 +176,12 @@ describe('what is shipped', () => {
     expect(links.map(({ name }) => name)).toEqual(['vpn', 'dsl', 'cable', 'office']);
     const { config, problems } = parseConfig({ links });
     expect(problems).toEqual([]);
-    expect(config?.links).toMatchObject([{ pppIpparam: 'dsl' }, { device: 'eth1' }, { gateway: '203.0.113.1' }]);
+    expect(config?.links).toMatchObject([
+      { pppIpparam: 'dsl' },
+      { device: 'eth1' },
+      { gateway: '203.0.113.1' },
+      { tunnelServer: 'vpn.example.org', tunnelOver: ['dsl', 'cable'] },
+    ]);
   });
 });
 
