@@ -1,6 +1,7 @@
 /** BALANCE=pair as traffic: a client's connections to one server stay on one link, wherever the lines go meanwhile. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createRouter, type LinkKeys, type Router } from '../support/router.ts';
+import { applyRules } from '../support/router-rules.ts';
 
 let router: Router;
 const PAIR = { LAN: 'lan0', BALANCE: 'pair' };
@@ -164,6 +165,18 @@ NFT`);
   expect(await pairs(4)).toEqual(got);
   expect(await router.rtr.sh('nft list counter inet foreign lost')).toContain('packets 0 ');
   await router.rtr.run(['nft', 'delete', 'table', 'inet', 'foreign']);
+});
+
+test('a rule decides before a pin, also when it blocks, and the pin stays', async () => {
+  const pinned = await pairs(4, { port: 7001 });
+  expectKept(pinned, [0, 1, 2]);
+  await applyRules(router, { '10-one': 'DPORT=7002 USE=line2', '20-none': 'PROTO=udp USE=block' });
+  const ruled = await pairs(2, { port: 7002 });
+  expect([...new Set(Object.values(ruled).flat())]).toEqual([addressOf(1)]);
+  const blocked = await router.share({ from: 'lan', to: router.servers, count: 4, port: 7001, proto: 'udp' });
+  expect(blocked).toMatchObject({ ok: 0 });
+  expect(await pairs(2, { port: 7001 })).toEqual(pinned);
+  await applyRules(router, {});
 });
 
 test('a pair is forgotten PAIR_TIMEOUT after its last connection ended', async () => {
