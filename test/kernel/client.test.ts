@@ -160,7 +160,7 @@ test('foreign bits of the packet’s mark stay, and clients are bound all the sa
 table inet foreign {
   counter lost {}
   chain raw { type filter hook prerouting priority raw; iifname lan0 meta mark set 0x00000a01; }
-  chain late { type filter hook postrouting priority 0; iifname lan0 meta mark & 0xc0ffffff != 0x00000a01 counter name lost; }
+  chain late { type filter hook postrouting priority 0; meta nfproto ipv4 iifname lan0 meta mark & 0xc0ffffff != 0x00000a01 counter name lost; }
 }
 NFT`);
   const got = await speak();
