@@ -73,9 +73,10 @@ async function liveLinks(
   recorded: State,
   devices: readonly Device[],
 ): Promise<{ statuses: LinkStatus[]; state: State }> {
-  const gatewayless = devicesWithoutGateway(config, recorded, devices);
+  const first = linkStatuses(config, recorded, devices, {});
+  const gatewayless = devicesWithoutGateway(first);
   const mainGateways = gatewayless.length === 0 ? {} : await kernel.mainGateways(gatewayless);
-  const seen = linkStatuses(config, recorded, devices, mainGateways);
+  const seen = gatewayless.length === 0 ? first : linkStatuses(config, recorded, devices, mainGateways);
   const statuses = seen.map((status) => {
     const why = refused.get(status.link.name);
     return status.up && why !== undefined ? withoutLink(status, why) : status;

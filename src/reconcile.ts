@@ -3,8 +3,8 @@ import { explain, ProblemsError } from './errors.ts';
 import { appendJournal } from './journal.ts';
 import { RefusedError } from './kernel/kernel.ts';
 import { pasteable } from './kernel/render.ts';
-import { linkTable } from './desired/numbers.ts';
 import type { Config, Op, Problem, State } from './model.ts';
+import { Refusals } from './refusals.ts';
 import { discardEvents, isTaken, pendingEvents } from './state/inbox.ts';
 import { flowsEnded } from './state/live.ts';
 import { loadGoodConfig, loadState, saveGoodConfig, saveState, encodeState } from './state/store.ts';
@@ -38,8 +38,6 @@ export interface Report extends Decision {
   readonly refused: ReadonlyMap<string, string>;
 }
 
-/** A device that vanishes between looking and acting makes the kernel refuse: look again. Bounded, for a refusal that stays. */
-const ATTEMPTS = 4;
 /** Events that came while we worked are taken at once, so that their runs can leave. */
 const ROUNDS = 8;
 
@@ -160,63 +158,6 @@ async function carryOut(world: World, ops: readonly Op[], done: Op[]): Promise<s
   } catch (error) {
     if (error instanceof RefusedError) done.splice(Math.max(0, done.length - error.undone));
     throw error;
-  }
-}
-
-/**
- * What the kernel has refused. A device may have vanished since we looked: so look again. What it refuses twice will not
- * be taken a third time: if that is one link's, the others go on without it.
- */
-class Refusals {
-  readonly links = new Map<string, string>();
-  readonly #config: Config;
-  #attempts = 0;
-  #last = '';
-  #grew = false;
-
-  constructor(config: Config) {
-    this.#config = config;
-  }
-
-  /** False: nothing is left to try. */
-  note(error: unknown): boolean {
-    const message = explain(error);
-    const link = error instanceof RefusedError ? linkOf(this.#config, error.refused) : undefined;
-    this.#grew = link !== undefined && message === this.#last && !this.links.has(link);
-    if (this.#grew && link !== undefined) {
-      this.links.set(link, `the kernel refuses it: ${message}`);
-      this.#attempts = 0;
-    }
-    this.#last = message;
-    this.#attempts += 1;
-    return this.#attempts < ATTEMPTS;
-  }
-
-  /** Has the last refusal cost a link? */
-  isNew(): boolean {
-    return this.#grew;
-  }
-}
-
-/** The link that an operation is for, if it is for one alone. */
-function linkOf(config: Config, op: Op | undefined): string | undefined {
-  const number = op === undefined ? undefined : numberOf(op);
-  return config.links.find((link) => linkTable(config, link) === number)?.name;
-}
-
-function numberOf(op: Op): number | undefined {
-  switch (op.op) {
-    case 'rule-add':
-    case 'rule-del':
-      return op.rule.table;
-    case 'route-replace':
-    case 'route-del':
-      return op.route.table;
-    case 'nexthop-replace':
-    case 'nexthop-del':
-      return op.nexthop.id;
-    default:
-      return undefined;
   }
 }
 

@@ -155,8 +155,8 @@ function hasPeer(device: Device, local: string): boolean {
 }
 
 /** Devices whose gateway only `main` can tell; asking costs a walk through it, so it is asked for these alone. */
-export function devicesWithoutGateway(config: Config, state: State, devices: readonly Device[]): string[] {
-  return linkStatuses(config, state, devices, {}).flatMap((status) => {
+export function devicesWithoutGateway(statuses: readonly LinkStatus[]): string[] {
+  return statuses.flatMap((status) => {
     return !status.up && status.lacksGateway === true && status.device !== undefined ? [status.device] : [];
   });
 }

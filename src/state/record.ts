@@ -5,7 +5,6 @@ export const EMPTY_STATE: State = { links: {}, verdicts: {}, sysctls: {}, stoppe
 /** What recording an event did, for the journal. */
 export interface Recorded {
   readonly state: State;
-  readonly link?: string;
   /** Why the event was not believed. */
   readonly ignored?: string;
 }
@@ -36,19 +35,16 @@ export function findLink(config: Config, event: Pick<LinkEvent, 'device' | 'ippa
 export function recordEvent(state: State, event: LinkEvent, config: Config, devices: readonly Device[]): Recorded {
   const link = findLink(config, event);
   if (link === undefined) return { state, ignored: `${event.device} is no link of ours` };
-  if (event.kind === 'check') return { state, link: link.name };
+  if (event.kind === 'check') return { state };
   const known = state.links[link.name];
   const late =
     takenOver(state, event, config, devices, link) ??
     staleUp(event, known, devices) ??
     staleDown(event, known, devices);
-  if (late !== undefined) return { state, link: link.name, ignored: late };
+  if (late !== undefined) return { state, ignored: late };
   const said = event.kind === 'up' ? upRecord(event, known) : downRecord(event, known);
   const record: LinkRecord = { ...said, knownBy: lineKey(link, event) };
-  return {
-    state: { ...state, links: { ...withoutDevice(state.links, event.device), [link.name]: record } },
-    link: link.name,
-  };
+  return { state: { ...state, links: { ...withoutDevice(state.links, event.device), [link.name]: record } } };
 }
 
 /**

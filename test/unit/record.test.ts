@@ -425,7 +425,7 @@ test('a record of a link that is no longer configured claims nothing', () => {
 test('main is asked only for devices that lack nothing but a gateway', () => {
   const all = config(CABLE, DSL, 'b: ID=4 DEVICE=eth2', 'c: ID=5 DEVICE=eth3 GATEWAY=192.0.2.1', 'd: ID=6 DEVICE=eth4');
   const devices = ['eth1 198.51.100.2/24', 'ppp0 192.0.2.11', 'eth2 down 10.0.0.1/8', 'eth3 10.0.0.2/8'].map(device);
-  expect(devicesWithoutGateway(all, EMPTY_STATE, devices)).toEqual(['eth1']);
+  expect(devicesWithoutGateway(linkStatuses(all, EMPTY_STATE, devices, {}))).toEqual(['eth1']);
 });
 
 test('since: moves when a link goes up, goes down, changes its address or its reason, and not otherwise', () => {
