@@ -193,6 +193,7 @@ stage_tree() {
   for hook in $PPP_HOOKS; do put 755 hooks/pppd.sh "/etc/ppp/$hook.d/wanhook" "$hook"; done
   put 644 hooks/dhclient-exit-hook.sh /etc/dhcp/dhclient-exit-hooks.d/zz-wanhook
   put 644 etc/wanhook/wanhook.env /etc/wanhook/wanhook.env
+  put 644 etc/wanhook/clients/README /etc/wanhook/clients/README
   put 644 etc/wanhook/links/README /etc/wanhook/links/README
   put 644 etc/wanhook/rules/README /etc/wanhook/rules/README
   put 644 etc/wanhook/sets/README /etc/wanhook/sets/README

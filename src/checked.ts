@@ -58,6 +58,12 @@ export function isDeviceName(text: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,14}$/.test(text);
 }
 
+/** RFC 1123, and not something that looks like an address. */
+export function isHostName(text: string): boolean {
+  const label = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
+  return text.length <= 253 && /[A-Za-z]/.test(text) && text.split('.').every((part) => label.test(part));
+}
+
 /** What `PPP_IPPARAM=` and `PPP_LINKNAME=` may hold: no spaces, quotes or shell characters. */
 export function isLineName(text: string): boolean {
   return /^[A-Za-z0-9_.:@/+-]{1,64}$/.test(text);

@@ -1,9 +1,12 @@
+import type { Bindings } from './desired/clients.ts';
 import { desiredFor, NOTHING } from './desired/desired.ts';
+import { withFailback } from './desired/failback.ts';
 import { linkTable } from './desired/numbers.ts';
 import { explain } from './errors.ts';
 import type { Kernel } from './kernel/kernel.ts';
-import type { Config, Desired, Device, LinkStatus, Observed, Op, State } from './model.ts';
+import type { Config, Desired, Device, LinkStatus, MemoryRecord, Observed, Op, State } from './model.ts';
 import { plan } from './plan.ts';
+import { clientBase, memoryInKernel, memoryRecord, observeMemory } from './remember.ts';
 import type { PendingEvent } from './state/inbox.ts';
 import { devicesWithoutGateway, linkStatuses, owedEnds, verdictsOf, withoutLink } from './state/live.ts';
 import { recordEvent, rehomeRecords } from './state/record.ts';
@@ -22,6 +25,8 @@ export interface Known {
 /** What the kernel must be asked, and the clock. */
 export interface Surroundings {
   readonly kernel: Kernel;
+  /** For what must survive a reboot. */
+  readonly libraryDirectory: string;
   /** Our nftables table as it was listed a moment ago, outside the lock. */
   readonly earlyListing?: () => string | undefined;
   /** Epoch milliseconds. */
@@ -36,8 +41,12 @@ export interface Decision {
   /** The state to remember. */
   readonly state: State;
   readonly ops: readonly Op[];
-  /** Fail-closed links whose flows the operations end. */
+  /** Links whose local connections the operations end. */
   readonly ending: ReadonlySet<string>;
+  /** BALANCE=client: who is where. */
+  readonly bindings: Bindings;
+  /** What the memory's table is, once the operations are carried out. */
+  readonly memory?: MemoryRecord;
 }
 
 /** The pure middle with what it must ask the kernel: record → observe → desired → plan. */
@@ -53,18 +62,28 @@ export async function decide(world: Surroundings, known: Known): Promise<Decisio
   // Without links there is nobody to ask whose the records are: keep them for when wanhook is started again.
   const recorded =
     known.state.stopped && config.links.length === 0 ? known.state : recordAll(known, recovered, ip.devices, notes);
-  const { statuses, state: learnt } = await liveLinks(kernel, known, recorded, ip.devices);
+  const remembered = await observeMemory(world, config, known.state, notes);
+  const { statuses: live, state: learnt } = await liveLinks(kernel, known, recorded, ip.devices);
+  const now = world.now();
+  const { statuses, failback } = withFailback(live, recorded, now);
+  const base = clientBase(config, recorded, statuses, remembered);
   const ending = owedEnds(statuses, recorded.verdicts);
-  const wanted = recorded.stopped ? NOTHING : desiredFor(config, statuses, ending);
+  const wanted = recorded.stopped ? NOTHING : desiredFor(config, statuses, recorded, ending, { base, ...remembered });
   const sysctls = kernel.readSysctls([...Object.keys(wanted.sysctls), ...Object.keys(recorded.sysctls)]);
   const desired: Desired = { ...wanted, sysctls: restoredSysctls(recorded.sysctls, wanted.sysctls, sysctls) };
-  const ops = plan({ ...ip, sysctls, ...observedFirewall(recorded, listing) }, desired);
+  const ops = plan(
+    { ...ip, sysctls, ...observedFirewall(recorded, listing), ...memoryInKernel(recorded, remembered) },
+    desired,
+  );
   const state: State = {
     ...learnt,
-    verdicts: recorded.stopped ? recorded.verdicts : verdictsOf(statuses, recorded.verdicts, world.now()),
+    ...(!recorded.stopped && { failback }),
+    verdicts: recorded.stopped ? recorded.verdicts : verdictsOf(statuses, recorded.verdicts, now),
     sysctls: rememberSysctls(recorded.sysctls, wanted.sysctls, sysctls),
   };
-  return { config, notes, statuses, state, ops, ending };
+  const memory = memoryRecord(config, desired, base);
+  const { bindings } = remembered;
+  return { config, notes, statuses, state, ops, ending, bindings, ...(memory && { memory }) };
 }
 
 async function liveLinks(

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { runProgram } from './cli/program.ts';
 import { loadConfig } from './config/load.ts';
 import { EXIT, explain, WanhookError } from './errors.ts';
@@ -7,12 +7,14 @@ import type { HookInput, ParsedHook } from './events/hook-input.ts';
 import { appendJournal } from './journal.ts';
 import { createKernel } from './kernel/kernel.ts';
 import { normalListing } from './kernel/observe.ts';
+import { acceptsTable, resolveName } from './kernel/ask.ts';
 import { flockDescriptor, spawnRunner, type Runner } from './kernel/runner.ts';
+import { wakeAt } from './kernel/sleeper.ts';
 import { withLock } from './lock.ts';
 import { toSyslog } from './log.ts';
 import type { LinkEvent } from './model.ts';
 import { reconcile, type World } from './reconcile.ts';
-import { makePrivateDirectory } from './state/files.ts';
+import { makePrivateDirectory, readIfThere, writeAtomically } from './state/files.ts';
 import { dropEvent } from './state/inbox.ts';
 import { findLink } from './state/record.ts';
 import { loadGoodConfig } from './state/store.ts';
@@ -21,6 +23,7 @@ import { loadGoodConfig } from './state/store.ts';
 
 const CONFIG_DIRECTORY = '/etc/wanhook';
 const STATE_DIRECTORY = '/run/wanhook';
+const LIBRARY_DIRECTORY = '/var/lib/wanhook';
 /** A hook waits this long for its turn: dhclient waits for the hook, and its shortest useful lease is longer. */
 const LOCK_WAIT_MS = 20_000;
 
@@ -30,9 +33,11 @@ type Voice = Pick<World, 'echo' | 'warn'>;
 function openWorld(runner: Runner, voice: Voice): World {
   return {
     stateDirectory: STATE_DIRECTORY,
+    libraryDirectory: LIBRARY_DIRECTORY,
     loadConfig: () => loadConfig(CONFIG_DIRECTORY),
     kernel: createKernel(runner),
     now: () => Date.now(),
+    wakeAt: comeBackAt,
     alone: async (work, noLongerNeeded) => {
       makePrivateDirectory(STATE_DIRECTORY);
       const options = { waitMs: LOCK_WAIT_MS, flock: flockDescriptor, ...(noLongerNeeded && { noLongerNeeded }) };
@@ -40,6 +45,18 @@ function openWorld(runner: Runner, voice: Voice): World {
     },
     ...voice,
   };
+}
+
+/** The hooks and the command are installed side by side. */
+function comeBackAt(due: number | undefined): void {
+  const path = join(STATE_DIRECTORY, 'failback.sleeper');
+  const command = [process.execPath, join(dirname(process.argv[1] ?? ''), 'wanhook.cjs'), 'failback', '--due'];
+  const note = { read: () => readIfThere(path), write: (text: string) => writeAtomically(path, text) };
+  try {
+    wakeAt(note, command, due, Date.now());
+  } catch {
+    // The next event decides instead.
+  }
 }
 
 /** A daemon's hook: whatever happens, it exits 0; what went wrong is in syslog and the journal. */
@@ -108,6 +125,7 @@ export async function runCommand(program: Program, runner: Runner, version: stri
       pid: process.pid,
       callerEnv: callerEnv(),
       openWorld: (voice) => openWorld(runner, voice),
+      sources: { resolve: resolveName, accepts: (lines) => acceptsTable(runner, lines) },
       out: (text) => process.stdout.write(text),
       err: (text) => process.stderr.write(text),
     }),

@@ -14,15 +14,44 @@ export interface LinkConfig {
   readonly weight: number;
   /** Links of the lowest tier that has a live link share the traffic; the others wait. */
   readonly tier: number;
+  /** Pays by volume: only in need, after every tier of links that do not. */
+  readonly metered: boolean;
+  /** When a link that was down may take traffic from a worse tier again; a number is a delay in seconds. */
+  readonly failback: 'immediate' | 'manual' | number;
   /** What the link's own flows do while it is down: move to the others, or be refused. */
   readonly onDown: 'failover' | 'block';
   readonly masquerade: boolean;
+  /** A tunnel's server: an address or a name. Its packets must not go into the tunnel. */
+  readonly tunnelServer?: string;
+  /** The lines below the tunnel, in order. */
+  readonly tunnelOver?: readonly string[] | 'balance';
   /** TCP MSS clamp in bytes; `auto` takes it from the device's MTU. */
   readonly mss: number | 'auto' | 'off';
 }
 
+/** A client's link as configured in `clients/NAME.env`. */
+export interface FixedClient {
+  readonly name: string;
+  /** IPv4 address, prefix, or MAC address in lower case. */
+  readonly client: string;
+  /** The link's name. */
+  readonly link: string;
+}
+
 export interface Config {
-  readonly balance: 'flow';
+  /** How new connections choose a link: each for itself, by client and server, or by client. */
+  readonly balance: 'flow' | 'pair' | 'client';
+  /** Seconds that a pair of client and server is remembered after its last connection. */
+  readonly pairTimeout: number;
+  /** Destination ports whose pairs are remembered apart from the others. */
+  readonly pairByPort: readonly number[];
+  /** Seconds without a new connection after which a client is nobody's. */
+  readonly clientTimeout: number;
+  /** Whether clients that a dead link sent to others come back when it does: never, at once, or after a quiet while. */
+  readonly rebalance: 'never' | 'return' | 'gradual';
+  /** Seconds without a new connection after which `gradual` brings a client back. */
+  readonly rebalanceQuiet: number;
+  readonly clients: readonly FixedClient[];
   /** The bits of packet and connection marks that are ours; contiguous. */
   readonly markMask: number;
   /** Link table and nexthop = base + id, balance table = base, nexthop group = base + 999. */
@@ -30,11 +59,23 @@ export interface Config {
   readonly prefBase: number;
   /** LAN devices; `any`: every device that is not a link; `none`: this host forwards nothing. */
   readonly lan: readonly string[] | 'any' | 'none';
+  /** Connection-tracking helpers to assign. */
+  readonly helpers: readonly ConntrackHelper[];
   readonly links: readonly LinkConfig[];
   /** The user's rules in the order in which they are tried; absent: none. */
   readonly rules?: readonly PolicyRule[];
   /** The address sets that rules name. */
   readonly addressSets?: Readonly<Record<string, readonly Range[]>>;
+}
+
+export type ConntrackHelper = 'ftp' | 'irc' | 'pptp' | 'sip' | 'tftp';
+
+/** What only commands find out, because it may take seconds; hooks go by the last answer. */
+export interface Learned {
+  /** Addresses of names in TUNNEL_SERVER. */
+  readonly names: Readonly<Record<string, readonly string[]>>;
+  /** Helpers that this kernel has. */
+  readonly helpers: readonly ConntrackHelper[];
 }
 
 /** `rules/NN-name.env`: which way the connections it matches go. The first rule that matches decides. */
@@ -130,14 +171,39 @@ interface SysctlMemory {
   readonly set: string;
 }
 
+/** A link that was lost and may not take traffic back yet. `backAt`: epoch milliseconds of its return, if it is back. */
+export interface FailbackMemory {
+  readonly backAt?: number;
+}
+
 export interface State {
   readonly links: Readonly<Record<string, LinkRecord>>;
   readonly verdicts: Readonly<Record<string, LinkVerdict>>;
+  /** Links with `FAILBACK=delay:…` or `manual` that went down since they last took traffic. */
+  readonly failback?: Readonly<Record<string, FailbackMemory>>;
   readonly sysctls: Readonly<Record<string, SysctlMemory>>;
+  readonly learned?: Learned;
   /** What we loaded into nftables, and how the kernel listed it right afterwards. */
   readonly firewall?: { readonly text: string; readonly listing: string };
   /** `wanhook stop` was given: record events, leave the kernel alone until `wanhook apply`. */
   readonly stopped: boolean;
+  /** What we loaded as `inet wanhook_memory`. */
+  readonly memory?: MemoryRecord;
+}
+
+export interface MemoryRecord {
+  readonly text: string;
+  /** MARK_MASK at that time: without it nobody can read the marks in there. */
+  readonly mask: number;
+  /** BALANCE=client: how the links were loaded when the order of the next clients was made. */
+  readonly base?: readonly LinkLoad[];
+}
+
+/** How many clients a link that takes new ones has. */
+export interface LinkLoad {
+  readonly id: number;
+  readonly weight: number;
+  readonly clients: number;
 }
 
 /** A device as the kernel shows it, with its IPv4 addresses. */
@@ -163,6 +229,8 @@ export interface LinkUp {
   readonly gateway?: string;
   /** The gateway is outside the address's own prefix (a /32 from DHCP). */
   readonly onlink: boolean;
+  /** Up, but must not take traffic back from a worse tier: until then (epoch milliseconds), or until told to. */
+  readonly waits?: { readonly until?: number };
 }
 export interface LinkDown {
   readonly up: false;
@@ -193,9 +261,12 @@ export interface Use {
 export interface Rule {
   readonly pref: number;
   readonly from?: string;
+  readonly to?: string;
   readonly oif?: string;
   readonly fwmark?: { readonly value: number; readonly mask: number };
-  readonly table: number;
+  /** Unless it is `unreachable`. */
+  readonly table?: number;
+  readonly type?: 'unreachable';
   readonly suppressPrefixlength?: number;
 }
 
@@ -236,8 +307,12 @@ export interface Desired {
   readonly sysctls: Sysctls;
   /** nft(8) text of the whole table `inet wanhook`; absent: no table. */
   readonly firewall?: string;
-  /** Marks of fail-closed links that have just gone down: their flows are to be ended. */
-  readonly endFlows: readonly { readonly value: number; readonly mask: number }[];
+  /** nft(8) script for `inet wanhook_memory`, which keeps what is in it; absent: no table. */
+  readonly memory?: string;
+  /** What follows that script if the table is new: what was remembered before the boot. */
+  readonly memories?: string;
+  /** Addresses that links had and have no more. */
+  readonly lost: readonly string[];
 }
 
 /** What is in the kernel and carries our mark of ownership. */
@@ -250,6 +325,8 @@ export interface Observed {
   readonly sysctls: Sysctls;
   /** The text we loaded, if the kernel still lists it as then; `changed` if not; absent if there is no table. */
   readonly firewall?: string | { readonly changed: true };
+  /** The script we loaded last, if the table is there. */
+  readonly memory?: string | { readonly changed: true };
 }
 
 /** One change to the kernel, as data. */
@@ -261,4 +338,7 @@ export type Op =
   | { readonly op: 'sysctl-set'; readonly key: string; readonly value: string }
   | { readonly op: 'firewall-load'; readonly text: string }
   | { readonly op: 'firewall-delete' }
-  | { readonly op: 'conntrack-delete'; readonly mark: { readonly value: number; readonly mask: number } };
+  | { readonly op: 'memory-load'; readonly text: string }
+  | { readonly op: 'memory-delete' }
+  /** Local TCP connections from an address that is gone. */
+  | { readonly op: 'socket-kill'; readonly address: string };

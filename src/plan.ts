@@ -9,6 +9,7 @@ import type { Desired, Observed, Op, Route } from './model.ts';
  * - fill a table before a rule points to it, or the rule falls through and the packet leaks out of the wrong line;
  * - nexthops before the group that names them, the group before the route that names it: a replace that names a dead
  *   id fails, and if the last member went, the kernel took group and route with it;
+ * - the memory of pairs and clients after the balance: what it names must be there to take connections;
  * - take away last, and never the group and its route one by one: the route goes with the group.
  */
 export function plan(observed: Observed, desired: Desired): Op[] {
@@ -24,10 +25,12 @@ export function plan(observed: Observed, desired: Desired): Op[] {
     ...nexthopReplaces(observed, desired),
     ...balance(observed, desired),
     ...(withdrawFirst ? [] : withdrawals),
+    ...memoryLoad(observed, desired),
     ...routeDels(observed, desired),
     ...ruleDels(observed, desired),
     ...firewallDelete(observed, desired),
-    ...conntrackDeletes(desired),
+    ...memoryDelete(observed, desired),
+    ...desired.lost.map((address): Op => ({ op: 'socket-kill', address })),
   ];
 }
 
@@ -57,6 +60,15 @@ function someMemberStays(observed: Observed, desired: Desired): boolean {
 
 function firewallDelete(observed: Observed, { firewall }: Desired): Op[] {
   return firewall === undefined && observed.firewall !== undefined ? [{ op: 'firewall-delete' }] : [];
+}
+
+function memoryLoad(observed: Observed, { memory, memories = '' }: Desired): Op[] {
+  const there = observed.memory === memory && memories === '';
+  return memory === undefined || there ? [] : [{ op: 'memory-load', text: memory + memories }];
+}
+
+function memoryDelete(observed: Observed, { memory }: Desired): Op[] {
+  return memory === undefined && observed.memory !== undefined ? [{ op: 'memory-delete' }] : [];
 }
 
 /** Routes by a nexthop object wait for `balance`: they can only follow it. */
@@ -125,9 +137,4 @@ function ruleDels(observed: Observed, desired: Desired): Op[] {
       return twin || !wanted.has(words);
     })
     .map((rule) => ({ op: 'rule-del', rule }));
-}
-
-/** Of links that have just become fail-closed: TCP would hang on its old conntrack entries instead of failing at once. */
-function conntrackDeletes({ endFlows }: Desired): Op[] {
-  return endFlows.map((mark) => ({ op: 'conntrack-delete', mark }));
 }

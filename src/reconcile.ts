@@ -1,10 +1,13 @@
+import { GLOBAL_DEFAULTS } from './config/keys.ts';
 import { decide, type Decision, type Known, type Surroundings } from './decide.ts';
+import { nextFailback } from './desired/failback.ts';
 import { explain, ProblemsError } from './errors.ts';
 import { appendJournal } from './journal.ts';
 import { RefusedError } from './kernel/kernel.ts';
 import { pasteable } from './kernel/render.ts';
-import type { Config, Op, Problem, State } from './model.ts';
+import type { Config, Learned, Op, Problem, State } from './model.ts';
 import { Refusals } from './refusals.ts';
+import { keepBindings, rememberMemory } from './remember.ts';
 import { discardEvents, isTaken, pendingEvents } from './state/inbox.ts';
 import { flowsEnded } from './state/live.ts';
 import { loadGoodConfig, loadState, saveGoodConfig, saveState, encodeState } from './state/store.ts';
@@ -13,6 +16,8 @@ import { loadGoodConfig, loadState, saveGoodConfig, saveState, encodeState } fro
 export interface World extends Surroundings {
   readonly stateDirectory: string;
   readonly loadConfig: () => { config?: Config; problems: readonly Problem[] };
+  /** Come back at that time (epoch milliseconds) if nothing else does; undefined: no need. Must not fail. */
+  readonly wakeAt: (due: number | undefined) => void;
   /** Told each command before it is carried out. */
   readonly echo: (command: string) => void;
   /** For what the user should know although the work goes on. */
@@ -28,6 +33,10 @@ export interface Options {
   readonly eventPath?: string;
   /** Hooks go on with the last good configuration; commands refuse. */
   readonly lenient?: boolean;
+  /** What a command has found out beforehand. */
+  readonly learned?: Learned;
+  /** Links that may take traffic again although their FAILBACK says to wait. */
+  readonly release?: readonly string[];
   /** `apply` starts, `stop` stops; hooks leave it as it is. */
   readonly stopped?: boolean;
 }
@@ -49,6 +58,7 @@ export async function reconcile(world: World, options: Options): Promise<Report 
       if (taken !== undefined && isTaken(taken)) return undefined;
       let report = await once(world, options);
       for (let round = 1; round < ROUNDS && moreToDo(world, options); round++) report = await once(world, options);
+      world.wakeAt(report.state.stopped ? undefined : nextFailback(report.statuses));
       return report;
     },
     taken === undefined ? undefined : () => isTaken(taken),
@@ -94,10 +104,12 @@ async function once(world: World, options: Options): Promise<Report> {
     const config = options.stopped === true ? STOPPING : chooseConfig(world, options.lenient === true, notes);
     if (options.stopped !== true) saveGoodConfig(directory, config);
     const state = readState(world, notes);
-    const stopped = options.stopped ?? state.stopped;
+    const { learned = state.learned } = options;
+    const told: State = { ...state, stopped: options.stopped ?? state.stopped, ...(learned && { learned }) };
+    const before = released(told, options.release);
     // At once: killed half-way, a stop must not be undone by the next hook, nor an `apply` by the flag it lifts.
-    saveIfChanged(world, state, { ...state, stopped });
-    const report = await settle(world, { config, state: { ...state, stopped }, pending }, { notes, done });
+    saveIfChanged(world, state, before);
+    const report = await settle(world, { config, state: before, pending }, { notes, done });
     discardEvents(pending.map(({ path }) => path));
     write();
     return report;
@@ -105,6 +117,12 @@ async function once(world: World, options: Options): Promise<Report> {
     write(explain(error));
     throw error;
   }
+}
+
+/** Forget that these links were ever lost. */
+function released(state: State, names: readonly string[] = []): State {
+  const failback = Object.entries(state.failback ?? {}).filter(([name]) => !names.includes(name));
+  return names.length === 0 ? state : { ...state, failback: Object.fromEntries(failback) };
 }
 
 function readState(world: World, notes: string[]): State {
@@ -132,10 +150,11 @@ async function settle(world: World, given: Omit<Known, 'refused'>, { notes, done
     const safe: State = { ...decision.state, sysctls: { ...state.sysctls, ...decision.state.sysctls } };
     saveIfChanged(world, state, safe);
     state = safe;
+    keepBindings(world, decision.bindings);
     try {
       const warnings = await carryOut(world, decision.ops, done);
       notes.push(...decision.notes, ...warnings);
-      const after = await rememberDone(world, decision);
+      const after = rememberMemory(decision, await rememberDone(world, decision));
       saveIfChanged(world, safe, after);
       return { ...decision, state: after, refused: refusals.links };
     } catch (error) {
@@ -178,7 +197,7 @@ function saveIfChanged(world: World, before: State, state: State): void {
 }
 
 /** Stopping needs no configuration: what is ours is signed. */
-const STOPPING: Config = { balance: 'flow', markMask: 0, tableBase: 0, prefBase: 0, lan: 'none', links: [] };
+const STOPPING: Config = { ...GLOBAL_DEFAULTS, lan: 'none', links: [] };
 
 /** Hooks outlive somebody's half-finished edit: they go on with the last configuration that was whole, and say so. */
 function chooseConfig(world: World, lenient: boolean, notes: string[]): Config {
@@ -195,5 +214,6 @@ function chooseConfig(world: World, lenient: boolean, notes: string[]): Config {
 
 /** The journal keeps one line an operation; the firewall's text can be had from `wanhook plan`. */
 function journalWords(op: Op): string {
+  if (op.op === 'memory-load') return 'nft -f - (table inet wanhook_memory)';
   return op.op === 'firewall-load' ? 'nft -f - (table inet wanhook)' : pasteable(op);
 }

@@ -1,13 +1,18 @@
 import { EXIT, explain } from '../errors.ts';
 import { writeTableNames } from './table-names.ts';
 import { reconcile } from '../reconcile.ts';
+import { loadState } from '../state/store.ts';
+import { learn } from './learn.ts';
 import { worldFor, type Common, type Context } from './context.ts';
 
 /** `wanhook apply`: the full reconcile, also at boot and after `stop`. */
 export async function apply(context: Context, common: Common): Promise<number> {
   const world = worldFor(context, common);
-  const report = await reconcile(world, { cause: 'wanhook apply', stopped: false });
   const { config } = world.loadConfig();
+  // Before the lock is taken: names may take seconds.
+  const known = loadState(world.stateDirectory).state.learned;
+  const learned = config === undefined ? undefined : await learn(config, known, context.sources, world.warn);
+  const report = await reconcile(world, { cause: 'wanhook apply', stopped: false, ...(learned && { learned }) });
   if (config !== undefined) {
     try {
       writeTableNames(config);

@@ -1,4 +1,5 @@
 import type { World } from '../reconcile.ts';
+import type { Sources } from './learn.ts';
 
 /** What the commands are given; they return their exit code. */
 export interface Context {
@@ -10,6 +11,7 @@ export interface Context {
   /** The environment of whoever called: for a program that is run on their behalf, and for nothing else. */
   readonly callerEnv: Readonly<Record<string, string>>;
   readonly openWorld: (voice: Pick<World, 'echo' | 'warn'>) => World;
+  readonly sources: Sources;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
 }

@@ -2,10 +2,13 @@ import { Command, CommanderError, Option } from 'commander';
 import { EXIT, explain, ProblemsError, WanhookError } from '../errors.ts';
 import { apply } from './apply.ts';
 import { check } from './check.ts';
+import { clients } from './clients.ts';
 import type { Common, Context } from './context.ts';
 import { event, type EventOptions } from './event.ts';
+import { failback } from './failback.ts';
 import { explainCommand } from './explain.ts';
 import type { ExplainOptions } from './explain-question.ts';
+import { flushPins, pins } from './pins.ts';
 import { planCommand } from './plan.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
@@ -113,5 +116,26 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .action((kind: 'up' | 'down', device: string) =>
       asRoot(() => event(context, common(), kind, device, eventCommand.opts<EventOptions>()))(),
     );
+  const failbackCommand = program
+    .command('failback')
+    .description('links that wait (FAILBACK=delay or manual) take traffic again at once: all, or these')
+    .argument('[links...]', 'their names')
+    .addOption(new Option('--due', 'only those whose delay is over').hideHelp())
+    .action((links: readonly string[]) =>
+      asRoot(() => failback(context, common(), links, failbackCommand.opts<{ due?: boolean }>().due === true))(),
+    );
+  const pinsCommand = program.command('pins').description('pairs of client and server, and the link they stay on');
+  pinsCommand
+    .option('--json', 'for programs')
+    .action(() => asRoot(() => pins(context, common(), pinsCommand.opts<{ json?: boolean }>().json === true))());
+  const clientsCommand = program.command('clients').description('which link every LAN client has, and why');
+  clientsCommand
+    .option('--json', 'for programs')
+    .action(() => asRoot(() => clients(context, common(), clientsCommand.opts<{ json?: boolean }>().json === true))());
+  pinsCommand
+    .command('flush')
+    .description('forget all pairs, or those that match; running connections stay')
+    .argument('[filter]', 'a link’s name, a client’s address, or "client>server"')
+    .action((filter?: string) => asRoot(() => flushPins(context, common(), filter))());
   return program;
 }

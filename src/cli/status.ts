@@ -1,9 +1,11 @@
+import { resolverLinks } from '../desired/destinations.ts';
 import { linkMark, linkTable, nexthopId } from '../desired/numbers.ts';
 import { sharingLinks } from '../desired/routing.ts';
 import { EXIT } from '../errors.ts';
-import type { Config, LinkStatus } from '../model.ts';
+import type { Config, LinkStatus, LinkUp } from '../model.ts';
 import type { Decision } from '../decide.ts';
 import { preview } from '../reconcile.ts';
+import { columns } from './columns.ts';
 import { worldFor, type Common, type Context } from './context.ts';
 
 /** One link as `status --json` prints it. */
@@ -24,6 +26,8 @@ interface Row {
   readonly share: number;
   /** ISO 8601; null before the first apply. */
   readonly since: string | null;
+  /** When a FAILBACK=delay ends, ISO 8601; null while none is running. */
+  readonly waitsUntil: string | null;
   /** Why it is down, or waits; `up` otherwise. */
   readonly reason: string;
   readonly dns: readonly string[];
@@ -33,21 +37,24 @@ interface Row {
 export async function status(context: Context, common: Common, json: boolean): Promise<number> {
   const world = worldFor(context, common);
   const report = await preview(world, { lenient: true });
-  const rows = report.statuses.map((link) => rowOf(report.config, link, report));
+  const now = world.now();
+  const rows = report.statuses.map((link) => rowOf(report.config, link, report, now));
   if (json) {
     const { stopped } = report.state;
     const whole = { stopped, balance: report.config.balance, pendingChanges: report.ops.length, links: rows };
     context.out(`${JSON.stringify(whole, null, 2)}\n`);
   } else {
-    context.out(table(rows, world.now()));
+    context.out(table(rows, now));
+    context.out(resolvers(report));
     if (report.state.stopped) context.out('stopped: nothing of this is in the kernel; "wanhook apply" starts again\n');
     else if (report.ops.length > 0) context.out(`${report.ops.length} changes pending: see "wanhook plan"\n`);
   }
   return EXIT.done;
 }
 
-function rowOf(config: Config, status: LinkStatus, { statuses, state }: Decision): Row {
+function rowOf(config: Config, status: LinkStatus, { statuses, state }: Decision, now: number): Row {
   const { link } = status;
+  const waitsUntil = status.up ? status.waits?.until : undefined;
   const sharing = sharingLinks(statuses);
   const total = sharing.reduce((sum, { link: { weight } }) => sum + weight, 0);
   const shares = sharing.some(({ link: { name } }) => name === link.name);
@@ -67,13 +74,31 @@ function rowOf(config: Config, status: LinkStatus, { statuses, state }: Decision
     tier: link.tier,
     share: shares ? Math.round((1000 * link.weight) / total) / 10 : 0,
     since: verdict === undefined ? null : new Date(verdict.since).toISOString(),
-    reason: !status.up ? status.reason : shares ? 'up' : 'up; waits: links of a lower tier are up',
+    waitsUntil: waitsUntil === undefined ? null : new Date(waitsUntil).toISOString(),
+    reason: !status.up ? status.reason : shares ? 'up' : whyItWaits(status, now),
     dns: state.links[link.name]?.dns ?? [],
   };
 }
 
+function whyItWaits({ link, waits }: LinkUp, now: number): string {
+  if (waits?.until !== undefined) return `up; waits: takes traffic back in ${ago(waits.until - now)} (FAILBACK=delay)`;
+  if (waits !== undefined) return `up; waits for "wanhook failback ${link.name}" (FAILBACK=manual)`;
+  return link.metered ? 'up; waits: metered, and others are up' : 'up; waits: links of a lower tier are up';
+}
+
+/** Which line each resolver that a line gave is asked over. */
+function resolvers({ statuses, state }: Decision): string {
+  const over = resolverLinks(statuses, state);
+  const all = new Set(statuses.flatMap(({ link }) => state.links[link.name]?.dns ?? []));
+  return [...all]
+    .map(
+      (resolver) => `resolver ${resolver}: over ${over.get(resolver)?.link.name ?? 'the balance, its line is down'}\n`,
+    )
+    .join('');
+}
+
 function table(rows: readonly Row[], now: number): string {
-  const lines = [
+  return columns([
     ['LINK', 'STATE', 'DEVICE', 'ADDRESS', 'GATEWAY', 'TABLE', 'WEIGHT', 'SHARE', 'SINCE', 'WHY'],
     ...rows.map((row) => [
       row.name,
@@ -87,20 +112,10 @@ function table(rows: readonly Row[], now: number): string {
       row.since === null ? '-' : ago(now - Date.parse(row.since)),
       row.reason === 'up' ? '' : row.reason,
     ]),
-  ];
-  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
-    .concat('\n');
+  ]);
 }
 
-/** How long ago, in the two largest units. */
+/** How long ago or from now, in the two largest units. */
 function ago(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   const [days, hours, minutes] = [

@@ -1,5 +1,5 @@
-import { isDeviceName, isLineName, isUsableIpv4 } from '../checked.ts';
-import type { Config, LinkConfig } from '../model.ts';
+import { isDeviceName, isHostName, isLineName, isUsableIpv4, parseIpv4 } from '../checked.ts';
+import type { Config, ConntrackHelper, LinkConfig } from '../model.ts';
 
 /** How one key's text becomes a value; `undefined` means "not that", and `expected` says what would be. */
 export interface Key<T> {
@@ -55,6 +55,53 @@ const lan: Key<Config['lan']> = {
   },
 };
 
+/** A day at most: a line that is to stay out longer is `manual`. */
+const failback: Key<LinkConfig['failback']> = {
+  expected: 'immediate, manual, or delay:SECONDS with 1 to 86400 seconds',
+  parse: (text) => {
+    if (text === 'immediate' || text === 'manual') return text;
+    return text.startsWith('delay:') ? integer(1, 86_400).parse(text.slice('delay:'.length)) : undefined;
+  },
+};
+
+const tunnelServer: Key<string> = {
+  expected: 'an IPv4 address a server can have, or its name',
+  parse: (text) => (isUsableIpv4(text) || isHostName(text) ? text : undefined),
+};
+
+const words = (text: string) => text.split(/[\s,]+/);
+
+const tunnelOver: Key<readonly string[] | 'balance'> = {
+  expected: 'balance, or names of links separated by spaces or commas',
+  parse: (text) => (text === 'balance' ? text : text === '' ? undefined : words(text)),
+};
+
+const HELPERS = ['ftp', 'irc', 'pptp', 'sip', 'tftp'] as const satisfies readonly ConntrackHelper[];
+const helpers: Key<readonly ConntrackHelper[]> = {
+  expected: `none, or some of ${HELPERS.join(', ')}, separated by spaces or commas`,
+  parse: (text) => {
+    if (text === 'none') return [];
+    const given = words(text);
+    return given.every((word) => HELPERS.some((helper) => helper === word))
+      ? HELPERS.filter((helper) => given.includes(helper))
+      : undefined;
+  },
+};
+
+/** Sorted, so that the order in which they are given changes nothing. */
+const ports: Key<readonly number[]> = {
+  expected: 'none, or port numbers from 1 to 65535, at most 64, separated by spaces or commas',
+  parse: (text) => {
+    if (text === 'none') return [];
+    const found = words(text).map((word) => integer(1, 65_535).parse(word));
+    if (found.length > 64 || found.includes(undefined)) return undefined;
+    return [...new Set(found.filter((port) => port !== undefined))].toSorted((a, b) => a - b);
+  },
+};
+
+/** A week: after that the pair is nobody's memory any more. */
+const LONGEST_PAIR = 604_800;
+
 /** `links/NAME.env`; each may also stand in `wanhook.env` as the default for all links. */
 export const LINK_KEYS = {
   ID: integer(1, 63),
@@ -67,33 +114,74 @@ export const LINK_KEYS = {
   } satisfies Key<string>,
   WEIGHT: integer(1, 255),
   TIER: integer(1, 9),
+  METERED: yesNo,
+  FAILBACK: failback,
   ON_DOWN: oneOf('failover', 'block'),
   MASQUERADE: yesNo,
+  TUNNEL_SERVER: tunnelServer,
+  TUNNEL_OVER: tunnelOver,
   MSS: mss,
 };
 
+const client: Key<string> = {
+  expected: 'an IPv4 address, a prefix such as 192.168.1.64/26, or a MAC address',
+  parse: (text) => {
+    if (/^(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$/.test(text)) return text.toLowerCase();
+    const [, address = '', length] = /^([\d.]+)(?:\/(\d{1,2}))?$/.exec(text) ?? [];
+    if (!isUsableIpv4(address)) return undefined;
+    if (length === undefined) return address;
+    const bits = integer(1, 32).parse(length);
+    return bits !== undefined && (parseIpv4(address) ?? 1) % 2 ** (32 - bits) === 0 ? text : undefined;
+  },
+};
+
+const linkName: Key<string> = {
+  expected: 'the name of a link',
+  parse: (text) => (isLineName(text) ? text : undefined),
+};
+
+/** `clients/NAME.env`. */
+export const CLIENT_KEYS = { CLIENT: client, LINK: linkName };
+
 /** `wanhook.env` only. Bases leave room for 63 tables, the group at +999, and prefs up to +900 before main (32766). */
 export const GLOBAL_KEYS = {
-  BALANCE: oneOf('flow'),
+  BALANCE: oneOf('flow', 'pair', 'client'),
+  PAIR_TIMEOUT: integer(1, LONGEST_PAIR),
+  PAIR_BY_PORT: ports,
+  CLIENT_TIMEOUT: integer(60, 30 * 86_400),
+  REBALANCE: oneOf('never', 'return', 'gradual'),
+  REBALANCE_QUIET: integer(1, 86_400),
   MARK_MASK: markMask,
   TABLE_BASE: integer(256, 2_000_000_000),
   PREF_BASE: integer(1, 31_000),
   LAN: lan,
+  HELPERS: helpers,
 };
 
 /** After Tailscale (5200–5299), before pbr (~30000) and main (32766); clear of tables 52, 51820 and 1–255. */
 export const GLOBAL_DEFAULTS: Omit<Config, 'links'> = {
   balance: 'flow',
+  // The write-ups' ipset timeout (mwan3: 600).
+  pairTimeout: 1200,
+  pairByPort: [],
+  // A day: whoever comes home every evening finds his link again.
+  clientTimeout: 86_400,
+  rebalance: 'never',
+  rebalanceQuiet: 600,
+  clients: [],
   // Clear of Tailscale and pbr (0xff0000), mwan3 (0x3f00), wg-quick (0xca6c) and the low bits users take.
   markMask: 0x3f000000,
   tableBase: 20000,
   prefBase: 20000,
   lan: 'any',
+  helpers: [],
 };
 
 export const LINK_DEFAULTS: Omit<LinkConfig, 'name' | 'id'> = {
   weight: 1,
   tier: 1,
+  metered: false,
+  failback: 'immediate',
   onDown: 'failover',
   masquerade: true,
   mss: 'auto',

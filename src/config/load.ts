@@ -4,7 +4,10 @@ import { errorCode, explain } from '../errors.ts';
 import type { Problem } from '../model.ts';
 import { parseConfig, type ConfigFile, type ConfigFiles, type NamedFile, type Parsed } from './parse.ts';
 
-/** Read `wanhook.env`, `links/*.env`, `rules/*.env` and `sets/*`: the configuration, or every problem at once. */
+/**
+ * Read `wanhook.env`, `links/*.env`, `rules/*.env`, `sets/*` and `clients/*.env`: the configuration, or every problem at
+ * once.
+ */
 export function loadConfig(directory: string): Parsed {
   const problems: Problem[] = [];
   const files = readConfigFiles(directory, problems);
@@ -22,7 +25,8 @@ function readConfigFiles(directory: string, problems: Problem[]): ConfigFiles {
   const links = readNamedFiles(join(directory, 'links'), '.env', problems);
   const rules = readNamedFiles(join(directory, 'rules'), '.env', problems);
   const sets = rules.length === 0 ? [] : readNamedFiles(join(directory, 'sets'), '', problems);
-  return { ...(main !== undefined && { main }), links, rules, sets };
+  const clients = readNamedFiles(join(directory, 'clients'), '.env', problems);
+  return { ...(main !== undefined && { main }), links, rules, sets, clients };
 }
 
 /** In name order; hidden files, editors' leftovers and the README are not ours to read. */

@@ -1,13 +1,18 @@
 import type { Config, LinkConfig, Problem } from '../model.ts';
-import { readAssignments, type Assignments } from './dotenv.ts';
+import { parseClients } from './clients.ts';
+import { readAssignments } from './dotenv.ts';
 import { GLOBAL_DEFAULTS, GLOBAL_KEYS, LINK_DEFAULTS, LINK_KEYS } from './keys.ts';
 import { parseRules } from './rules.ts';
-import { readValues, type Table, type Values } from './values.ts';
+import { reportTunnels } from './tunnels.ts';
+import { readValues, reportUnknown, type Values } from './values.ts';
 
 /** A configuration file as read; paths are for messages. */
 export interface ConfigFile {
   readonly path: string;
   readonly text: string;
+}
+export interface NamedFile extends ConfigFile {
+  readonly name: string;
 }
 export interface ConfigFiles {
   readonly main?: ConfigFile;
@@ -16,9 +21,9 @@ export interface ConfigFiles {
   readonly rules?: readonly NamedFile[];
   /** `sets/NAME`. */
   readonly sets?: readonly NamedFile[];
+  /** `clients/NAME.env`. */
+  readonly clients?: readonly NamedFile[];
 }
-export type NamedFile = ConfigFile & { readonly name: string };
-
 /** What was found wrong, and what only looks so; the configuration if nothing is wrong. */
 export interface Parsed {
   readonly config?: Config;
@@ -49,17 +54,28 @@ export function parseConfig(files: ConfigFiles): Parsed {
     links.map(({ link }) => link),
   );
   reportConflicts(config, links, problems);
+  reportTunnels(links, problems);
   const { warnings, ...policy } = parseRules(files, config, problems);
-  return problems.length === 0 ? { config: { ...config, ...policy }, problems, warnings } : { problems, warnings };
+  const clients = parseClients(files.clients ?? [], new Set(files.links.map(({ name }) => name)), problems);
+  return problems.length === 0
+    ? { config: { ...config, ...policy, clients }, problems, warnings }
+    : { problems, warnings };
 }
 
 function assembleConfig(globals: Values<typeof GLOBAL_KEYS>, links: readonly LinkConfig[]): Config {
   return {
     balance: globals.BALANCE ?? GLOBAL_DEFAULTS.balance,
+    pairTimeout: globals.PAIR_TIMEOUT ?? GLOBAL_DEFAULTS.pairTimeout,
+    pairByPort: globals.PAIR_BY_PORT ?? GLOBAL_DEFAULTS.pairByPort,
+    clientTimeout: globals.CLIENT_TIMEOUT ?? GLOBAL_DEFAULTS.clientTimeout,
+    rebalance: globals.REBALANCE ?? GLOBAL_DEFAULTS.rebalance,
+    rebalanceQuiet: globals.REBALANCE_QUIET ?? GLOBAL_DEFAULTS.rebalanceQuiet,
+    clients: [],
     markMask: globals.MARK_MASK ?? GLOBAL_DEFAULTS.markMask,
     tableBase: globals.TABLE_BASE ?? GLOBAL_DEFAULTS.tableBase,
     prefBase: globals.PREF_BASE ?? GLOBAL_DEFAULTS.prefBase,
     lan: globals.LAN ?? GLOBAL_DEFAULTS.lan,
+    helpers: globals.HELPERS ?? GLOBAL_DEFAULTS.helpers,
     links: links.toSorted((a, b) => a.id - b.id),
   };
 }
@@ -96,20 +112,14 @@ function parseLink(
     ...(values.GATEWAY !== undefined && { gateway: values.GATEWAY }),
     weight: values.WEIGHT ?? LINK_DEFAULTS.weight,
     tier: values.TIER ?? LINK_DEFAULTS.tier,
+    metered: values.METERED ?? LINK_DEFAULTS.metered,
+    failback: values.FAILBACK ?? LINK_DEFAULTS.failback,
     onDown: values.ON_DOWN ?? LINK_DEFAULTS.onDown,
     masquerade: values.MASQUERADE ?? LINK_DEFAULTS.masquerade,
+    ...(values.TUNNEL_SERVER !== undefined && { tunnelServer: values.TUNNEL_SERVER }),
+    ...(values.TUNNEL_OVER !== undefined && { tunnelOver: values.TUNNEL_OVER }),
     mss: values.MSS ?? LINK_DEFAULTS.mss,
   };
-}
-
-function reportUnknown(file: string, from: Assignments, known: Table, problems: Problem[]): void {
-  for (const [key, { line }] of from) {
-    if (Object.hasOwn(known, key)) continue;
-    const message = Object.hasOwn(GLOBAL_KEYS, key)
-      ? `${key} belongs in wanhook.env, not in a link's file`
-      : `unknown key ${key}; known here: ${Object.keys(known).join(', ')}`;
-    problems.push({ file, line, message });
-  }
 }
 
 /** What no link can check alone: two lines that claim the same id, device or name, or an id too big for the mask. */

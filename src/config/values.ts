@@ -1,8 +1,8 @@
 import type { Problem } from '../model.ts';
 import type { Assignments } from './dotenv.ts';
-import type { Key } from './keys.ts';
+import { GLOBAL_KEYS, type Key } from './keys.ts';
 
-export type Table = Record<string, Key<unknown>>;
+type Table = Record<string, Key<unknown>>;
 /** The values of a table's keys that were given. */
 export type Values<T extends Table> = { readonly [K in keyof T]?: NonNullable<ReturnType<T[K]['parse']>> };
 
@@ -21,4 +21,14 @@ export function readValues<T extends Table>(table: T, file: string, from: Assign
     }
   }
   return values as Values<T>;
+}
+
+export function reportUnknown(file: string, from: Assignments, known: Table, problems: Problem[]): void {
+  for (const [key, { line }] of from) {
+    if (Object.hasOwn(known, key)) continue;
+    const message = Object.hasOwn(GLOBAL_KEYS, key)
+      ? `${key} belongs in wanhook.env, not in a link's file`
+      : `unknown key ${key}; known here: ${Object.keys(known).join(', ')}`;
+    problems.push({ file, line, message });
+  }
 }

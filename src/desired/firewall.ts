@@ -1,4 +1,6 @@
 import type { Config, LinkStatus } from '../model.ts';
+import { blockDeclarations, blockRecord, blockRefusal, blockRestore } from './firewall-block.ts';
+import { helperLines } from './firewall-helpers.ts';
 import { linkMark } from './numbers.ts';
 import { policy, type PolicyText } from './policy.ts';
 
@@ -7,6 +9,8 @@ interface Wan {
   readonly device: string;
   readonly mark: string;
   readonly masquerade: boolean;
+  /** ON_DOWN=block. */
+  readonly block: boolean;
   /** Bytes; absent: no clamp. */
   readonly mss?: number;
 }
@@ -20,26 +24,31 @@ const ETHERNET_MTU = 1500;
  * so that a line that drops and returns needs no nft transaction at all. A packet's cost does not grow with the number
  * of links: maps from device or mark to a chain of constants (nft 1.0.6 cannot OR two registers).
  */
-export function firewall(config: Config, statuses: readonly LinkStatus[]): string {
+export function firewall(config: Config, statuses: readonly LinkStatus[], known: readonly string[] = []): string {
   const wans = statuses.flatMap((status) => wanOf(config, status));
   const all = hex(config.markMask);
   const keep = hex(~config.markMask >>> 0);
+  const blocks = wans.filter(({ block }) => block);
   const sizes = [...new Set(wans.flatMap(({ mss }) => mss ?? []))].toSorted((a, b) => a - b);
   const rules = policy(config, statuses);
   return [
     'table inet wanhook {',
     ...declarations(wans),
+    ...(blocks.length > 0 || rules.refuses ? REFUSED : []),
+    ...blockDeclarations(blocks),
     ...rules.declarations,
-    ...wans.flatMap(({ id, device, mark }) => [
+    ...wans.flatMap(({ id, device, mark, block }) => [
       ` chain record_${id} { ct mark set ct mark & ${keep} | ${mark}; }`,
       ` chain use_${id} { meta mark set meta mark & ${keep} | ${mark}; }`,
-      ` chain check_${id} { oifname ${text(device)} return; goto guard; }`,
+      ` chain check_${id} { oifname ${text(device)} return; goto ${block ? 'refused' : 'guard'}; }`,
     ]),
     ...sizes.map((size) => ` chain mss_${size} { tcp option maxseg size set ${size}; }`),
     ...rules.chains,
-    ...memory(all, rules),
+    ...memory(all, blocks, rules),
+    ...blockRefusal(blocks, all),
     ...nat(),
     ...forwarding(all, rules),
+    ...helperLines(config.helpers.filter((helper) => known.includes(helper))),
     '}',
     '',
   ].join('\n');
@@ -50,7 +59,16 @@ function wanOf(config: Config, { link, device, mtu }: LinkStatus): Wan[] {
   const fromMtu = mtu !== undefined && mtu < ETHERNET_MTU ? mtu - HEADERS : undefined;
   const mss = link.mss === 'auto' ? fromMtu : link.mss === 'off' ? undefined : link.mss;
   const mark = hex(linkMark(config, link).value);
-  return [{ id: link.id, device, mark, masquerade: link.masquerade, ...(mss !== undefined && { mss }) }];
+  return [
+    {
+      id: link.id,
+      device,
+      mark,
+      masquerade: link.masquerade,
+      block: link.onDown === 'block',
+      ...(mss !== undefined && { mss }),
+    },
+  ];
 }
 
 function declarations(wans: readonly Wan[]): string[] {
@@ -78,7 +96,7 @@ function declarations(wans: readonly Wan[]): string[] {
  * link they came by; later packets get the recorded mark, and the mark rule sends them to that link's table. Packets
  * that come in from a WAN are never marked: their answers' reverse path must stay in `main`.
  */
-function memory(all: string, rules: PolicyText): string[] {
+function memory(all: string, blocks: readonly Wan[], rules: PolicyText): string[] {
   return [
     ' chain prerouting {',
     '  type filter hook prerouting priority mangle; policy accept;',
@@ -86,6 +104,7 @@ function memory(all: string, rules: PolicyText): string[] {
     '  iifname @wan goto inbound',
     ...rules.beforeRestore.lan,
     `  ct mark & ${all} vmap @restore`,
+    ...blockRestore(blocks),
     ...rules.afterRestore.lan,
     ' }',
     ' chain inbound {',
@@ -103,6 +122,7 @@ function memory(all: string, rules: PolicyText): string[] {
     '  type filter hook postrouting priority mangle; policy accept;',
     '  meta nfproto != ipv4 accept',
     ...rules.postrouting,
+    ...blockRecord(blocks, all),
     `  ct mark & ${all} == 0 oifname vmap @record`,
     ' }',
   ];
@@ -124,6 +144,9 @@ function nat(): string[] {
     ' chain translated {',
     '  type filter hook postrouting priority srcnat + 10; policy accept;',
     '  meta nfproto ipv4 oifname @masqueraded ct state new,invalid fib saddr . oif type != local drop',
+    // A flow that went untranslated into a VPN whose route is gone now; and most answers, which are untranslated too.
+    '  meta nfproto ipv4 oifname @masqueraded ct status & snat == 0 fib saddr . oif type != local drop',
+    // The other answers: of an inbound connection whose source the user's own firewall translates towards the LAN.
     '  meta nfproto ipv4 oifname @masqueraded ct direction reply fib saddr . oif type != local drop',
     ' }',
   ];
@@ -154,6 +177,14 @@ function forwarding(all: string, rules: PolicyText): string[] {
     ' }',
   ];
 }
+
+/** Where packets of a fail-closed link (firewall-block.ts) and of rules that block (policy.ts) end. */
+const REFUSED = [
+  ' chain refused {',
+  '  meta l4proto tcp reject with tcp reset',
+  '  reject with icmpx type admin-prohibited',
+  ' }',
+];
 
 const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
 const text = (device: string) => `"${device}"`;

@@ -1,7 +1,16 @@
 import type { Config, LinkConfig } from '../model.ts';
 
 /** Offsets from PREF_BASE, in steps that leave room (DESIGN: source rules last, so that a mark can override an address). */
-const PREF = { main: 0, oif: 100, mark: 200, source: 300, balance: 900 } as const;
+const PREF = {
+  main: 0,
+  tunnel: 50,
+  tunnelEnd: 51,
+  oif: 100,
+  mark: 200,
+  source: 300,
+  resolver: 350,
+  balance: 900,
+} as const;
 
 export const linkTable = (config: Config, link: LinkConfig): number => config.tableBase + link.id;
 export const balanceTable = (config: Config): number => config.tableBase;
@@ -17,3 +26,6 @@ export function linkMark(config: Config, link: LinkConfig): { value: number; mas
 function lowestBit(mask: number): number {
   return (mask & -mask) >>> 0;
 }
+
+/** Better is lower: every tier of links that do not pay by volume comes before every tier of those that do. */
+export const standing = ({ tier, metered }: Pick<LinkConfig, 'tier' | 'metered'>): number => tier + (metered ? 10 : 0);

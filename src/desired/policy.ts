@@ -6,6 +6,8 @@ import { linkMark } from './numbers.ts';
 export interface PolicyText {
   readonly declarations: readonly string[];
   readonly chains: readonly string[];
+  /** They use the chain `refused`. */
+  readonly refuses: boolean;
   /** Before and after the flow memory has had its turn. */
   readonly beforeRestore: Readonly<Record<Scope, readonly string[]>>;
   readonly afterRestore: Readonly<Record<Scope, readonly string[]>>;
@@ -48,14 +50,17 @@ export function policy(config: Config, statuses: readonly LinkStatus[]): PolicyT
   const hold = chain('hold_own', 'own', rules, held);
   const call = (found: readonly string[], line: string) => (found.length === 0 ? [] : [`  ${line}`]);
   const taken = `meta mark & ${all} != 0 accept`;
-  const running = `ct mark & ${all} != 0 ct direction original`;
+  // Not the flows of a fail-closed link that is down: what ON_DOWN=block refuses, no rule lets out.
+  const refusing = statuses.filter(({ up, link }) => !up && link.onDown === 'block').map(({ link }) => link);
+  const settled = ['0', ...refusing.map((link) => hex(linkMark(config, link).value))];
+  const running = `ct mark & ${all} != ${oneOf(settled)} ct direction original`;
   return {
     declarations: declarations(config),
     chains: [
       ...moveChains(config, rules),
-      ...(refuse.lan.length + refuse.own.length === 0 ? [] : REFUSED),
       ...[...Object.values(steer), ...Object.values(move), ...Object.values(refuse), hold].flat(),
     ],
+    refuses: refuse.lan.length + refuse.own.length > 0,
     beforeRestore: {
       lan: call(move.lan, `${running} jump moving_lan`),
       own: call(move.own, `${running} oifname @wan jump moving_own`),
@@ -158,13 +163,6 @@ function moveChains(config: Config, rules: readonly Decided[]): string[] {
       return ` chain move_${link.id} { ct mark set ct mark & ${keep} | ${hex(value)}; }`;
     });
 }
-
-const REFUSED = [
-  ' chain refused {',
-  '  meta l4proto tcp reject with tcp reset',
-  '  reject with icmpx type admin-prohibited',
-  ' }',
-];
 
 const oneOf = (words: readonly string[]) => (words.length === 1 ? (words[0] ?? '') : `{ ${words.join(', ')} }`);
 const deviceSet = (devices: readonly string[]) => `{ ${devices.map(text).join(', ')} }`;

@@ -1,11 +1,11 @@
 import type { Config, LinkStatus, LinkUp, Nexthop, NexthopGroup, Route, Rule } from '../model.ts';
-import { balanceTable, groupId, linkMark, linkTable, nexthopId, pref } from './numbers.ts';
+import { balanceTable, groupId, linkMark, linkTable, nexthopId, pref, standing } from './numbers.ts';
 
-/** Links that take new connections: those of the lowest tier that has a live one. */
+/** Links that take new connections: those of the lowest tier that has a live one which need not wait. */
 export function sharingLinks(statuses: readonly LinkStatus[]): LinkUp[] {
-  const live = statuses.filter((status) => status.up);
-  const tier = Math.min(...live.map(({ link }) => link.tier));
-  return live.filter(({ link }) => link.tier === tier);
+  const live = statuses.filter((status) => status.up && status.waits === undefined);
+  const best = Math.min(...live.map(({ link }) => standing(link)));
+  return live.filter((status): status is LinkUp => standing(status.link) === best);
 }
 
 /**

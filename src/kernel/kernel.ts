@@ -1,9 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode, explain, WanhookError } from '../errors.ts';
+import { errorCode, WanhookError } from '../errors.ts';
 import type { Op, Sysctls } from '../model.ts';
+import { openMemory, type Memory } from './memory.ts';
 import { normalListing, OBSERVE_BATCH, parseIpBatch, parseMainGateway, type IpObserved } from './observe.ts';
-import { conntrackWords, FIREWALL_DELETE, firewallTransaction, ipWords, pasteable } from './render.ts';
+import { FIREWALL_DELETE, firewallTransaction, ipWords, MEMORY_DELETE, socketKillWords } from './render.ts';
 import type { Outcome, Runner } from './runner.ts';
 
 /** The only door to the kernel. */
@@ -12,6 +13,8 @@ export interface Kernel {
   observe(): Promise<IpObserved>;
   /** Our nftables table in a comparable form, or undefined if there is none. */
   listFirewall(): Promise<string | undefined>;
+  /** What the table `inet wanhook_memory` remembers; undefined if there is no such table. */
+  readonly memory: Memory;
   /** The gateways of other people's default routes in `main` by these devices. */
   mainGateways(devices: readonly string[]): Promise<Record<string, string>>;
   /** Keys are paths under /proc/sys; those that do not exist are left out. */
@@ -40,6 +43,7 @@ export function createKernel(runner: Runner, procSys = '/proc/sys'): Kernel {
   return {
     observe: () => observe(runner),
     listFirewall: () => listFirewall(runner),
+    memory: openMemory(runner),
     mainGateways: (devices) => mainGateways(runner, devices),
     readSysctls: (keys) => readSysctls(procSys, keys),
     async apply(ops, tell = () => undefined) {
@@ -121,14 +125,34 @@ async function applyStep(runner: Runner, procSys: string, step: readonly Op[]): 
     case 'sysctl-set':
       return setSysctl(procSys, op.key, op.value);
     case 'firewall-load':
-      return must('load the table "inet wanhook"', await runner.run('nft', ['-f', '-'], firewallTransaction(op.text)));
+      return loadFirewall(runner, op.text);
     case 'firewall-delete':
       return must('delete the table "inet wanhook"', await runner.run('nft', ['-f', '-'], FIREWALL_DELETE));
-    case 'conntrack-delete':
-      return deleteFlows(runner, op);
+    case 'memory-load':
+      return must('load the table "inet wanhook_memory"', await runner.run('nft', ['-f', '-'], op.text));
+    case 'memory-delete':
+      return must('delete the table "inet wanhook_memory"', await runner.run('nft', ['-f', '-'], MEMORY_DELETE));
+    case 'socket-kill':
+      return killSockets(runner, op.address);
     default:
       return ipBatch(runner, step);
   }
+}
+
+/**
+ * The flows of fail-closed links (desired/firewall-block.ts) are taken along: a rule whose choice changes when such a link
+ * goes down has the table loaded anew just when they must be refused. While it is down none of them is new, and while it
+ * is up the next packet of each is enough, so nothing is lost between reading and loading.
+ */
+async function loadFirewall(runner: Runner, text: string): Promise<[]> {
+  const kept: string[] = [];
+  for (const [, set = ''] of text.matchAll(/^ set (kept_\d+) /gm)) {
+    const { code, stdout } = await runner.run('nft', ['list', 'set', 'inet', 'wanhook', set]);
+    const elements = code === 0 ? /elements = \{([^}]*)\}/.exec(stdout)?.[1] : undefined;
+    if (elements !== undefined) kept.push(`add element inet wanhook ${set} {${elements}}\n`);
+  }
+  const transaction = firewallTransaction(text) + kept.join('');
+  return must('load the table "inet wanhook"', await runner.run('nft', ['-f', '-'], transaction));
 }
 
 function must(act: string, outcome: Outcome): [] {
@@ -162,15 +186,17 @@ function setSysctl(procSys: string, key: string, value: string): string[] {
   }
 }
 
-/** conntrack(8) exits 1 when there was nothing to delete. Without it new packets are refused all the same. */
-async function deleteFlows(runner: Runner, op: Extract<Op, { op: 'conntrack-delete' }>): Promise<string[]> {
+/**
+ * Without CONFIG_INET_DIAG_DESTROY ss(8) says so, or nothing, and without ss nobody does: the connections then end by their
+ * own timeouts. Nothing is wrong with routing, so nobody is told.
+ */
+async function killSockets(runner: Runner, address: string): Promise<[]> {
   try {
-    const outcome = await runner.run('conntrack', conntrackWords(op.mark));
-    const harmless = outcome.code === 0 || outcome.stderr.includes('0 flow entries');
-    return harmless ? [] : [`"${pasteable(op)}" failed: ${told(outcome)}`];
-  } catch (error) {
-    return [`connections of a blocked link may hang until they time out: ${explain(error)}`];
+    await runner.run('ss', socketKillWords(address));
+  } catch {
+    // Not there, or too slow.
   }
+  return [];
 }
 
 function told({ code, stderr }: Outcome): string {

@@ -75,17 +75,21 @@ function readDevice(json: Json): Device {
 
 function readRule(json: Json): Rule {
   const source = text(json, 'src');
+  const to = text(json, 'dst');
   const oif = text(json, 'oif');
   const fwmark = text(json, 'fwmark');
+  const table = text(json, 'table');
   const suppress = number(json, 'suppress_prefixlen');
   return {
     pref: number(json, 'priority') ?? 0,
     ...(source !== undefined && source !== 'all' && { from: source + prefixSuffix(json, 'srclen', 32) }),
+    ...(to !== undefined && to !== 'all' && { to: to + prefixSuffix(json, 'dstlen', 32) }),
     ...(oif !== undefined && { oif }),
     ...(fwmark !== undefined && {
       fwmark: { value: Number(fwmark), mask: Number(text(json, 'fwmask') ?? '0xffffffff') },
     }),
-    table: Number(text(json, 'table')),
+    ...(table !== undefined && { table: Number(table) }),
+    ...(text(json, 'action') === RTN_UNREACHABLE && { type: 'unreachable' }),
     ...(suppress !== undefined && { suppressPrefixlength: suppress }),
   };
 }
@@ -157,11 +161,12 @@ export function parseMainGateway(stdout: string): string | undefined {
 
 /**
  * A listing of our table in a form that can be compared with an earlier one: the kernel may print the elements of a
- * set in another order, and nft breaks lines as it likes.
+ * set in another order, and nft breaks lines as it likes. What packets put into a dynamic set is not ours to compare.
  */
 export function normalListing(stdout: string): string {
   return stdout
     .replace(/\s+/g, ' ')
+    .replace(/(flags [a-z,]*dynamic[^{}]*)elements = \{[^}]*\}/g, '$1')
     .replace(
       /elements = \{([^}]*)\}/g,
       (_, elements: string) => `{${elements.trim().split(/ ?, ?/).toSorted().join()}}`,

@@ -26,7 +26,9 @@ export function ipWords(op: Op): string[] | undefined {
     case 'sysctl-set':
     case 'firewall-load':
     case 'firewall-delete':
-    case 'conntrack-delete':
+    case 'memory-load':
+    case 'memory-delete':
+    case 'socket-kill':
       return undefined;
     default:
       return unreachable(op);
@@ -38,9 +40,11 @@ export function ruleWords(rule: Rule): string[] {
   return [
     ...['pref', String(rule.pref)],
     ...(rule.from === undefined ? [] : ['from', rule.from]),
+    ...(rule.to === undefined ? [] : ['to', rule.to]),
     ...(rule.oif === undefined ? [] : ['oif', rule.oif]),
     ...(rule.fwmark === undefined ? [] : ['fwmark', markWord(rule.fwmark)]),
-    ...['lookup', String(rule.table)],
+    ...(rule.table === undefined ? [] : ['lookup', String(rule.table)]),
+    ...(rule.type === undefined ? [] : [rule.type]),
     ...(rule.suppressPrefixlength === undefined ? [] : ['suppress_prefixlength', String(rule.suppressPrefixlength)]),
     ...['protocol', PROTO],
   ];
@@ -87,8 +91,11 @@ export function firewallTransaction(text: string): string {
 }
 export const FIREWALL_DELETE = 'table inet wanhook\ndelete table inet wanhook\n';
 
-export function conntrackWords(mark: { value: number; mask: number }): string[] {
-  return ['-D', '-f', 'ipv4', '-m', markWord(mark)];
+export const MEMORY_DELETE = 'table inet wanhook_memory\ndelete table inet wanhook_memory\n';
+
+/** ss(8): established TCP only; listeners and UDP sockets are let alone, as their owners see an error themselves. */
+export function socketKillWords(address: string): string[] {
+  return ['-K', '-H', '-n', '-t', '-4', 'src', address];
 }
 
 /** The operation as a command that can be pasted into a root shell. */
@@ -101,8 +108,12 @@ export function pasteable(op: Op): string {
       return `nft -f - <<'EOF'\n${firewallTransaction(op.text)}EOF`;
     case 'firewall-delete':
       return 'nft delete table inet wanhook';
-    case 'conntrack-delete':
-      return `conntrack ${conntrackWords(op.mark).join(' ')}`;
+    case 'memory-load':
+      return `nft -f - <<'EOF'\n${op.text}EOF`;
+    case 'memory-delete':
+      return 'nft delete table inet wanhook_memory';
+    case 'socket-kill':
+      return `ss ${socketKillWords(op.address).join(' ')}`;
     default:
       return `ip ${(ipWords(op) ?? []).join(' ')}`;
   }

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { errorCode, WanhookError } from '../errors.ts';
 
-export type Tool = 'ip' | 'nft' | 'conntrack' | 'logger';
+export type Tool = 'ip' | 'nft' | 'ss' | 'conntrack' | 'logger';
 
 export interface Outcome {
   readonly code: number;
@@ -24,7 +24,13 @@ export const TOOL_TIME_LIMIT_MS = 15_000;
 /** Every device and all that is ours, as JSON: far below this even with thousands of devices. */
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
-const PACKAGE: Record<Tool, string> = { ip: 'iproute2', nft: 'nftables', conntrack: 'conntrack', logger: 'bsdutils' };
+const PACKAGE: Record<Tool, string> = {
+  ip: 'iproute2',
+  nft: 'nftables',
+  ss: 'iproute2',
+  conntrack: 'conntrack',
+  logger: 'bsdutils',
+};
 
 export function cannotRun(tool: Tool, cause: unknown): WanhookError {
   return errorCode(cause) === 'ENOENT'
@@ -57,6 +63,14 @@ export const spawnRunner: Runner = {
       resolve({ code: status ?? 128, stdout, stderr });
     }),
 };
+
+/** A process of its own, in a session of its own, that nobody waits for. Its pid, or undefined if it did not start. */
+export function spawnDetached(file: string, argv: readonly string[]): number | undefined {
+  const child = spawn(file, argv, { env: TOOL_ENV, cwd: '/', stdio: 'ignore', detached: true });
+  child.on('error', () => undefined);
+  child.unref();
+  return child.pid;
+}
 
 /** flock(1) on an open descriptor; the lock stays with the descriptor when the command is gone. */
 export function flockDescriptor(descriptor: number): boolean {

@@ -184,11 +184,11 @@ export function verdictsOf(statuses: readonly LinkStatus[], before: State['verdi
   );
 }
 
-/** Fail-closed links that have gone down since their flows were last ended; a link never seen up has none. */
+/** Links that have gone down since their local connections were last ended; a link never seen up has none. */
 export function owedEnds(statuses: readonly LinkStatus[], before: State['verdicts']): Set<string> {
   const owed = statuses.filter(({ up, link }) => {
     const old = before[link.name];
-    return !up && link.onDown === 'block' && old !== undefined && old.flowsEnded !== true;
+    return !up && old !== undefined && old.flowsEnded !== true;
   });
   return new Set(owed.map(({ link }) => link.name));
 }

@@ -27,16 +27,33 @@ export function encodeState(state: State): string {
 function decodeState(text: string): State | undefined {
   const value = parseJson(text);
   if (!isObject(value) || value['version'] !== 1) return undefined;
-  const { links, verdicts, sysctls, firewall, stopped } = value;
+  const { links, verdicts, sysctls, firewall, memory, stopped, failback, learned } = value;
   if (!isObject(links) || !Object.values(links).every(isRecord)) return undefined;
   if (!isObject(verdicts) || !Object.values(verdicts).every(isVerdict)) return undefined;
   if (!isObject(sysctls) || !Object.values(sysctls).every((memory) => hasText(memory, 'before', 'set')))
     return undefined;
+  if (failback !== undefined && !(isObject(failback) && Object.values(failback).every(isFailback))) return undefined;
   if (typeof stopped !== 'boolean') return undefined;
   if (firewall !== undefined && !hasText(firewall, 'text', 'listing')) return undefined;
+  if (memory !== undefined && !isMemory(memory)) return undefined;
+  if (learned !== undefined && !isLearned(learned)) return undefined;
   // Each part has just been checked against its type.
-  return { links, verdicts, sysctls, stopped, ...(firewall !== undefined && { firewall }) } as unknown as State;
+  const optional = {
+    ...(learned !== undefined && { learned }),
+    ...(firewall !== undefined && { firewall }),
+    ...(memory !== undefined && { memory }),
+    ...(failback !== undefined && { failback }),
+  };
+  return { links, verdicts, sysctls, stopped, ...optional } as unknown as State;
 }
+
+const isMemory = (value: unknown) =>
+  hasText(value, 'text') &&
+  typeof value['mask'] === 'number' &&
+  (value['base'] === undefined || (Array.isArray(value['base']) && value['base'].every(isLoad)));
+
+const isLoad = (value: unknown) =>
+  isObject(value) && ['id', 'weight', 'clients'].every((key) => typeof value[key] === 'number');
 
 const isRecord = (value: unknown) =>
   hasText(value, 'source', 'device') &&
@@ -47,6 +64,16 @@ const isRecord = (value: unknown) =>
 
 const isVerdict = (value: unknown) =>
   hasText(value, 'reason') && typeof value['up'] === 'boolean' && typeof value['since'] === 'number';
+
+const isTexts = (value: unknown) => Array.isArray(value) && value.every((one) => typeof one === 'string');
+const isLearned = (value: unknown) =>
+  isObject(value) &&
+  isTexts(value['helpers']) &&
+  isObject(value['names']) &&
+  Object.values(value['names']).every(isTexts);
+
+const isFailback = (value: unknown) =>
+  isObject(value) && (value['backAt'] === undefined || typeof value['backAt'] === 'number');
 
 /** The last configuration without a problem: what hooks go on with while somebody is editing a broken one. */
 export function saveGoodConfig(directory: string, config: Config): void {

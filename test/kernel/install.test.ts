@@ -35,6 +35,7 @@ const EXECUTABLES = [
 const FILES = [
   '/etc/dhcp/dhclient-exit-hooks.d/zz-wanhook',
   '/etc/systemd/system/wanhook.service',
+  '/etc/wanhook/clients/README',
   '/etc/wanhook/links/README',
   '/etc/wanhook/rules/README',
   '/etc/wanhook/sets/README',
@@ -146,7 +147,8 @@ describe('what is shipped', () => {
     expect(problems).toEqual([]);
     expect(config).toEqual({ ...GLOBAL_DEFAULTS, links: [{ ...LINK_DEFAULTS, name: 'a', id: 1, device: 'eth0' }] });
     const keys = text.split('\n').flatMap((line) => /^([A-Z_]+)=/.exec(line)?.[1] ?? []);
-    const linkKeys = ['WEIGHT', 'TIER', 'ON_DOWN', 'MASQUERADE', 'MSS'];
+    const linkKeys = ['WEIGHT', 'TIER', 'METERED', 'FAILBACK', 'ON_DOWN', 'MASQUERADE', 'MSS'];
+    // TUNNEL_SERVER, TUNNEL_OVER, as DEVICE and ID, make no sense for all links.
     expect(keys.toSorted()).toEqual([...Object.keys(GLOBAL_KEYS), ...linkKeys].toSorted());
   });
 
@@ -171,10 +173,15 @@ describe('what is shipped', () => {
     const links = [...readme.matchAll(/^(\w+)\.env:\n\n((?: {4}.*\n)+)/gm)].map(([, name, text]) => {
       return { path: `links/${name!}.env`, name: name!, text: text! };
     });
-    expect(links.map(({ name }) => name)).toEqual(['dsl', 'cable', 'office']);
+    expect(links.map(({ name }) => name)).toEqual(['vpn', 'dsl', 'cable', 'office']);
     const { config, problems } = parseConfig({ links });
     expect(problems).toEqual([]);
-    expect(config?.links).toMatchObject([{ pppIpparam: 'dsl' }, { device: 'eth1' }, { gateway: '203.0.113.1' }]);
+    expect(config?.links).toMatchObject([
+      { pppIpparam: 'dsl' },
+      { device: 'eth1' },
+      { gateway: '203.0.113.1' },
+      { tunnelServer: 'vpn.example.org', tunnelOver: ['dsl', 'cable'] },
+    ]);
   });
 });
 

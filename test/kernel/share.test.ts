@@ -1,18 +1,7 @@
 /** S1, S2, S4 as traffic: connections complete on every line, are shared as the weights say, and carry its address. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { chiSquare, CRITICAL } from '../support/chi-square.ts';
 import { createRouter, type Router } from '../support/router.ts';
-
-/** Pearson's statistic that a fair sample exceeds once in a thousand, by degrees of freedom. */
-const CRITICAL: Record<number, number> = { 1: 10.83, 2: 13.82 };
-
-function chiSquare(counts: readonly number[], weights: readonly number[]): number {
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  const whole = weights.reduce((sum, weight) => sum + weight, 0);
-  return counts.reduce((sum, count, n) => {
-    const want = (total * weights[n]!) / whole;
-    return sum + (count - want) ** 2 / want;
-  }, 0);
-}
 
 const CONNECTIONS = 1400;
 

@@ -1,4 +1,4 @@
-/** nft(8) and conntrack(8) on the fake kernel. The table is kept as text; only what wanhook must survive is understood. */
+/** nft(8) and ss(8) on the fake kernel. The table is kept as text; only what wanhook must survive is understood. */
 import type { FakeState } from './fake-kernel-state.ts';
 
 interface Outcome {
@@ -62,12 +62,15 @@ export function nftList(state: FakeState): Outcome {
   return { code: 0, stdout, stderr: '' };
 }
 
-/** `conntrack -D -f ipv4 -m VALUE/MASK`. */
-export function conntrackDelete(state: FakeState, argv: readonly string[]): Outcome {
-  const [value, mask] = (argv.at(-1) ?? '').split('/').map(Number);
-  const kept = state.flows.filter((mark) => (mark & (mask ?? 0)) >>> 0 !== value);
-  const gone = state.flows.length - kept.length;
-  state.flows = kept;
-  const stderr = `conntrack v1.4.7 (conntrack-tools): ${gone} flow entries have been deleted.\n`;
-  return { code: gone === 0 ? 1 : 0, stdout: '', stderr };
+/** `nft list set`: nobody's connections are in it. */
+export function nftListSet(state: FakeState, set: string): Outcome {
+  if (state.firewall?.includes(` set ${set} `) !== true) return refused('Error: No such file or directory');
+  return { ...done, stdout: `table inet wanhook {\n\tset ${set} {\n\t\tflags dynamic,timeout\n\t}\n}\n` };
+}
+
+/** `ss -K … src ADDRESS`: says which it has ended, and exits 0 in any case. */
+export function killSockets(state: FakeState, argv: readonly string[]): Outcome {
+  const address = argv.at(-1);
+  state.sockets = state.sockets.filter((local) => local !== address);
+  return done;
 }

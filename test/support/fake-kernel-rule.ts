@@ -2,14 +2,16 @@
 import type { FakeRule, FakeState } from './fake-kernel-state.ts';
 import { exists, noSuchFile, notFaked, numberOf, optional, pairs } from './fake-kernel-words.ts';
 
-const KEYS = ['pref', 'from', 'oif', 'fwmark', 'lookup', 'suppress_prefixlength', 'protocol'];
+const KEYS = ['pref', 'from', 'to', 'oif', 'fwmark', 'lookup', 'suppress_prefixlength', 'protocol'];
 
 export function ruleLine(state: FakeState, verb: string | undefined, words: readonly string[]): void {
-  const given = pairs(words, KEYS);
+  const given = pairs(words, KEYS, ['unreachable']);
   const [mark, mask] = (given['fwmark'] ?? '').split('/');
   const rule: Partial<FakeRule> = {
     ...optional('pref', numberOf(given['pref'])),
     ...optional('from', given['from'] === 'all' ? undefined : given['from']?.replace(/\/32$/, '')),
+    ...optional('to', given['to']),
+    ...(given['unreachable'] !== undefined && { unreachable: true }),
     ...optional('oif', given['oif']),
     ...(mark !== '' && { mark: Number(mark), mask: Number(mask ?? 0xffffffff) }),
     ...optional('table', numberOf(given['lookup'])),
@@ -23,9 +25,10 @@ export function ruleLine(state: FakeState, verb: string | undefined, words: read
 
 /** The same rule twice is refused; one that differs in anything, be it only the protocol, is another one. */
 function add(state: FakeState, given: Partial<FakeRule>): void {
-  const { pref, table } = given;
-  if (pref === undefined || table === undefined) throw notFaked(['rule add without pref or lookup']);
-  const rule: FakeRule = { ...given, pref, table };
+  const { pref, table, unreachable } = given;
+  if (pref === undefined || (table === undefined && unreachable === undefined))
+    throw notFaked(['rule add without pref or lookup']);
+  const rule: FakeRule = { ...given, pref };
   const text = JSON.stringify(sorted(rule));
   if (state.rules.some((other) => JSON.stringify(sorted(other)) === text)) throw exists();
   const at = state.rules.findIndex((other) => other.pref > pref);

@@ -60,7 +60,10 @@ function deviceJson(device: FakeDevice) {
   return { ifindex: index, ifname: name, flags, mtu, addr_info: addresses };
 }
 
-function ruleJson(state: FakeState, { pref, from, oif, mark, mask, table, suppress, proto }: FakeRule) {
+function ruleJson(
+  state: FakeState,
+  { pref, from, to, unreachable, oif, mark, mask, table, suppress, proto }: FakeRule,
+) {
   const [src = 'all', length] = from?.split('/') ?? [];
   const detached = oif !== undefined && !state.devices.some(({ name }) => name === oif);
   return {
@@ -69,7 +72,8 @@ function ruleJson(state: FakeState, { pref, from, oif, mark, mask, table, suppre
     ...(length !== undefined && { srclen: Number(length) }),
     ...(mark !== undefined && { fwmark: hex(mark), ...(mask !== 0xffffffff && { fwmask: hex(mask ?? 0) }) }),
     ...(oif !== undefined && { oif, ...(detached && { oif_detached: null }) }),
-    table: String(table),
+    ...(to !== undefined && { dst: to }),
+    ...(unreachable === true ? { action: TYPES.unreachable } : { table: String(table) }),
     ...optional('suppress_prefixlen', suppress),
     ...(proto !== undefined && { protocol: String(proto) }),
   };

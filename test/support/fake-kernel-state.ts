@@ -24,10 +24,12 @@ export interface FakeRule {
   readonly pref: number;
   /** Address or prefix; absent: all. */
   readonly from?: string;
+  readonly to?: string;
   readonly oif?: string;
   readonly mark?: number;
   readonly mask?: number;
-  readonly table: number;
+  readonly table?: number;
+  readonly unreachable?: boolean;
   readonly suppress?: number;
   /** Absent: somebody typed it. */
   readonly proto?: number;
@@ -71,8 +73,10 @@ export interface FakeState {
   nextIndex: number;
   /** `table inet wanhook` as loaded. */
   firewall: string | undefined;
-  /** Connection marks in conntrack, one a flow. */
-  flows: number[];
+  /** The script `table inet wanhook_memory` was last loaded with, and what its maps hold: `KEY : MARK` by map. */
+  memory: { text: string; readonly elements: Map<string, Map<string, string>> } | undefined;
+  /** Local addresses of established TCP connections. */
+  sockets: string[];
 }
 
 export const MAIN = 254;
@@ -92,7 +96,8 @@ export function bootedState(): FakeState {
     tables: new Set([MAIN, 255]),
     nextIndex: 2,
     firewall: undefined,
-    flows: [],
+    memory: undefined,
+    sockets: [],
   };
 }
 

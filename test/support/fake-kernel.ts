@@ -13,7 +13,8 @@ import { join } from 'node:path';
 import type { Outcome, Runner } from '../../src/kernel/runner.ts';
 import { ipBatch } from './fake-kernel-ip.ts';
 import { findDevice, removeDevice, setCarrier } from './fake-kernel-link.ts';
-import { conntrackDelete, nftList, nftLoad } from './fake-kernel-nft.ts';
+import { memoryCheck, memoryList, memoryLoad, remember } from './fake-kernel-memory.ts';
+import { killSockets, nftList, nftListSet, nftLoad } from './fake-kernel-nft.ts';
 import { show, showDefaults } from './fake-kernel-show.ts';
 import { bootedState, type FakeState } from './fake-kernel-state.ts';
 import { noDevice, Refusal } from './fake-kernel-words.ts';
@@ -46,11 +47,17 @@ export interface FakeKernel {
   /** Any `ip` line, by anybody: true if the kernel took it. */
   ip(line: string): boolean;
   setSysctl(key: string, value: string): void;
-  /** An established flow with this connection mark. */
-  addFlow(mark: number): void;
-  flows(): readonly number[];
+  /** An established local TCP connection from this address. */
+  addSocket(address: string): void;
+  sockets(): readonly string[];
   /** The table `inet wanhook` as loaded; text put there by a stranger. */
   firewall(): string | undefined;
+  /** The script of `table inet wanhook_memory`. */
+  memory(): string | undefined;
+  /** Somebody's connection: `10.10.0.2 . 203.0.113.10 : 0x01000000` into a map of that table. */
+  remember(map: string, element: string): void;
+  /** What a map of it holds, in that form. */
+  remembered(map: string): string[];
   setFirewall(text: string | undefined): void;
   /** Itself as `ip …` lines: all, only ours (protocol 201), or only what others made. */
   dump(whose?: 'all' | 'ours' | 'others'): string[];
@@ -122,9 +129,12 @@ export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
       return true;
     },
     setSysctl,
-    addFlow: (mark) => state.flows.push(mark),
-    flows: () => state.flows,
+    addSocket: (address) => state.sockets.push(address),
+    sockets: () => state.sockets,
     firewall: () => state.firewall,
+    memory: () => state.memory?.text,
+    remember: (map, element) => remember(state, map, element),
+    remembered: (map) => [...(state.memory?.elements.get(map) ?? [])].map(([key, mark]) => `${key} : ${mark}`),
     setFirewall: (text) => (state.firewall = text),
     dump: (whose = 'all') => dumpLines(readAll(), whose),
     others: () => JSON.stringify(withoutOurs(state)),
@@ -143,6 +153,7 @@ function withoutOurs(state: FakeState): FakeState {
     nexthops: theirs(nexthops),
     groups: theirs(groups),
     firewall: undefined,
+    memory: undefined,
   };
 }
 
@@ -158,8 +169,11 @@ function runTool(state: FakeState, command: string, argv: readonly string[], std
     return { code: 0, stdout: arrays.map((line) => `${JSON.stringify(show(state, line))}\n`).join(''), stderr: '' };
   }
   if (command === 'ip -batch -') return ipBatch(state, stdin);
-  if (command === 'nft -f -') return nftLoad(state, stdin);
+  if (command === 'nft -f -') return memoryLoad(state, stdin) ?? nftLoad(state, stdin);
   if (command === 'nft -s list table inet wanhook') return nftList(state);
-  if (command.startsWith('conntrack -D -f ipv4 -m ')) return conntrackDelete(state, argv);
+  if (command.startsWith('nft list set inet wanhook kept_')) return nftListSet(state, argv.at(-1) ?? '');
+  if (command === 'nft -c add chain inet wanhook_memory prerouting') return memoryCheck(state);
+  if (command.startsWith('nft list map inet wanhook_memory ')) return memoryList(state, argv.at(-1) ?? '');
+  if (command.startsWith('ss -K -H -n -t -4 src ')) return killSockets(state, argv);
   throw new Error(`the fake kernel has no such command: ${command}`);
 }

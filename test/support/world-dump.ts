@@ -28,9 +28,11 @@ function ruleLine(rule: Json): string {
     'ip rule add pref',
     word(rule['priority']),
     ...(source === 'all' ? [] : ['from', length === undefined ? source : `${source}/${length}`]),
+    ...pair('to', rule['dst']),
     ...pair('oif', rule['oif']),
     ...pair('fwmark', mask === undefined ? rule['fwmark'] : `${word(rule['fwmark']) ?? ''}/${mask}`),
     ...pair('lookup', rule['table']),
+    ...(rule['action'] === undefined ? [] : [TYPES[word(rule['action']) ?? ''] ?? 'action']),
     ...pair('suppress_prefixlength', rule['suppress_prefixlen']),
     ...pair('protocol', rule['protocol']),
   ].join(' ');

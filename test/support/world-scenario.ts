@@ -2,7 +2,9 @@
  * Golden scenarios (test/scenarios/NAME.txt): lines that start with `> ` are what happens, everything indented below
  * is what wanhook did, and is written anew on each run. Comments and empty lines stay.
  *
- * Besides the steps of world-steps.ts: `> show kernel`, `> show firewall`, `> show status`, `> show sysctls`.
+ * Besides the steps of world-steps.ts: `> 60 seconds pass`, `> show kernel`, `> show firewall`, `> show status`, `> show sysctls`,
+ * `> show memory`, `> show pins`, `> show clients`; `> connection pair 10.10.0.2 . 203.0.113.10 : 0x01000000` is remembered in
+ * that map.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,12 +24,23 @@ export async function playScenario(text: string): Promise<string> {
     if (!line.startsWith('> ')) continue;
     const step = line.slice(2);
     const shown = step.startsWith('show ') ? await show(world, step.slice('show '.length)) : undefined;
+    const seconds = /^(\d+) seconds pass$/.exec(step)?.[1];
+    if (seconds !== undefined) {
+      world.pass(Number(seconds));
+      continue;
+    }
     const runs = world.runs();
-    if (shown === undefined) await playStep(steps, step);
+    if (step.startsWith('connection ')) world.fake.remember(...connection(step));
+    else if (shown === undefined) await playStep(steps, step);
     lines.push(...(shown ?? took(world)).map((each) => `  ${each}`.trimEnd()));
     if (world.runs() > runs) lines.push(...(await stillToDo(world)).map((each) => `  STILL TO DO: ${each}`));
   }
   return lines.join('\n');
+}
+
+function connection(step: string): [map: string, element: string] {
+  const [, map = '', ...element] = step.split(' ');
+  return [map, element.join(' ')];
 }
 
 /** plan(apply(o, p), d) is empty: after anything wanhook did, it would do nothing more. */
@@ -38,9 +51,10 @@ async function stillToDo(world: TestWorld): Promise<string[]> {
 
 /** Commands, warnings and errors since the last step; the firewall's text is one word here. */
 function took(world: TestWorld): string[] {
-  const commands = world.echoed
-    .splice(0)
-    .map((command) => (command.startsWith('nft -f') ? 'nft -f - (the firewall)' : command));
+  const commands = world.echoed.splice(0).map((command) => {
+    if (!command.startsWith('nft -f')) return command;
+    return command.includes('wanhook_memory') ? 'nft -f - (the memory)' : 'nft -f - (the firewall)';
+  });
   const warnings = world.warnings.splice(0).map((warning) => `warning: ${warning}`);
   const errors = world.errors.splice(0).map((error) => `error: ${error}`);
   return [...commands, ...warnings, ...errors].flatMap((each) => each.split('\n'));
@@ -52,6 +66,11 @@ async function show(world: TestWorld, what: string): Promise<string[]> {
       return world.fake.dump('ours');
     case 'firewall':
       return (world.fake.firewall() ?? 'none\n').trimEnd().split('\n');
+    case 'memory':
+      return (world.fake.memory() ?? 'none\n').trimEnd().split('\n');
+    case 'pins':
+    case 'clients':
+      return (await world.command(what)).out.trimEnd().split('\n');
     case 'status':
       return (await world.command('status')).out
         .trimEnd()

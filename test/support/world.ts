@@ -34,6 +34,10 @@ export interface TestWorld extends World {
   readonly errors: string[];
   /** How often anything was decided and applied; previews do not count. */
   runs(): number;
+  /** When it asked to be woken. */
+  wakes(): number | undefined;
+  /** Time passes. */
+  pass(seconds: number): void;
   /** A daemon's hook, from its arguments to its end; never rejects. */
   hook(name: string, input: HookInput): Promise<void>;
   /** An event as a hook leaves it behind, and the reconcile that follows. */
@@ -67,6 +71,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
   let clock = START;
   const parsed = new Map<string, ReturnType<World['loadConfig']>>();
   let runs = 0;
+  let wakes: number | undefined;
   const must = (report: Report | undefined): Report => {
     if (report === undefined) throw new Error('nobody else is there to do the work');
     return report;
@@ -75,6 +80,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     fake,
     files,
     stateDirectory,
+    libraryDirectory: join(stateDirectory, 'lib'),
     echoed: [],
     warnings: [],
     errors: [],
@@ -87,9 +93,12 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     kernel: createKernel(fake.runner, fake.procSys),
     now: () => (clock += 1000),
     echo: (command) => world.echoed.push(command),
+    wakeAt: (due) => (wakes = due),
     warn: (message) => world.warnings.push(message),
     alone: (work) => work(),
     runs: () => runs,
+    wakes: () => wakes,
+    pass: (seconds) => (clock += seconds * 1000),
     hook: async (name, input) => {
       const said = PARSERS[name]!(input);
       if ('ignored' in said) return;
@@ -121,12 +130,13 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     plan: async () => (await preview(world)).ops,
     command: async (...argv) => {
       if (argv.includes('apply')) throw new Error('use apply()');
-      if (argv[0] === 'event' || argv[0] === 'stop') runs++;
+      if (argv[0] === 'event' || argv[0] === 'stop' || argv[0] === 'failback') runs++;
       const said = { out: '', err: '' };
       const code = await runProgram(argv, {
         version: 'test',
         configDirectory: '/no/such/directory',
         isRoot: true,
+        sources: { resolve: () => Promise.reject(new Error('no names here')), accepts: () => Promise.resolve(true) },
         pid: process.pid,
         callerEnv: {},
         openWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
@@ -161,5 +171,6 @@ function parseFiles(files: ConfigText): ReturnType<World['loadConfig']> {
     links: named('links', '.env'),
     rules: named('rules', '.env'),
     sets: named('sets', ''),
+    clients: named('clients', '.env'),
   });
 }

@@ -44,12 +44,30 @@ const linkOf = (text: string, main = '') => {
 test('a link with nothing but what it must have', () => {
   expect(load({ 'links/dsl.env': DSL })).toEqual({
     balance: 'flow',
+    pairTimeout: 1200,
+    pairByPort: [],
+    clientTimeout: 86_400,
+    rebalance: 'never',
+    rebalanceQuiet: 600,
+    clients: [],
     markMask: 0x3f000000,
     tableBase: 20000,
     prefBase: 20000,
     lan: 'any',
+    helpers: [],
     links: [
-      { name: 'dsl', id: 1, device: 'ppp0', weight: 1, tier: 1, onDown: 'failover', masquerade: true, mss: 'auto' },
+      {
+        name: 'dsl',
+        id: 1,
+        device: 'ppp0',
+        weight: 1,
+        tier: 1,
+        metered: false,
+        failback: 'immediate',
+        onDown: 'failover',
+        masquerade: true,
+        mss: 'auto',
+      },
     ],
   });
 });
@@ -65,6 +83,12 @@ const VALID_LINK_KEYS: readonly (readonly [line: string, want: Partial<LinkConfi
   ['WEIGHT=1', { weight: 1 }],
   ['WEIGHT=255', { weight: 255 }],
   ['TIER=9', { tier: 9 }],
+  ['METERED=yes', { metered: true }],
+  ['TUNNEL_SERVER=203.0.113.1', { tunnelServer: '203.0.113.1' }],
+  ['TUNNEL_SERVER=vpn.example.org', { tunnelServer: 'vpn.example.org' }],
+  ['FAILBACK=immediate', { failback: 'immediate' }],
+  ['FAILBACK=manual', { failback: 'manual' }],
+  ['FAILBACK=delay:90', { failback: 90 }],
   ['ON_DOWN=block', { onDown: 'block' }],
   ['ON_DOWN=failover', { onDown: 'failover' }],
   ['MASQUERADE=no', { masquerade: false }],
@@ -89,6 +113,7 @@ const NAME = 'letters, digits and _ . : @ / + - (at most 64)';
 const DEVICE_NAME = 'a device name such as ppp0 or eth1 (at most 15 characters)';
 const MSS = 'auto, off, or bytes from 536 to 9000';
 const GATEWAY = 'an IPv4 address a gateway can have';
+const PORTS = 'none, or port numbers from 1 to 65535, at most 64, separated by spaces or commas';
 const MASK = 'a contiguous run of 1 to 31 bits in hexadecimal, such as 0x3f000000';
 const LAN = 'any, none, or device names separated by spaces or commas';
 
@@ -113,6 +138,13 @@ const INVALID_LINK_KEYS: readonly (readonly [line: string, expected: string])[] 
   ['WEIGHT=0', NUMBER(1, 255)],
   ['WEIGHT=256', NUMBER(1, 255)],
   ['TIER=10', NUMBER(1, 9)],
+  ['METERED=1', 'yes or no'],
+  ...['0.0.0.0', '10.0.0', '1.2.3.4.5', '300.1.1.1', 'a_b', '-a', 'a..b', 'x;y'].map(
+    (value) => [`TUNNEL_SERVER=${value}`, 'an IPv4 address a server can have, or its name'] as const,
+  ),
+  ...['delay', 'delay:', 'delay:0', 'delay:86401', 'delay:1m', 'later'].map(
+    (value) => [`FAILBACK=${value}`, 'immediate, manual, or delay:SECONDS with 1 to 86400 seconds'] as const,
+  ),
   ['ON_DOWN=Block', 'failover or block'],
   ['MASQUERADE=true', 'yes or no'],
   ['MASQUERADE=constructor', 'yes or no'],
@@ -134,7 +166,20 @@ test.each(INVALID_LINK_KEYS)('%s is refused', (line, expected) => {
 
 const GLOBAL_KEYS: readonly (readonly [line: string, want: Partial<Config> | string])[] = [
   ['BALANCE=flow', { balance: 'flow' }],
-  ['BALANCE=pair', 'expected flow'],
+  ['BALANCE=pair', { balance: 'pair' }],
+  ['BALANCE=both', 'expected flow or pair or client'],
+  ['BALANCE=client', { balance: 'client' }],
+  ['CLIENT_TIMEOUT=59', `expected ${NUMBER(60, 2_592_000)}`],
+  ['CLIENT_TIMEOUT=3600', { clientTimeout: 3600 }],
+  ['REBALANCE=gradual', { rebalance: 'gradual' }],
+  ['REBALANCE=yes', 'expected never or return or gradual'],
+  ['REBALANCE_QUIET=60', { rebalanceQuiet: 60 }],
+  ['PAIR_TIMEOUT=600', { pairTimeout: 600 }],
+  ['PAIR_TIMEOUT=0', `expected ${NUMBER(1, 604_800)}`],
+  ['PAIR_BY_PORT=443,80, 80', { pairByPort: [80, 443] }],
+  ['PAIR_BY_PORT=80,http', `expected ${PORTS}`],
+  ['PAIR_BY_PORT=none', { pairByPort: [] }],
+  ['PAIR_BY_PORT=65536', `expected ${PORTS}`],
   ['MARK_MASK=0x3f000000', { markMask: 0x3f000000 }],
   ['MARK_MASK=0x1', { markMask: 1 }],
   ['MARK_MASK=0x80000000', { markMask: 0x80000000 }],
@@ -194,17 +239,17 @@ const TEXTS: readonly (readonly [name: string, text: string, want: number | stri
   [
     'an unknown key',
     `${DSL}WIEGHT=2`,
-    ':3: unknown key WIEGHT; known here: ID, DEVICE, PPP_IPPARAM, PPP_LINKNAME, GATEWAY, WEIGHT, TIER, ON_DOWN, MASQUERADE, MSS',
+    ':3: unknown key WIEGHT; known here: ID, DEVICE, PPP_IPPARAM, PPP_LINKNAME, GATEWAY, WEIGHT, TIER, METERED, FAILBACK, ON_DOWN, MASQUERADE, TUNNEL_SERVER, TUNNEL_OVER, MSS',
   ],
   [
     'a key in small letters',
     `${DSL}weight=2`,
-    ':3: unknown key weight; known here: ID, DEVICE, PPP_IPPARAM, PPP_LINKNAME, GATEWAY, WEIGHT, TIER, ON_DOWN, MASQUERADE, MSS',
+    ':3: unknown key weight; known here: ID, DEVICE, PPP_IPPARAM, PPP_LINKNAME, GATEWAY, WEIGHT, TIER, METERED, FAILBACK, ON_DOWN, MASQUERADE, TUNNEL_SERVER, TUNNEL_OVER, MSS',
   ],
   [
     'a key every object has',
     `${DSL}constructor=2`,
-    ':3: unknown key constructor; known here: ID, DEVICE, PPP_IPPARAM, PPP_LINKNAME, GATEWAY, WEIGHT, TIER, ON_DOWN, MASQUERADE, MSS',
+    ':3: unknown key constructor; known here: ID, DEVICE, PPP_IPPARAM, PPP_LINKNAME, GATEWAY, WEIGHT, TIER, METERED, FAILBACK, ON_DOWN, MASQUERADE, TUNNEL_SERVER, TUNNEL_OVER, MSS',
   ],
   ['a key of wanhook.env', `${DSL}TABLE_BASE=300`, ":3: TABLE_BASE belongs in wanhook.env, not in a link's file"],
   ['no ID', 'DEVICE=ppp0', `: ID is missing: expected ${NUMBER(1, 63)}, unique among the links`],
@@ -247,7 +292,7 @@ test('everything that is wrong is told at once', () => {
   ).toEqual([
     'wanhook.env:4: TABLE_BASE is given twice (first on line 3)',
     'wanhook.env:5: not understood: "foo"; expected KEY=VALUE or a # comment',
-    'wanhook.env:2: BALANCE="best" is not valid: expected flow',
+    'wanhook.env:2: BALANCE="best" is not valid: expected flow or pair or client',
     `wanhook.env:3: TABLE_BASE="12" is not valid: expected ${NUMBER(256, 2e9)}`,
     `wanhook.env:6: WEIGHT="0" is not valid: expected ${NUMBER(1, 255)}`,
     "links/a.env:4: LAN belongs in wanhook.env, not in a link's file",

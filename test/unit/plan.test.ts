@@ -7,24 +7,20 @@ import { createKernel } from '../../src/kernel/kernel.ts';
 import { normalListing, parseIpBatch, parseMainGateway } from '../../src/kernel/observe.ts';
 import { pasteable } from '../../src/kernel/render.ts';
 import type { Config, Desired, LinkConfig, LinkStatus, Observed, Op } from '../../src/model.ts';
+import { GLOBAL_DEFAULTS } from '../../src/config/keys.ts';
 import { plan } from '../../src/plan.ts';
 import { createFakeKernel } from '../support/fake-kernel.ts';
 import { fakeSteps } from '../support/world-fake-steps.ts';
 import { createTestWorld } from '../support/world.ts';
 
-const CONFIG: Config = {
-  balance: 'flow',
-  markMask: 0x3f000000,
-  tableBase: 20000,
-  prefBase: 20000,
-  lan: 'any',
-  links: [],
-};
+const CONFIG: Config = { ...GLOBAL_DEFAULTS, links: [] };
 const link = (id: number, more: Partial<LinkConfig> = {}): LinkConfig => ({
   name: `l${id}`,
   id,
   weight: 1,
   tier: 1,
+  metered: false,
+  failback: 'immediate',
   onDown: 'failover',
   masquerade: true,
   mss: 'auto',
@@ -179,10 +175,7 @@ const OPS: readonly (readonly [op: Op, want: string])[] = [
     'sysctl -qw net/ipv4/conf/eth0.7/rp_filter=2',
   ],
   [{ op: 'firewall-delete' }, 'nft delete table inet wanhook'],
-  [
-    { op: 'conntrack-delete', mark: { value: 0x3000000, mask: 0x3f000000 } },
-    'conntrack -D -f ipv4 -m 0x3000000/0x3f000000',
-  ],
+  [{ op: 'socket-kill', address: '192.0.2.7' }, 'ss -K -H -n -t -4 src 192.0.2.7'],
 ];
 
 test.each(OPS)('%j', (op, want) => expect(pasteable(op)).toBe(want));

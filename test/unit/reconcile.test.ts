@@ -53,7 +53,10 @@ test('an event is four commands: look (two), load and batch; nothing new is two'
     return world.fake.commands() - before;
   };
   expect(await count(UP1), 'no-op').toBe(2);
-  expect(await count('line ppp0 hangs up', 'ip-down ppp0 192.0.2.11 192.0.2.254 dsl1'), 'down').toBe(3);
+  expect(
+    await count('line ppp0 hangs up', 'ip-down ppp0 192.0.2.11 192.0.2.254 dsl1'),
+    'down, and one that ends local TCP',
+  ).toBe(4);
   expect(await count('line ppp0 up 192.0.2.11', UP1), 'back').toBe(3);
   expect(await count('config wanhook.env MARK_MASK=0xff00', UP1), 'new firewall, listed once more').toBeLessThanOrEqual(
     6,
@@ -261,14 +264,17 @@ test('stop gives sysctls back, except those that somebody changed since', async 
   expect(sysctlsOf(world.fake.procSys)).toEqual(['conf/eth1/rp_filter = 1', 'ip_dynaddr = 7', 'ip_forward = 1']);
 });
 
-test('a link that is refused while down ends its flows, once, and nobody else’s', async () => {
+test('local TCP from an address that a link has lost is ended, once, and nobody else’s', async () => {
   const world = await started(...ALL_UP);
-  for (const mark of [0x01000000, 0x03000000, 0x030000ff, 0x13000000, 0]) world.fake.addFlow(mark);
-  await play(world, 'line eth1 hangs up', 'dhclient EXPIRE eth1 198.51.100.2');
-  expect(world.fake.flows()).toEqual([0x01000000, 0x13000000, 0]);
-  world.fake.addFlow(0x03000000);
-  await play(world, 'dhclient EXPIRE eth1 198.51.100.2', 'wanhook apply');
-  expect(world.fake.flows()).toHaveLength(4);
+  for (const address of ['192.0.2.11', '192.0.2.12', '10.10.0.1']) world.fake.addSocket(address);
+  await play(world, 'line ppp0 hangs up', 'ip-down ppp0 192.0.2.11 192.0.2.254 dsl1');
+  expect(world.fake.sockets()).toEqual(['192.0.2.12', '10.10.0.1']);
+  world.fake.addSocket('192.0.2.11');
+  await play(world, 'ip-down ppp0 192.0.2.11 192.0.2.254 dsl1', 'wanhook apply');
+  expect(world.fake.sockets()).toHaveLength(3);
+  // The hook of a redial with another address is the first that hears of the loss.
+  await play(world, 'line ppp1 hangs up', 'line ppp1 up 192.0.2.99', 'ip-up ppp1 192.0.2.99 192.0.2.254 dsl2');
+  expect(world.fake.sockets()).toEqual(['10.10.0.1', '192.0.2.11']);
 });
 
 test('every change is echoed before it is made, as it can be pasted', async () => {

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { GLOBAL_DEFAULTS } from '../../src/config/keys.ts';
 import { appendJournal } from '../../src/journal.ts';
 import type { LinkEvent, State } from '../../src/model.ts';
 import { makePrivateDirectory, readIfThere, removeIfThere, writeAtomically } from '../../src/state/files.ts';
@@ -162,7 +163,7 @@ test.each(NO_EVENTS)('%j is no event', (wrong) => {
 test('the last good configuration', () => {
   const run = directory();
   expect(loadGoodConfig(run)).toBeUndefined();
-  const config = { balance: 'flow', markMask: 240, tableBase: 300, prefBase: 1, lan: ['a'], links: [] } as const;
+  const config = { ...GLOBAL_DEFAULTS, markMask: 240, tableBase: 300, prefBase: 1, lan: ['a'], links: [] };
   saveGoodConfig(run, config);
   const { mtimeNs } = statSync(join(run, 'config.json'), { bigint: true });
   saveGoodConfig(run, config);

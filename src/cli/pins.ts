@@ -1,0 +1,99 @@
+import { parseIpv4, quoted } from '../checked.ts';
+import { linkMark } from '../desired/numbers.ts';
+import { PAIR_MAPS } from '../desired/memory.ts';
+import { EXIT, WanhookError } from '../errors.ts';
+import { forgetCommand, type Remembered } from '../kernel/memory.ts';
+import type { Config } from '../model.ts';
+import type { World } from '../reconcile.ts';
+import { loadGoodConfig } from '../state/store.ts';
+import { columns } from './columns.ts';
+import { worldFor, type Common, type Context } from './context.ts';
+
+/** One remembered pair as `pins --json` prints it. */
+interface Pin {
+  /** Address, or `router` for the router's own connections. */
+  readonly client: string;
+  readonly server: string;
+  /** `tcp/443` where PAIR_BY_PORT tells ports apart. */
+  readonly port: string | null;
+  /** The link's name; its mark if there is no such link any more. */
+  readonly link: string;
+  /** Seconds. */
+  readonly expires: number;
+}
+
+/** `wanhook pins`: which pairs are remembered on which link. */
+export async function pins(context: Context, common: Common, json: boolean): Promise<number> {
+  const world = worldFor(context, common);
+  const found = await readPins(world);
+  if (json)
+    context.out(
+      `${JSON.stringify(
+        found.map(({ pin }) => pin),
+        null,
+        2,
+      )}\n`,
+    );
+  else if (found.length === 0) context.out('no pairs are remembered\n');
+  else {
+    const rows = found.map(({ pin }) => [pin.client, pin.server, pin.port ?? 'any', pin.link, `${pin.expires} s`]);
+    context.out(columns([['CLIENT', 'SERVER', 'PORT', 'LINK', 'EXPIRES'], ...rows]));
+  }
+  return EXIT.done;
+}
+
+/** `wanhook pins flush [FILTER]`: running connections stay where they are, the next ones choose anew. */
+export async function flushPins(context: Context, common: Common, filter: string | undefined): Promise<number> {
+  const world = worldFor(context, common);
+  const matches = parseFilter(filter, configOf(world));
+  const count = await world.alone(async () => {
+    const found = (await readPins(world)).filter(({ pin }) => matches(pin));
+    found.forEach(({ element }) => world.echo(forgetCommand(element)));
+    await world.kernel.memory.forget(found.map(({ element }) => element));
+    return found.length;
+  });
+  context.out(`${count ?? 0} pairs forgotten\n`);
+  return EXIT.done;
+}
+
+/** A link's name, a client, or client>server; `router` is a client too. */
+function parseFilter(filter: string | undefined, config: Config | undefined): (pin: Pin) => boolean {
+  if (filter === undefined) return () => true;
+  if (config?.links.some(({ name }) => name === filter) === true) return ({ link }) => link === filter;
+  const [client = '', server, ...more] = filter.split('>').map((word) => word.trim());
+  const isClient = client === ROUTER || parseIpv4(client) !== undefined;
+  if (!isClient || more.length > 0 || (server !== undefined && parseIpv4(server) === undefined)) {
+    const message = `${quoted(filter)} is no link's name, client address, or client>server (quote the ">")`;
+    throw new WanhookError(message, { exitCode: EXIT.usage });
+  }
+  return (pin) => pin.client === client && (server === undefined || pin.server === server);
+}
+
+const ROUTER = 'router';
+
+async function readPins(world: World): Promise<{ pin: Pin; element: Remembered }[]> {
+  const elements = (await world.kernel.memory.read(Object.keys(PAIR_MAPS))) ?? [];
+  const config = configOf(world);
+  return elements
+    .map((element) => ({ element, pin: pinOf(element, config) }))
+    .toSorted((a, b) => order(a.pin.client, b.pin.client) || order(a.pin.server, b.pin.server));
+}
+
+const order = (a: string, b: string) => (parseIpv4(a) ?? -1) - (parseIpv4(b) ?? -1);
+
+function pinOf({ map, key, mark, expires }: Remembered, config: Config | undefined): Pin {
+  const [client = '', server = '', protocol, port] = map.startsWith('own') ? [ROUTER, ...key] : key;
+  const link = config?.links.find((one) => linkMark(config, one).value === mark)?.name;
+  return {
+    client,
+    server,
+    port: protocol === undefined ? null : `${protocol}/${port ?? ''}`,
+    link: link ?? `0x${mark.toString(16)}`,
+    expires,
+  };
+}
+
+/** The configuration in force: what `apply` last took, even while somebody is editing. */
+function configOf(world: World): Config | undefined {
+  return loadGoodConfig(world.stateDirectory) ?? world.loadConfig().config;
+}

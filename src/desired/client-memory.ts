@@ -1,0 +1,98 @@
+import type { Config, LinkConfig, LinkLoad, LinkStatus } from '../model.ts';
+import { fixedRanges, nextLinks, type Bindings } from './clients.ts';
+import { linkMark } from './numbers.ts';
+import { sharingLinks } from './routing.ts';
+import { chain, copyConnectionMark, hex, memoryScript, undecided, unlessOneOf } from './memory-script.ts';
+
+/**
+ * `inet wanhook_memory` for BALANCE=client. `client` holds every client's own link, `away` the one it has meanwhile when
+ * its own takes nobody (REBALANCE other than `never`). All of it happens in the kernel, with a connection's first packet:
+ * - a known client gets its link's mark, if that link takes new connections;
+ * - an unknown one, or one whose link does not, gets the next of an order that user space has prepared so that each
+ *   stands for the link with the least clients per weight.
+ * A link's death thus changes only which links are offered: its clients, and only they, choose anew when they next speak.
+ */
+export function clientMemory(config: Config, statuses: readonly LinkStatus[], base: readonly LinkLoad[]): string {
+  const devices = statuses.flatMap(({ device }) => device ?? []).toSorted();
+  if (devices.length === 0) return memoryScript(config, []);
+  return memoryScript(config, [
+    ...chain('prerouting', [
+      ...undecided(config),
+      `iifname { ${devices.map((device) => `"${device}"`).join(', ')} } accept`,
+      'fib daddr type != unicast accept',
+      'meta mark 0 goto pick',
+      'ct mark 0 goto beside',
+    ]),
+    ...picking('meta mark', '', config, statuses, base),
+    ...picking('ct mark', '_beside', config, statuses, base),
+    ...chain('beside', ['jump pick_beside', ...copyConnectionMark(config)]),
+  ]);
+}
+
+/** The choice, made in this mark, which is 0 before; foreign bits as in memory.ts. */
+function picking(
+  mark: 'meta mark' | 'ct mark',
+  suffix: '' | '_beside',
+  config: Config,
+  statuses: readonly LinkStatus[],
+  base: readonly LinkLoad[],
+): string[] {
+  const markOf = (link: LinkConfig) => hex(linkMark(config, link).value);
+  const sharing = sharingLinks(statuses).map(({ link }) => link);
+  const byId = new Map(sharing.map((link) => [link.id, markOf(link)]));
+  const element = (seconds: number) => `{ ip saddr timeout ${seconds}s : ${mark} }`;
+  const forget = (map: string) => `delete @${map} { ip saddr : ${mark} }`;
+  const own = `update @client ${element(config.clientTimeout)}`;
+  const quiet = config.rebalance === 'gradual' ? config.rebalanceQuiet : config.clientTimeout;
+  const away = `update @away ${element(quiet)}`;
+  const drop = unlessOneOf(mark, sharing.map(markOf));
+  const known = (map: string) => [`${mark} set ip saddr map @${map}`, drop, `${mark} != 0 goto known_${map}${suffix}`];
+  const order = { never: ['client'], return: ['client', 'away'], gradual: ['away', 'client'] }[config.rebalance];
+  const next = nextLinks(base).map((id, n) => `${n} : ${byId.get(id) ?? '0x00000000'}`);
+  return [
+    ...chain(`pick${suffix}`, [
+      ...fixed(mark, config, statuses, markOf),
+      `${mark} != 0 goto fixed${suffix}`,
+      ...order.flatMap(known),
+      ...(next.length === 0 ? [] : [`${mark} set numgen inc mod ${next.length} map { ${next.join(', ')} }`]),
+      ...(next.length === 0 ? [] : [`goto bind${suffix}`]),
+    ]),
+    ...chain(`fixed${suffix}`, [forget('client'), own]),
+    ...chain(`known_client${suffix}`, [own]),
+    ...chain(`known_away${suffix}`, [own, away]),
+    // `update` leaves the link of a client that has one, and only lengthens its time: it has gone away.
+    ...chain(`bind${suffix}`, config.rebalance === 'never' ? [forget('client'), own] : [own, forget('away'), away]),
+  ];
+}
+
+/** clients/*.env, for links that are up; otherwise such a client is like any other. A MAC address comes first. */
+function fixed(
+  mark: string,
+  { clients }: Config,
+  statuses: readonly LinkStatus[],
+  markOf: (link: LinkConfig) => string,
+): string[] {
+  const up = new Map(statuses.flatMap(({ up, link }) => (up ? [[link.name, markOf(link)] as const] : [])));
+  const macs = clients.flatMap(({ client, link }) => {
+    const value = up.get(link);
+    return client.includes(':') && value !== undefined ? [`${client} : ${value}`] : [];
+  });
+  const ranges = fixedRanges(clients).flatMap(({ first, last, link }) => {
+    const value = up.get(link);
+    return value === undefined ? [] : [`${first === last ? first : `${first}-${last}`} : ${value}`];
+  });
+  return [
+    ...(macs.length === 0 ? [] : [`${mark} set ether saddr map { ${macs.join(', ')} }`]),
+    ...(ranges.length === 0 ? [] : [`${mark} 0 ${mark} set ip saddr map { ${ranges.join(', ')} }`]),
+  ];
+}
+
+/** What was saved, as nft(8) lines to follow the script when the table is new. */
+export function restored(config: Config, { client }: Bindings): string {
+  const byId = new Map(config.links.map((link) => [link.id, hex(linkMark(config, link).value)]));
+  const elements = [...client].flatMap(([address, id]) => {
+    const mark = byId.get(id);
+    return mark === undefined ? [] : [`${address} timeout ${config.clientTimeout}s : ${mark}`];
+  });
+  return elements.map((element) => `add element inet wanhook_memory client { ${element} }\n`).join('');
+}

@@ -1,0 +1,105 @@
+import { parseIpv4 } from '../checked.ts';
+import type { Config, FixedClient, LinkConfig, LinkLoad } from '../model.ts';
+
+/** Which links the clients have: id by address. `away`: where a client is while its own link takes nobody. */
+export interface Bindings {
+  readonly client: ReadonlyMap<string, number>;
+  readonly away: ReadonlyMap<string, number>;
+}
+export const NO_BINDINGS: Bindings = { client: new Map(), away: new Map() };
+
+/** The link a client's next connection takes, if one of these still takes any: as `pick` in client-memory.ts decides. */
+export function linkOf(
+  { rebalance }: Pick<Config, 'rebalance'>,
+  { client, away }: Bindings,
+  address: string,
+  sharing: ReadonlySet<number>,
+): number | undefined {
+  const [home, other] = [client.get(address), away.get(address)];
+  const order = rebalance === 'never' ? [home] : rebalance === 'return' ? [home, other] : [other, home];
+  return order.find((id) => id !== undefined && sharing.has(id));
+}
+
+/** How many clients each sharing link has. Those whose link takes nobody any more are counted nowhere: they will ask. */
+export function loadsOf(config: Config, bindings: Bindings, sharing: readonly LinkConfig[]): LinkLoad[] {
+  const ids = new Set(sharing.map(({ id }) => id));
+  const addresses = new Set([...bindings.client.keys(), ...bindings.away.keys()]);
+  const counts = new Map<number, number>();
+  for (const address of addresses) {
+    const id = linkOf(config, bindings, address, ids);
+    if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + 1);
+  }
+  return sharing.map(({ id, weight }) => ({ id, weight, clients: counts.get(id) ?? 0 }));
+}
+
+/** New clients that find their order prepared before it begins anew; also the most that is kept from run to run. */
+const PREPARED = 128;
+
+/** The links of the next clients: each time the one with the fewest clients per weight; the heavier one, if equal. */
+export function nextLinks(base: readonly LinkLoad[], count = PREPARED): number[] {
+  const loads = base.map((load) => ({ ...load }));
+  const found: number[] = [];
+  while (loads.length > 0 && found.length < count) {
+    const least = loads.reduce((best, one) => {
+      const difference = one.clients * best.weight - best.clients * one.weight;
+      return difference < 0 || (difference === 0 && one.weight > best.weight) ? one : best;
+    });
+    least.clients++;
+    found.push(least.id);
+  }
+  return found;
+}
+
+/**
+ * The loads to prepare from: the old ones, while the links are the same and what has come since went where it should,
+ * within one client a link. Loading the table for nothing would cost every hook 15 ms.
+ */
+export function baseFor(old: readonly LinkLoad[] | undefined, now: readonly LinkLoad[]): readonly LinkLoad[] {
+  const total = (loads: readonly LinkLoad[]) => loads.reduce((sum, { clients }) => sum + clients, 0);
+  const same =
+    old?.length === now.length && old.every(({ id, weight }, n) => now[n]?.id === id && now[n].weight === weight);
+  if (old === undefined || !same) return now;
+  const arrived = total(now) - total(old);
+  if (arrived < 0 || arrived > PREPARED / 2) return now;
+  const went = nextLinks(old, arrived);
+  const fits = old.every(({ id, clients }, n) => {
+    const expected = clients + went.filter((each) => each === id).length;
+    return Math.abs((now[n]?.clients ?? 0) - expected) <= 1;
+  });
+  return fits ? old : now;
+}
+
+/** The address or prefix as its first and last address; undefined for a MAC address. */
+function rangeOf(client: string): [first: number, last: number] | undefined {
+  const [address = '', length = '32'] = client.split('/');
+  const first = parseIpv4(address);
+  return first === undefined ? undefined : [first, first + 2 ** (32 - Number(length)) - 1];
+}
+
+/** The fixed assignment that counts for an address: the narrowest that holds it. */
+export function fixedFor(clients: readonly FixedClient[], address: string): FixedClient | undefined {
+  const value = parseIpv4(address) ?? -1;
+  return clients
+    .flatMap((fixed) => {
+      const [first, last] = rangeOf(fixed.client) ?? [0, -1];
+      return first <= value && value <= last ? [{ fixed, size: last - first }] : [];
+    })
+    .toSorted((a, b) => a.size - b.size)[0]?.fixed;
+}
+
+/** Overlapping prefixes as ranges that do not overlap, the narrowest winning: nft's intervals must not. */
+export function fixedRanges(clients: readonly FixedClient[]): { first: string; last: string; link: string }[] {
+  const ranges = clients.flatMap(({ client }) => {
+    const range = rangeOf(client);
+    return range === undefined ? [] : [range];
+  });
+  const edges = [...new Set(ranges.flatMap(([first, last]) => [first, last + 1]))].toSorted((a, b) => a - b);
+  return edges.slice(0, -1).flatMap((first, n) => {
+    const fixed = fixedFor(clients, dotted(first));
+    return fixed === undefined
+      ? []
+      : [{ first: dotted(first), last: dotted((edges[n + 1] ?? 0) - 1), link: fixed.link }];
+  });
+}
+
+const dotted = (value: number) => [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');

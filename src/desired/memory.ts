@@ -1,0 +1,114 @@
+import type { Config, LinkStatus } from '../model.ts';
+import { linkMark } from './numbers.ts';
+import { chain, copyConnectionMark, hex, memoryScript, undecided, unlessOneOf } from './memory-script.ts';
+import { sharingLinks } from './routing.ts';
+
+/** By client and server, by these and port, and the same for the router's own connections, which have many sources. */
+export const PAIR_MAPS = {
+  pair: 'ip saddr . ip daddr',
+  pair_port: 'ip saddr . ip daddr . meta l4proto . th dport',
+  own: 'ip daddr',
+  own_port: 'ip daddr . meta l4proto . th dport',
+} as const;
+type MapName = keyof typeof PAIR_MAPS;
+const LAN = ['pair_port', 'pair'] as const;
+const OWN = ['own_port', 'own'] as const;
+
+/**
+ * The table `inet wanhook_memory` as an nft(8) script. It remembers which link a pair of client and server took, and gives
+ * new connections of that pair the same mark; what happens to them then is the main table's and the mark rules' business.
+ * - Beside `inet wanhook`, one step later (`mangle + 1`): the connection mark carries what the two tell each other, so
+ *   neither names the other's sets, and a reload of either leaves the other alone.
+ * - Reloaded by declaring what is there already and flushing the rules: the elements stay.
+ * - Only the first packets of a connection come past a map: two lookups and two updates, however many links there are.
+ */
+export function memory(config: Config, statuses: readonly LinkStatus[]): string {
+  const devices = statuses.flatMap(({ device }) => device ?? []).toSorted();
+  const rules = devices.length === 0 ? [] : [...entries(config, devices), ...pick(config, statuses), ...settle(config)];
+  return memoryScript(config, rules);
+}
+
+function entries(config: Config, devices: readonly string[]): string[] {
+  const wans = `{ ${devices.map((device) => `"${device}"`).join(', ')} }`;
+  return [
+    ...chain('prerouting', [
+      ...undecided(config),
+      `iifname ${wans} accept`,
+      'fib daddr type != unicast accept',
+      'meta mark 0 goto pick',
+      'ct mark 0 goto beside',
+    ]),
+    ...chain('output', [
+      ...undecided(config),
+      `oifname != ${wans} accept`,
+      'meta mark 0 goto pick_own',
+      'ct mark 0 goto beside_own',
+    ]),
+    ...chain('postrouting', [
+      'meta nfproto != ipv4 accept',
+      `oifname != ${wans} accept`,
+      'ct direction != original accept',
+      `ct mark & ${hex(config.markMask)} == 0 accept`,
+      'ct state new goto settle',
+      'tcp flags & (fin | rst) != 0 goto settle',
+    ]),
+  ];
+}
+
+/**
+ * A map's mark replaces a whole mark (nft 1.0.6 cannot OR two registers), and foreign bits must stay: so it is written
+ * where there are none. Usually that is the packet's mark; else the connection's, from where it is copied bit by bit and
+ * taken away again. With foreign bits in both, the connection goes by the balance.
+ */
+function pick(config: Config, statuses: readonly LinkStatus[]): string[] {
+  const all = hex(config.markMask);
+  const sharing = sharingLinks(statuses).map(({ link }) => hex(linkMark(config, link).value));
+  const lookups = (mark: string, maps: readonly [MapName, MapName]) => [
+    ...eachMap(config, maps, (match, map) => [`${match}${mark} set ${PAIR_MAPS[map]} map @${map}`]),
+    // A pair on a link that takes no new connections chooses anew, and what it chooses is remembered.
+    unlessOneOf(mark, sharing),
+  ];
+  return [
+    ...chain('pick', lookups('meta mark', LAN)),
+    ...chain('pick_own', lookups('meta mark', OWN)),
+    ...chain('beside', [...lookups('ct mark', LAN), `ct mark & ${all} != 0 goto forward_mark`]),
+    ...chain('beside_own', [...lookups('ct mark', OWN), `ct mark & ${all} != 0 goto forward_mark`]),
+    ...chain('forward_mark', copyConnectionMark(config)),
+  ];
+}
+
+/**
+ * The link really taken, after the main table has put it into the connection's mark. `update` keeps an old element's mark
+ * and only lengthens its life: where no pin has decided, the old one goes first. The end of a TCP connection lengthens it
+ * once more.
+ */
+function settle(config: Config): string[] {
+  const all = hex(config.markMask);
+  const updates = (maps: readonly [MapName, MapName]) =>
+    eachMap(config, maps, (match, map) => {
+      const key = PAIR_MAPS[map];
+      return [
+        `${match}meta mark & ${all} == 0 delete @${map} { ${key} : ct mark & ${all} }`,
+        `${match}update @${map} { ${key} timeout ${config.pairTimeout}s : ct mark & ${all} }`,
+      ];
+    });
+  return [
+    ...chain('settle', ['fib saddr type local goto settle_own', ...updates(LAN)]),
+    ...chain('settle_own', updates(OWN)),
+  ];
+}
+
+/** The map for ports of PAIR_BY_PORT and the one for everything else, each with what a packet must match. */
+function eachMap(
+  { pairByPort }: Config,
+  [byPort, plain]: readonly [MapName, MapName],
+  lines: (match: string, map: MapName) => string[],
+): string[] {
+  if (pairByPort.length === 0) return lines('', plain);
+  const list = `{ ${pairByPort.join(', ')} }`;
+  return [
+    ...lines(`meta l4proto { tcp, udp } th dport ${list} `, byPort),
+    ...lines(`meta l4proto { tcp, udp } th dport != ${list} `, plain),
+    ...lines('meta l4proto != { tcp, udp } ', plain),
+  ];
+}

@@ -1,0 +1,188 @@
+/** ON_DOWN as traffic: what a dead line's own flows do, and what the ISPs of the other lines see of them. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { HoldSummary } from '../support/traffic-hold.ts';
+import { createRouter, type Router } from '../support/router.ts';
+import { applyRules } from '../support/router-rules.ts';
+
+const CYCLES = 20;
+/** The user's own port forward, on line 0. */
+const FORWARDS = `table ip forwards {
+  chain pre {
+    type nat hook prerouting priority dstnat
+    iifname "ppp0" tcp dport 9022 dnat to 10.10.0.2:8022
+  }
+}
+`;
+
+/** Counts at an ISP what its customer sends to these ports. */
+const countPorts = (ports: readonly number[]) => `table ip witness {
+  counter blocked {}
+  chain pre {
+    type filter hook prerouting priority raw - 1
+    iifname "line" tcp dport { ${ports.join(', ')} } counter name blocked
+    iifname "line" udp dport { ${ports.join(', ')} } counter name blocked
+  }
+}
+`;
+
+describe('the flows of a line that drops', () => {
+  let router: Router;
+  beforeEach(async () => {
+    router = await createRouter({ links: ['ppp', 'ppp', 'dhcp'], clients: 4 });
+    await router.rtr.run(['nft', '-f', '-'], { stdin: FORWARDS });
+  });
+  afterEach(async () => {
+    try {
+      expect(await router.strays()).toEqual([]);
+    } finally {
+      await router.destroy();
+    }
+  });
+
+  async function configure(ON_DOWN: string): Promise<void> {
+    const { device } = router.lines[2]!;
+    await router.configure([
+      { ID: 1, PPP_IPPARAM: 'line1', ON_DOWN },
+      { ID: 2, PPP_IPPARAM: 'line2' },
+      { ID: 3, DEVICE: device },
+    ]);
+  }
+
+  /** Flows of every kind on line 0, which is the only one up; each sends every 50 ms. */
+  async function holdAll() {
+    const [to] = [router.lines[0]!.address];
+    await router.serve('rtr', { tcp: [8023], udp: [8023] });
+    await router.serve('lan', { tcp: [8022] });
+    await router.serve('net', { tcp: [7100], udp: [7100] });
+    const ms = 100_000;
+    const common = { ms, everyMs: 50, count: 8, port: 7100 } as const;
+    const lan = { ...common, from: 'lan', localAddresses: router.clients } as const;
+    const inbound = { ...common, from: 'net', to: [to], count: 4 } as const;
+    return {
+      'LAN TCP': await router.startHold(lan),
+      'LAN UDP': await router.startHold({ ...lan, proto: 'udp' }),
+      'router TCP': await router.startHold({ ...common, from: 'rtr' }),
+      'router UDP': await router.startHold({ ...common, from: 'rtr', proto: 'udp' }),
+      'router TCP bound': await router.startHold({ ...common, from: 'rtr', localAddresses: [to] }),
+      'inbound TCP': await router.startHold({ ...inbound, port: 8023 }),
+      'port forward TCP': await router.startHold({ ...inbound, port: 9022 }),
+    };
+  }
+  type Name = keyof Awaited<ReturnType<typeof holdAll>>;
+
+  /** The router's own connections that are still open. An echo server has nothing to say, so nobody else tells it. */
+  const openSockets = async () =>
+    Number(await router.rtr.sh("ss -Htn state established '( sport = :8023 or dport = :7100 )' | wc -l"));
+
+  async function after(holds: Awaited<ReturnType<typeof holdAll>>, droppedAt: number) {
+    const entries = await Promise.all(
+      Object.entries(holds).map(async ([name, each]) => [name, await each.stop()] as const),
+    );
+    const got = Object.fromEntries(entries) as Record<Name, HoldSummary>;
+    for (const [name, { flows, survived, broken, stalled, startedAt }] of entries) {
+      const told = flows.flatMap(({ brokeAt }) => (brokeAt === undefined ? [] : [startedAt + brokeAt - droppedAt]));
+      const gap = Math.max(...flows.map(({ longestGapMs }) => longestGapMs));
+      const times = told.length === 0 ? '' : `, told after ${Math.min(...told)}–${Math.max(...told)} ms`;
+      console.log(`${name}: ${survived} go on, ${broken} ended, ${stalled} hang; longest gap ${gap} ms${times}`);
+    }
+    return got;
+  }
+  const toldWithin = ({ flows, startedAt }: HoldSummary, droppedAt: number) =>
+    Math.max(...flows.map(({ brokeAt }) => (brokeAt === undefined ? Infinity : startedAt + brokeAt - droppedAt)));
+
+  test('failover: TCP is told and UDP has moved within a second; nothing hangs', async () => {
+    await configure('failover');
+    await router.up(0);
+    const holds = await holdAll();
+    await router.up(1);
+    await router.up(2);
+    const droppedAt = Date.now();
+    await router.down(0);
+    await sleep(1000);
+    const sockets = await openSockets();
+    await sleep(1500);
+    const got = await after(holds, droppedAt);
+    for (const name of ['LAN TCP', 'router TCP', 'router TCP bound'] as const) {
+      expect([name, got[name].stalled, got[name].broken]).toEqual([name, 0, 8]);
+      expect(toldWithin(got[name], droppedAt)).toBeLessThan(1000);
+    }
+    for (const name of ['LAN UDP', 'router UDP'] as const) {
+      expect(got[name]).toMatchObject({ survived: 8, broken: 0, stalled: 0 });
+      expect(Math.max(...got[name].flows.map(({ longestGapMs }) => longestGapMs))).toBeLessThan(1000);
+    }
+    // The far ends of inbound connections cannot be told: the line is gone. The router's ends have been.
+    expect(sockets).toBe(0);
+  });
+
+  test('block: applications are refused at once, and the other ISPs see nothing of it', async () => {
+    await configure('block');
+    await router.up(0);
+    const holds = await holdAll();
+    for (const isp of router.isps.slice(1)) await isp.run(['nft', '-f', '-'], { stdin: countPorts([7100]) });
+    await router.up(1);
+    await router.up(2);
+    const seen = async () => {
+      const texts = await Promise.all(router.isps.slice(1).map((isp) => isp.sh('nft list counter ip witness blocked')));
+      return texts.map((text) => Number(/packets (\d+)/.exec(text)?.[1]));
+    };
+    // The router's unbound UDP socket may choose anew with every packet; it is no flow of line 0's.
+    await holds['router UDP'].stop();
+    for (const isp of router.isps.slice(1)) await isp.sh('nft reset counter ip witness blocked');
+    const droppedAt = Date.now();
+    await router.lineHangup(0);
+    // Before any hook: the kernel alone.
+    await sleep(300);
+    expect(await seen()).toEqual([0, 0]);
+    await router.ppp('ip-down', 0);
+    await sleep(700);
+    const sockets = await openSockets();
+    for (let n = 0; n < CYCLES; n++) {
+      await router.up(0, { address: n % 2 === 0 ? router.lines[0]!.address : `192.0.2.${100 + n}` });
+      await sleep(60);
+      await router.down(0);
+      await sleep(60);
+    }
+    expect(await seen()).toEqual([0, 0]);
+    await router.up(0);
+    await sleep(1500);
+    expect(await seen()).toEqual([0, 0]);
+    const got = await after(holds, droppedAt);
+    for (const name of ['LAN TCP', 'router TCP', 'router TCP bound'] as const) {
+      expect([name, got[name].stalled, got[name].broken]).toEqual([name, 0, 8]);
+      expect(toldWithin(got[name], droppedAt)).toBeLessThan(1000);
+    }
+    // UDP has waited for its own line, and goes on there.
+    expect(got['LAN UDP']).toMatchObject({ survived: 8, broken: 0, stalled: 0 });
+    expect(sockets).toBe(0);
+    expect(await router.plan()).toEqual([]);
+  });
+
+  test('block: a rule that chooses another link now, and has the firewall loaded anew, lets nothing out', async () => {
+    await configure('block');
+    await applyRules(router, { '10-x': 'PROTO=udp USE=line1,line2 STICKY=no' });
+    await router.up(0);
+    await router.serve('net', { udp: [7100] });
+    const hold = await router.startHold({
+      ...{ from: 'lan', localAddresses: router.clients, proto: 'udp' },
+      ...{ ms: 100_000, everyMs: 50, count: 8, port: 7100 },
+    });
+    await router.up(1);
+    for (const isp of router.isps.slice(1)) await isp.run(['nft', '-f', '-'], { stdin: countPorts([7100]) });
+    await router.down(0);
+    await sleep(700);
+    // New connections go where the rule says now, and stay there.
+    expect(await router.share({ from: 'lan', proto: 'udp', port: 7100, count: 4 })).toMatchObject({ ok: 4 });
+    const text = await router.isps[1]!.sh('nft reset counter ip witness blocked');
+    const news = Number(/packets (\d+)/.exec(text)?.[1]);
+    await sleep(700);
+    await router.up(0);
+    await sleep(1000);
+    const seen = await router.isps[1]!.sh('nft list counter ip witness blocked');
+    const got = await hold.stop();
+    console.log(`packets at the other ISP: ${news} of 4 new connections, then ${/packets (\d+)/.exec(seen)?.[1]}`);
+    expect(news).toBeLessThanOrEqual(8);
+    expect(Number(/packets (\d+)/.exec(seen)?.[1])).toBe(0);
+    expect(got).toMatchObject({ survived: 8, broken: 0, stalled: 0 });
+  });
+});

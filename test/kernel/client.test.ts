@@ -1,0 +1,171 @@
+/** BALANCE=client as traffic: every LAN client has one link, by load and weight, through deaths, changes and reboots. */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createRouter, type LinkKeys, type Router } from '../support/router.ts';
+
+let router: Router;
+const CLIENT = { LAN: 'lan0', BALANCE: 'client' };
+const keys: LinkKeys[] = [];
+const WEIGHTS = [1, 2, 3];
+
+beforeAll(async () => {
+  router = await createRouter({ links: ['ppp', 'ppp', 'dhcp'], clients: 30 });
+  router.lines.forEach(({ kind, device }, index) => {
+    const identity = kind === 'ppp' ? { PPP_IPPARAM: `line${index + 1}` } : { DEVICE: device };
+    keys.push({ ID: index + 1, WEIGHT: WEIGHTS[index]!, ...identity });
+  });
+  await router.configure(keys, CLIENT);
+  for (const { index } of router.lines) await router.up(index);
+});
+/** Nobody is known: the table, the record and what is saved are gone. */
+beforeEach(async () => {
+  await router.must('stop');
+  await router.rtr.sh('rm -rf /var/lib/wanhook /etc/wanhook/clients');
+  await router.configure(keys, CLIENT);
+  await router.must('apply');
+});
+afterEach(async () => expect(await router.strays()).toEqual([]));
+afterAll(() => router.destroy());
+
+/** Each of these clients connects `times` times to each of two servers; the line of each (they must have one). */
+async function speak(clients = router.clients, times = 1): Promise<Record<string, number>> {
+  const to = router.servers.slice(0, 2);
+  const count = clients.length * to.length * times;
+  const seen = await router.share({ from: 'lan', localAddresses: clients, to, count, concurrency: 1 });
+  expect(seen).toMatchObject({ ok: count, errors: {} });
+  return Object.fromEntries(
+    Object.entries(seen.byClient).map(([client, sources]) => {
+      const lines = Object.keys(sources).map((source) => router.lines.findIndex(({ address }) => address === source));
+      expect(lines, client).toHaveLength(1);
+      return [client, lines[0]!];
+    }),
+  );
+}
+
+const counts = (got: Record<string, number>) =>
+  router.lines.map(({ index }) => Object.values(got).filter((line) => line === index).length);
+
+interface Row {
+  readonly client: string;
+  readonly link: string | null;
+  readonly home: string | null;
+  readonly why: string;
+}
+const listed = async () => JSON.parse(await router.must('clients', '--json')) as Row[];
+
+test('thirty clients at weights 1:2:3 are 5:10:15, and stay', async () => {
+  const got = await speak();
+  expect(counts(got)).toEqual([5, 10, 15]);
+  expect(await speak(router.clients, 2)).toEqual(got);
+  const rows = await listed();
+  expect(Object.fromEntries(rows.map(({ client, link }) => [client, Number(link!.slice(-1)) - 1]))).toEqual(got);
+  expect(new Set(rows.map(({ why }) => why))).toEqual(new Set(['had the fewest clients for its weight']));
+  expect(await router.plan(), 'what has come as prepared needs no new order').toEqual([]);
+});
+
+test('never: a dead link’s clients, and only they, are spread by load, and stay there', async () => {
+  const before = await speak();
+  await router.down(0);
+  const moved = await speak();
+  expect(counts(moved)).toEqual([0, 12, 18]);
+  for (const client of router.clients.filter((each) => before[each] !== 0)) expect(moved[client]).toBe(before[client]);
+  await router.up(0);
+  expect(await speak()).toEqual(moved);
+});
+
+test('clients that come after a link’s return go where there is room', async () => {
+  const [early, late] = [router.clients.slice(0, 24), router.clients.slice(24)];
+  await speak(early);
+  await router.down(0);
+  expect(counts(await speak(early))).toEqual([0, 10, 14]);
+  await router.up(0);
+  expect(counts(await speak(late)), 'five to the empty link').toEqual([5, 0, 1]);
+});
+
+test('return: they come back with their next connection, and running connections stay', async () => {
+  await router.configure(keys, { ...CLIENT, REBALANCE: 'return' });
+  await router.must('apply');
+  const before = await speak();
+  await router.down(2);
+  const moved = await speak();
+  expect(counts(moved)).toEqual([10, 20, 0]);
+  const held = await router.startHold({ from: 'lan', count: 30, ms: 20_000, localAddresses: router.clients });
+  await router.up(2);
+  expect((await listed()).filter(({ link, home }) => link !== home)).toEqual([]);
+  expect(await speak()).toEqual(before);
+  expect(await held.stop()).toMatchObject({ survived: 30, broken: 0, stalled: 0, sourcesConstant: true });
+});
+
+test('gradual: they come back once they have been quiet', async () => {
+  await router.configure(keys, { ...CLIENT, REBALANCE: 'gradual', REBALANCE_QUIET: 3 });
+  await router.must('apply');
+  const before = await speak();
+  await router.down(1);
+  const moved = await speak();
+  expect(counts(moved)[1]).toBe(0);
+  await router.up(1);
+  expect(await speak()).toEqual(moved);
+  const away = (await listed()).filter(({ link, home }) => link !== home);
+  expect(away).toHaveLength(10);
+  expect(away[0]!.why).toBe('was sent away from line2 while that was down');
+  await new Promise((resolve) => setTimeout(resolve, 4000));
+  expect(await speak()).toEqual(before);
+});
+
+test('stop and apply, a lost table, a reboot and a change of modes forget nobody', async () => {
+  const before = await speak();
+  await router.must('stop');
+  await router.must('apply');
+  expect(await speak(), 'stop and apply').toEqual(before);
+  await router.rtr.run(['nft', 'delete', 'table', 'inet', 'wanhook_memory']);
+  await router.must('apply');
+  expect(await speak(), 'a lost table').toEqual(before);
+  await router.rtr.sh('nft flush ruleset; rm -rf /run/wanhook');
+  await router.must('apply');
+  await router.ppp('ip-up', 0);
+  await router.ppp('ip-up', 1);
+  expect(await speak(), 'a reboot').toEqual(before);
+  const held = await router.startHold({ from: 'lan', count: 30, ms: 20_000, localAddresses: router.clients });
+  for (const BALANCE of ['pair', 'flow', 'client', 'flow', 'pair', 'client']) {
+    await router.configure(keys, { ...CLIENT, BALANCE });
+    await router.must('apply');
+    expect(await router.plan(), BALANCE).toEqual([]);
+  }
+  expect(await speak(), 'other modes').toEqual(before);
+  expect(await held.stop()).toMatchObject({ survived: 30, broken: 0, stalled: 0, sourcesConstant: true });
+});
+
+test('fixed by prefix, by address and by MAC address; while the link is down like any other', async () => {
+  await router.rtr.sh(`mkdir -p /etc/wanhook/clients; cd /etc/wanhook/clients
+    printf 'CLIENT=10.10.0.8/29\\nLINK=line1\\n' >room.env
+    printf 'CLIENT=10.10.0.10\\nLINK=line2\\n' >nas.env`);
+  await router.must('apply');
+  const room = ['10.10.0.8', '10.10.0.9', '10.10.0.11', '10.10.0.15'];
+  const got = await speak(['10.10.0.10', ...room, '10.10.0.16', '10.10.0.17', '10.10.0.18']);
+  expect(room.map((client) => got[client])).toEqual([0, 0, 0, 0]);
+  expect(got['10.10.0.10']).toBe(1);
+  expect((await listed()).find(({ client }) => client === '10.10.0.10')?.why).toBe('fixed by clients/nas.env');
+  await router.down(0);
+  const moved = await speak(room);
+  expect(Object.values(moved)).not.toContain(0);
+  await router.up(0);
+  expect(new Set(Object.values(await speak(room))), 'back where they belong').toEqual(new Set([0]));
+  const mac = /[0-9a-f:]{17}/.exec(await router.lan.sh('cat /sys/class/net/eth0/address'))![0];
+  await router.rtr.sh(`printf 'CLIENT=${mac.toUpperCase()}\\nLINK=line3\\n' >/etc/wanhook/clients/phone.env`);
+  await router.must('apply');
+  expect(counts(await speak())).toEqual([0, 0, 30]);
+});
+
+test('foreign bits of the packet’s mark stay, and clients are bound all the same', async () => {
+  await router.rtr.sh(`nft -f - <<'NFT'
+table inet foreign {
+  counter lost {}
+  chain raw { type filter hook prerouting priority raw; iifname lan0 meta mark set 0x00000a01; }
+  chain late { type filter hook postrouting priority 0; meta nfproto ipv4 iifname lan0 meta mark & 0xc0ffffff != 0x00000a01 counter name lost; }
+}
+NFT`);
+  const got = await speak();
+  expect(counts(got)).toEqual([5, 10, 15]);
+  expect(await router.rtr.sh('nft list counter inet foreign lost')).toContain('packets 0 ');
+  await router.rtr.run(['nft', 'delete', 'table', 'inet', 'foreign']);
+  expect(await speak()).toEqual(got);
+});

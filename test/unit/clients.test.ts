@@ -1,0 +1,172 @@
+/** Who gets which link: loads, the order of the next clients, fixed assignments, and what survives a reboot. */
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parseConfig } from '../../src/config/parse.ts';
+import { baseFor, fixedFor, fixedRanges, linkOf, loadsOf, nextLinks } from '../../src/desired/clients.ts';
+import { GLOBAL_DEFAULTS } from '../../src/config/keys.ts';
+import type { LinkLoad } from '../../src/model.ts';
+import { loadClients, saveClients } from '../../src/state/clients.ts';
+import { scratchDirectory } from '../support/world-scratch.ts';
+
+/** `1x5=2`: link 1, weight 5, two clients. */
+const loads = (text: string): LinkLoad[] =>
+  text.split(' ').map((word) => {
+    const [id = 0, weight = 0, clients = 0] = word.split(/[x=]/).map(Number);
+    return { id, weight, clients };
+  });
+
+test.each([
+  ['1x1=0 2x1=0', 4, [1, 2, 1, 2]],
+  ['1x1=0 2x3=0', 8, [2, 1, 2, 2, 2, 1, 2, 2]],
+  ['1x1=3 2x1=0', 5, [2, 2, 2, 1, 2]],
+  ['1x2=4 2x1=0', 4, [2, 2, 1, 2]],
+  ['7x9=100', 2, [7, 7]],
+])('%s: the next %i clients go to %j', (base, count, want) => {
+  expect(nextLinks(loads(base), count)).toEqual(want);
+});
+
+test('without a link there is no order', () => expect(nextLinks([])).toEqual([]));
+
+test.each([1, 2, 3, 5, 8])('%i links: never more than one client away from fair', (links) => {
+  const base = Array.from({ length: links }, (_, n) => ({ id: n + 1, weight: 1 + ((n * 7) % 5), clients: 0 }));
+  const whole = base.reduce((sum, { weight }) => sum + weight, 0);
+  const went = nextLinks(base, 128);
+  for (const { id, weight } of base) {
+    expect(Math.abs(went.filter((each) => each === id).length - (128 * weight) / whole)).toBeLessThan(links);
+  }
+});
+
+test.each([
+  ['came as prepared', '1x1=0 2x1=0', '1x1=2 2x1=2', true],
+  ['one went elsewhere', '1x1=0 2x1=0', '1x1=3 2x1=1', true],
+  ['two went elsewhere', '1x1=0 2x1=0', '1x1=4 2x1=0', false],
+  ['somebody has gone', '1x1=4 2x1=4', '1x1=4 2x1=3', false],
+  ['another weight', '1x1=0 2x1=0', '1x1=0 2x2=0', false],
+  ['another link', '1x1=0 2x1=0', '1x1=0 3x1=0', false],
+  ['a link more', '1x1=0', '1x1=0 2x1=0', false],
+  ['half of the order is used up', '1x1=0 2x1=0', '1x1=33 2x1=33', false],
+])('%s: is the prepared order kept?', (_, old, now, kept) => {
+  expect(baseFor(loads(old), loads(now))).toEqual(loads(kept ? old : now));
+});
+
+test('the first order is made from what is there', () =>
+  expect(baseFor(undefined, loads('1x1=5'))).toEqual(loads('1x1=5')));
+
+describe('who is where', () => {
+  const bindings = {
+    client: new Map([
+      ['a', 1],
+      ['b', 1],
+      ['c', 2],
+    ]),
+    away: new Map([
+      ['a', 2],
+      ['b', 3],
+    ]),
+  };
+  test.each([
+    ['never', [1, 2], { a: 1, b: 1, c: 2 }],
+    ['never', [2, 3], { a: undefined, b: undefined, c: 2 }],
+    ['return', [1, 2], { a: 1, b: 1, c: 2 }],
+    ['return', [2, 3], { a: 2, b: 3, c: 2 }],
+    ['return', [2], { a: 2, b: undefined, c: 2 }],
+    ['gradual', [1, 2], { a: 2, b: 1, c: 2 }],
+    ['gradual', [], { a: undefined, b: undefined, c: undefined }],
+  ] as const)('%s, with %j', (rebalance, sharing, want) => {
+    const got = ['a', 'b', 'c'].map((each) => [each, linkOf({ rebalance }, bindings, each, new Set(sharing))] as const);
+    expect(Object.fromEntries(got)).toEqual(want);
+    const config = { ...GLOBAL_DEFAULTS, rebalance, links: [] };
+    const links = sharing.map((id) => ({
+      ...{ id, name: `l${id}`, weight: id, tier: 1 },
+      ...({ onDown: 'failover', masquerade: true, mss: 'auto' } as const),
+    }));
+    expect(loadsOf(config, bindings, links as unknown as Parameters<typeof loadsOf>[2])).toEqual(
+      sharing.map((id) => ({ id, weight: id, clients: Object.values(want).filter((link) => link === id).length })),
+    );
+  });
+});
+
+const FIXED = [
+  { name: 'lan', client: '10.0.0.0/24', link: 'a' },
+  { name: 'room', client: '10.0.0.8/30', link: 'b' },
+  { name: 'nas', client: '10.0.0.9', link: 'c' },
+  { name: 'phone', client: '02:00:00:00:00:01', link: 'c' },
+  { name: 'far', client: '10.9.0.0/16', link: 'b' },
+];
+
+test('the narrowest assignment wins, and nft gets ranges that do not overlap', () => {
+  const found = ['10.0.0.9', '10.0.0.10', '10.0.0.12', '10.9.255.255', '10.1.0.0'].map(
+    (each) => fixedFor(FIXED, each)?.name,
+  );
+  expect(found).toEqual(['nas', 'room', 'lan', 'far', undefined]);
+  expect(fixedRanges(FIXED).map(({ first, last, link }) => `${first}-${last} ${link}`)).toEqual([
+    '10.0.0.0-10.0.0.7 a',
+    '10.0.0.8-10.0.0.8 b',
+    '10.0.0.9-10.0.0.9 c',
+    '10.0.0.10-10.0.0.11 b',
+    '10.0.0.12-10.0.0.255 a',
+    '10.9.0.0-10.9.255.255 b',
+  ]);
+  expect(fixedRanges([])).toEqual([]);
+});
+
+const EXPECTED = 'expected an IPv4 address, a prefix such as 192.168.1.64/26, or a MAC address';
+const parsed = (...texts: string[]) =>
+  parseConfig({
+    links: [{ path: 'links/a.env', name: 'a', text: 'ID=1\nDEVICE=ppp0' }],
+    clients: texts.map((text, n) => ({ path: `clients/${n}.env`, name: String(n), text })),
+  });
+
+test.each(['10.0.0.9', '10.0.0.0/24', '0A:00:00:00:00:01'])('CLIENT=%s', (client) => {
+  expect(parsed(`CLIENT=${client}\nLINK=a`).config?.clients).toEqual([
+    { name: '0', client: client.toLowerCase(), link: 'a' },
+  ]);
+});
+
+test.each([
+  ['CLIENT=10.0.0.9/24\nLINK=a', `:1: CLIENT="10.0.0.9/24" is not valid: ${EXPECTED}`],
+  ['CLIENT=10.0.0.0/0\nLINK=a', `:1: CLIENT="10.0.0.0/0" is not valid: ${EXPECTED}`],
+  ['CLIENT=printer\nLINK=a', `:1: CLIENT="printer" is not valid: ${EXPECTED}`],
+  ['CLIENT=10.0.0.9', ': LINK is missing: expected the name of a link'],
+  ['LINK=a', `: CLIENT is missing: ${EXPECTED}`],
+  ['CLIENT=10.0.0.9\nLINK=b', ': LINK=b: there is no links/b.env'],
+  ['CLIENT=10.0.0.9\nLINK=a\nID=2', ':3: unknown key ID; known here: CLIENT, LINK'],
+])('%j is refused', (text, want) => {
+  const { config, problems } = parsed(text);
+  expect(config).toBeUndefined();
+  const [problem] = problems;
+  expect(problems).toHaveLength(1);
+  const line = problem!.line === undefined ? '' : `:${problem!.line}`;
+  expect(`${line}: ${problem!.message}`).toBe(want);
+});
+
+test('one client in two files', () => {
+  const twice = parsed('CLIENT=0a:00:00:00:00:01\nLINK=a', 'CLIENT=0A:00:00:00:00:01\nLINK=a');
+  expect(twice.problems.map(({ message }) => message)).toEqual([
+    'CLIENT=0a:00:00:00:00:01 is already given by clients/0.env',
+  ]);
+});
+
+test('what survives a reboot: whole, written once, and damaged parts left out', () => {
+  const directory = join(scratchDirectory('lib'), 'wanhook');
+  expect(loadClients(directory)).toEqual(new Map());
+  const clients = new Map([
+    ['10.0.0.10', 2],
+    ['10.0.0.9', 1],
+  ]);
+  saveClients(directory, clients);
+  expect(loadClients(directory)).toEqual(clients);
+  const file = join(directory, 'clients.json');
+  const { ino, mode } = statSync(file);
+  expect(mode & 0o777).toBe(0o600);
+  saveClients(directory, clients);
+  expect(statSync(file).ino, 'not written again').toBe(ino);
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(file, '{"version":1,"clients":{"10.0.0.9":1,"x":1,"10.0.0.8":"1","10.0.0.7":-1,"10.0.0.6":1.5}}');
+  expect(loadClients(directory)).toEqual(new Map([['10.0.0.9', 1]]));
+  for (const text of ['', '{', '[]', '{"version":2,"clients":{"10.0.0.9":1}}', '{"version":1}']) {
+    writeFileSync(file, text);
+    expect(loadClients(directory)).toEqual(new Map());
+  }
+});
