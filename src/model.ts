@@ -152,6 +152,25 @@ export interface LinkRecord {
 /** What names a line, whatever its link is called. */
 export type LineKey = { readonly ipparam: string } | { readonly linkname: string } | { readonly device: string };
 
+/** What the monitor has found out about a link that is up. In the record: hooks and commands go by it, too. */
+export interface LinkHealth {
+  /** `dead`: takes no new connections. `degraded`: works, but worse than its thresholds; takes them all the same. */
+  readonly verdict: 'alive' | 'degraded' | 'dead';
+  /** Epoch milliseconds. */
+  readonly since: number;
+  /** For people: "no answer from 3 of 3 targets for 6 s". */
+  readonly reason: string;
+  /** The line that was judged: a redial makes it another one, of which nothing is known yet. */
+  readonly device: string;
+  readonly address: string;
+  /** Over the window: lost share of probes (0 to 1), round trip and its variation in milliseconds. */
+  readonly loss?: number;
+  readonly rtt?: number;
+  readonly jitter?: number;
+  /** Well again, but held back after flapping: until then (epoch milliseconds). */
+  readonly heldUntil?: number;
+}
+
 /** What the last reconcile made of a link, for `status` and to notice changes. Times are epoch milliseconds. */
 export interface LinkVerdict {
   readonly up: boolean;
@@ -179,6 +198,8 @@ export interface FailbackMemory {
 export interface State {
   readonly links: Readonly<Record<string, LinkRecord>>;
   readonly verdicts: Readonly<Record<string, LinkVerdict>>;
+  /** The monitor's verdicts by link; absent: nobody has looked. */
+  readonly health?: Readonly<Record<string, LinkHealth>>;
   /** Links with `FAILBACK=delay:…` or `manual` that went down since they last took traffic. */
   readonly failback?: Readonly<Record<string, FailbackMemory>>;
   readonly sysctls: Readonly<Record<string, SysctlMemory>>;
