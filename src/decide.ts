@@ -1,16 +1,18 @@
 import type { Bindings } from './desired/clients.ts';
 import { desiredFor, NOTHING } from './desired/desired.ts';
 import { withFailback } from './desired/failback.ts';
-import { linkTable } from './desired/numbers.ts';
+import { helpersIn } from './desired/firewall-helpers.ts';
+import { linkTable, pref } from './desired/numbers.ts';
 import { explain } from './errors.ts';
 import type { Kernel } from './kernel/kernel.ts';
+import type { IpObserved } from './kernel/observe.ts';
 import type { Config, Desired, Device, LinkStatus, MemoryRecord, Observed, Op, State } from './model.ts';
 import { plan } from './plan.ts';
 import { clientBase, memoryInKernel, memoryRecord, observeMemory } from './remember.ts';
 import type { PendingEvent } from './state/inbox.ts';
 import { devicesWithoutGateway, linkStatuses, owedEnds, verdictsOf, withoutLink } from './state/live.ts';
 import { recordEvent, rehomeRecords } from './state/record.ts';
-import { keepMainGateways, recoverRecords } from './state/recover.ts';
+import { keepMainGateways, recoverLearned, recoverRecords, type Places } from './state/recover.ts';
 import { rememberSysctls, restoredSysctls } from './state/sysctl-memory.ts';
 
 /** What is known before the kernel is asked. */
@@ -56,9 +58,7 @@ export async function decide(world: Surroundings, known: Known): Promise<Decisio
   const notes: string[] = [];
   const ip = await kernel.observe();
   const listing = await listFirewall(world, known.state, notes);
-  const recovered = recoverRecords(config, rehomeRecords(config, known.state), ip.routes, (link) =>
-    linkTable(config, link),
-  );
+  const recovered = recover(config, rehomeRecords(config, known.state), ip, listing);
   // Without links there is nobody to ask whose the records are: keep them for when wanhook is started again.
   const recorded =
     known.state.stopped && config.links.length === 0 ? known.state : recordAll(known, recovered, ip.devices, notes);
@@ -84,6 +84,18 @@ export async function decide(world: Surroundings, known: Known): Promise<Decisio
   const memory = memoryRecord(config, desired, base);
   const { bindings } = remembered;
   return { config, notes, statuses, state, ops, ending, bindings, ...(memory && { memory }) };
+}
+
+/** After the loss of the state: what our own objects tell. */
+function recover(config: Config, state: State, ip: IpObserved, listing: string | undefined): State {
+  const places: Places = {
+    tableOf: (link) => linkTable(config, link),
+    resolver: pref(config, 'resolver'),
+    tunnel: pref(config, 'tunnel'),
+    tunnelEnd: pref(config, 'tunnelEnd'),
+  };
+  const helpers = helpersIn(config, listing ?? '');
+  return recoverLearned(config, recoverRecords(config, state, ip, places), ip.rules, helpers, places);
 }
 
 async function liveLinks(

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import type { Runner } from '../../src/kernel/runner.ts';
+import type { Learned } from '../../src/model.ts';
 import { reconcile } from '../../src/reconcile.ts';
 import { dropEvent } from '../../src/state/inbox.ts';
 import { fakeSteps } from '../support/world-fake-steps.ts';
@@ -141,6 +142,31 @@ test('a damaged state is told, and everything is found again', async () => {
   await play(world, 'stranger route add default via 198.51.100.1 dev eth1', 'wanhook apply');
   expect(whole(world)).toEqual(before);
   expect(world.journal().at(-1)?.notes.join()).toContain('is damaged: going on with what the kernel holds');
+});
+
+test('a damaged state: what only events and commands knew is found again in our rules and our table', async () => {
+  const world = await started(
+    'config wanhook.env HELPERS=ftp,sip,tftp',
+    'config links/vpn.env ID=4 PPP_IPPARAM=vpn TUNNEL_SERVER=vpn.example.org TUNNEL_OVER=cable,dsl2',
+    'config links/lab.env ID=5 PPP_IPPARAM=lab TUNNEL_SERVER=lab.example.org TUNNEL_OVER=dsl1',
+    'config links/fixed.env ID=6 PPP_IPPARAM=fixed TUNNEL_SERVER=203.0.113.9',
+    ...ALL_UP,
+  );
+  const learned: Learned = {
+    names: { 'vpn.example.org': ['203.0.113.1', '203.0.113.2'], 'lab.example.org': ['203.0.113.3'] },
+    helpers: ['ftp', 'sip'],
+  };
+  world.writeState({ ...world.state(), learned });
+  await world.event({ ...eventOf(UP2), dns: ['192.0.2.53', '192.0.2.54'] });
+  await world.event({ ...eventOf(BOUND), dns: ['198.51.100.53'] });
+  const before = whole(world);
+  expect(before.filter((line) => line?.includes(' to ') === true)).toHaveLength(11);
+  world.loseState();
+  await play(world, UP1);
+  expect(whole(world)).toEqual(before);
+  expect(world.state().learned).toEqual(learned);
+  expect(world.state().links['dsl2']?.dns).toEqual(['192.0.2.53', '192.0.2.54']);
+  expect(world.state().links['cable']?.dns).toEqual(['198.51.100.53']);
 });
 
 test('a broken configuration with a last good one: hooks go on, commands refuse, and nobody forgets', async () => {
