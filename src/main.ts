@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { runProgram } from './cli/program.ts';
-import { loadConfig } from './config/load.ts';
+import { configReader } from './config/load.ts';
 import { EXIT, explain, WanhookError } from './errors.ts';
 import type { HookInput, ParsedHook } from './events/hook-input.ts';
 import { appendJournal } from './journal.ts';
@@ -17,7 +17,7 @@ import { reconcile, type World } from './reconcile.ts';
 import { makePrivateDirectory, readIfThere, writeAtomically } from './state/files.ts';
 import { dropEvent } from './state/inbox.ts';
 import { findLink } from './state/record.ts';
-import { loadGoodConfig } from './state/store.ts';
+import { loadGoodConfig } from './state/good-config.ts';
 
 /** Wiring; the only reader of the process's arguments and environment, and the only place that exits. */
 
@@ -27,6 +27,8 @@ const LIBRARY_DIRECTORY = '/var/lib/wanhook';
 /** A hook waits this long for its turn: dhclient waits for the hook, and its shortest useful lease is longer. */
 const LOCK_WAIT_MS = 20_000;
 
+const readConfig = configReader(CONFIG_DIRECTORY);
+
 type Program = typeof runProgram;
 type Voice = Pick<World, 'echo' | 'warn'>;
 
@@ -34,7 +36,7 @@ function openWorld(runner: Runner, voice: Voice): World {
   return {
     stateDirectory: STATE_DIRECTORY,
     libraryDirectory: LIBRARY_DIRECTORY,
-    loadConfig: () => loadConfig(CONFIG_DIRECTORY),
+    loadConfig: readConfig,
     kernel: createKernel(runner),
     now: () => Date.now(),
     wakeAt: comeBackAt,
@@ -99,7 +101,7 @@ function earlyListing(): string | undefined {
 
 /** Decided before anything is written. With no usable configuration at all, the event is kept for when there is one. */
 function isOurs(event: LinkEvent): boolean {
-  const config = loadConfig(CONFIG_DIRECTORY).config ?? loadGoodConfig(STATE_DIRECTORY);
+  const config = readConfig().config ?? loadGoodConfig(STATE_DIRECTORY);
   return config === undefined || findLink(config, event) !== undefined;
 }
 

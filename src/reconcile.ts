@@ -1,21 +1,25 @@
+import { join } from 'node:path';
 import { GLOBAL_DEFAULTS } from './config/keys.ts';
+import type { Loaded } from './config/load.ts';
 import { decide, type Decision, type Known, type Surroundings } from './decide.ts';
 import { nextFailback } from './desired/failback.ts';
 import { explain, ProblemsError } from './errors.ts';
 import { appendJournal } from './journal.ts';
 import { RefusedError } from './kernel/kernel.ts';
 import { pasteable } from './kernel/render.ts';
-import type { Config, Learned, Op, Problem, State } from './model.ts';
+import type { Config, Learned, Op, State } from './model.ts';
 import { Refusals } from './refusals.ts';
 import { keepBindings, rememberMemory } from './remember.ts';
 import { discardEvents, isTaken, pendingEvents } from './state/inbox.ts';
 import { flowsEnded } from './state/live.ts';
-import { loadGoodConfig, loadState, saveGoodConfig, saveState, encodeState } from './state/store.ts';
+import { sweepTemporaries } from './state/files.ts';
+import { loadGoodConfig, saveGoodConfig } from './state/good-config.ts';
+import { loadState, saveState, encodeState } from './state/store.ts';
 
 /** Everything the sequence touches, passed in. */
 export interface World extends Surroundings {
   readonly stateDirectory: string;
-  readonly loadConfig: () => { config?: Config; problems: readonly Problem[] };
+  readonly loadConfig: () => Loaded;
   /** Come back at that time (epoch milliseconds) if nothing else does; undefined: no need. Must not fail. */
   readonly wakeAt: (due: number | undefined) => void;
   /** Told each command before it is carried out. */
@@ -56,6 +60,7 @@ export async function reconcile(world: World, options: Options): Promise<Report 
   return world.alone(
     async () => {
       if (taken !== undefined && isTaken(taken)) return undefined;
+      sweep(world);
       let report = await once(world, options);
       for (let round = 1; round < ROUNDS && moreToDo(world, options); round++) report = await once(world, options);
       world.wakeAt(report.state.stopped ? undefined : nextFailback(report.statuses));
@@ -63,6 +68,15 @@ export async function reconcile(world: World, options: Options): Promise<Report 
     },
     taken === undefined ? undefined : () => isTaken(taken),
   );
+}
+
+/** Litter is no reason to stop. */
+function sweep({ stateDirectory, libraryDirectory, warn }: World): void {
+  try {
+    sweepTemporaries(stateDirectory, join(stateDirectory, 'events'), join(stateDirectory, 'uses'), libraryDirectory);
+  } catch (error) {
+    warn(explain(error));
+  }
 }
 
 function moreToDo(world: World, { stopped }: Options): boolean {
@@ -101,8 +115,7 @@ async function once(world: World, options: Options): Promise<Report> {
   };
   try {
     discardEvents(damaged);
-    const config = options.stopped === true ? STOPPING : chooseConfig(world, options.lenient === true, notes);
-    if (options.stopped !== true) saveGoodConfig(directory, config);
+    const config = options.stopped === true ? STOPPING : chooseConfig(world, options.lenient === true, notes, true);
     const state = readState(world, notes);
     const { learned = state.learned } = options;
     const told: State = { ...state, stopped: options.stopped ?? state.stopped, ...(learned && { learned }) };
@@ -200,8 +213,9 @@ function saveIfChanged(world: World, before: State, state: State): void {
 const STOPPING: Config = { ...GLOBAL_DEFAULTS, lan: 'none', links: [] };
 
 /** Hooks outlive somebody's half-finished edit: they go on with the last configuration that was whole, and say so. */
-function chooseConfig(world: World, lenient: boolean, notes: string[]): Config {
-  const { config, problems } = world.loadConfig();
+function chooseConfig(world: World, lenient: boolean, notes: string[], keep = false): Config {
+  const { config, problems, files } = world.loadConfig();
+  if (config !== undefined && keep) saveGoodConfig(world.stateDirectory, files);
   if (config !== undefined) return config;
   const good = lenient ? loadGoodConfig(world.stateDirectory) : undefined;
   const error = new ProblemsError(problems);

@@ -541,7 +541,7 @@ describe('the shims', () => {
       // Lines for the devices of the captures.
       await machine.sh(`printf 'ID=3\\nDEVICE=ppp7\\n' >/etc/wanhook/links/captured.env; sed -i s/eth1/hkc0/ /etc/wanhook/links/cable.env
         printf '# DEVICE=ppp99 in a comment names no line\\n' >>/etc/wanhook/wanhook.env
-        mkdir -p /run/wanhook; printf '{"links":[{"pppLinkname":"good"}]}' >/run/wanhook/config.json`);
+        mkdir -p /run/wanhook; printf '{"version":1,"files":{"links":[{"text":"PPP_LINKNAME=good\\n"}]}}' >/run/wanhook/config.json`);
     });
     const dump = async () => {
       const text = await machine.sh('cat /run/dump 2>/dev/null || echo null; rm -f /run/dump');

@@ -1,5 +1,6 @@
 /** The whole sequence on the fake kernel, when something goes wrong in the middle of it. */
-import { readdirSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createKernel } from '../../src/kernel/kernel.ts';
@@ -181,6 +182,32 @@ test('a broken configuration with a last good one: hooks go on, commands refuse,
   await expect(world.apply()).rejects.toThrow('ID="99" is not valid');
   expect((await world.command('plan')).code).toBe(2);
   expect(whole(world)).toEqual(before);
+});
+
+test('a broken configuration, and a last good one of an older version: as if there were none', async () => {
+  const world = await started(...ALL_UP);
+  const before = whole(world);
+  const older = { balance: 'flow', markMask: 0x3f000000, tableBase: 20000, prefBase: 20000, lan: 'any' };
+  const links = [{ name: 'dsl1', id: 1, device: 'ppp0', weight: 1, onDown: 'failover', masquerade: true, mss: 'auto' }];
+  writeFileSync(join(world.stateDirectory, 'config.json'), JSON.stringify({ ...older, links }));
+  await play(world, `config ${DSL1} ID=99`, UP1);
+  expect(world.errors.at(-1)).toMatch(/ID="99" is not valid/);
+  expect(whole(world)).toEqual(before);
+  await play(world, `config ${DSL1} ID=1 DEVICE=ppp0 PPP_IPPARAM=dsl1 WEIGHT=2`, UP1);
+  expect(world.errors).toHaveLength(1);
+  expect(whole(world)).toEqual(before);
+});
+
+test('a run sweeps what killed ones were writing', async () => {
+  const world = await started(...ALL_UP);
+  const dead = spawnSync('true').pid;
+  for (const name of ['state.json', 'events/1-1.json', 'lib/clients.json']) {
+    mkdirSync(join(world.stateDirectory, 'lib'), { recursive: true });
+    writeFileSync(join(world.stateDirectory, `${name}.${dead}.tmp`), '');
+  }
+  await play(world, UP1);
+  const left = readdirSync(world.stateDirectory, { recursive: true }).filter((name) => String(name).endsWith('.tmp'));
+  expect(left).toEqual([]);
 });
 
 test('a broken configuration and no good one ever: the event waits for it', async () => {
