@@ -18,6 +18,6 @@ node=@NODE@
 [ -x "$node" ] || node=$(PATH=/usr/local/sbin:/usr/local/bin:$PATH; command -v node || command -v nodejs)
 # The firewall is listed while node starts, on standard input: the hook believes it only where it is what was there last.
 timeout 10 nft -s list table inet wanhook 2>/dev/null |
-  WANHOOK_LISTING=stdin "${node:-node}" "/usr/lib/wanhook/hooks/$hook.cjs" "$@" ||
+  WANHOOK_LISTING=stdin "${node:-node}" /usr/lib/wanhook/hooks/load.cjs "$hook" "$@" ||
   logger -t wanhook -p daemon.err "hook $hook ${1-${interface-}}: \"${node:-node}\" failed with status $?: run install.sh again"
 exit 0

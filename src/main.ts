@@ -29,6 +29,9 @@ const LOCK_WAIT_MS = 20_000;
 
 const readConfig = configReader(CONFIG_DIRECTORY);
 
+/** src/lean/load.cjs gives it to the bundle that it runs. */
+declare const keepCode: (() => void) | undefined;
+
 type Program = typeof runProgram;
 type Voice = Pick<World, 'echo' | 'warn'>;
 
@@ -91,7 +94,8 @@ async function hook(parsed: ParsedHook, warn: (message: string) => void): Promis
     return early;
   };
   const world = { ...openWorld(spawnRunner, { echo: () => undefined, warn }), earlyListing: once };
-  await reconcile(world, { cause: event.cause, eventPath, lenient: true });
+  const report = await reconcile(world, { cause: event.cause, eventPath, lenient: true });
+  if (report !== undefined && typeof keepCode === 'function') keepCode();
 }
 
 /** run-hook.sh lists our table while node starts: that hides the 5 ms which starting nft(8) from here would take. */

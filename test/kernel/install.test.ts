@@ -40,7 +40,7 @@ const FILES = [
   '/etc/wanhook/rules/README',
   '/etc/wanhook/sets/README',
   '/etc/wanhook/wanhook.env',
-  ...['dhclient', ...PPP_HOOKS, 'wanhook'].map((name) => `/usr/lib/wanhook/hooks/${name}.cjs`),
+  ...['dhclient', ...PPP_HOOKS, 'load', 'wanhook'].map((name) => `/usr/lib/wanhook/hooks/${name}.cjs`),
   '/usr/lib/wanhook/manifest',
 ];
 
