@@ -29,10 +29,15 @@ export interface Surroundings {
   readonly kernel: Kernel;
   /** For what must survive a reboot. */
   readonly libraryDirectory: string;
-  /** Our nftables table as it was listed a moment ago, outside the lock. */
-  readonly earlyListing?: () => string | undefined;
   /** Epoch milliseconds. */
   readonly now: () => number;
+}
+
+/** What was seen a moment ago, outside the lock. */
+export interface Early {
+  readonly ip?: IpObserved;
+  /** Our nftables table. */
+  readonly listing?: string;
 }
 
 /** What a run saw, and what is to be done. */
@@ -52,12 +57,12 @@ export interface Decision {
 }
 
 /** The pure middle with what it must ask the kernel: record → observe → desired → plan. */
-export async function decide(world: Surroundings, known: Known): Promise<Decision> {
+export async function decide(world: Surroundings, known: Known, early: Early = {}): Promise<Decision> {
   const { kernel } = world;
   const { config } = known;
   const notes: string[] = [];
-  const ip = await kernel.observe();
-  const listing = await listFirewall(world, known.state, notes);
+  const ip = early.ip ?? (await kernel.observe());
+  const listing = await listFirewall(kernel, known.state, early.listing, notes);
   const recovered = recover(config, rehomeRecords(config, known.state), ip, listing);
   // Without links there is nobody to ask whose the records are: keep them for when wanhook is started again.
   const recorded =
@@ -128,11 +133,11 @@ function recordAll({ config, pending }: Known, state: State, devices: readonly D
  * work without nft, too: then there is no table to take away.
  */
 async function listFirewall(
-  { kernel, earlyListing }: Surroundings,
+  kernel: Kernel,
   { firewall, stopped }: State,
+  early: string | undefined,
   notes: string[],
 ): Promise<string | undefined> {
-  const early = earlyListing?.();
   if (early !== undefined && early === firewall?.listing) return early;
   try {
     return await kernel.listFirewall();

@@ -6,14 +6,14 @@ import { EXIT, explain, WanhookError } from './errors.ts';
 import type { HookInput, ParsedHook } from './events/hook-input.ts';
 import { appendJournal } from './journal.ts';
 import { createKernel } from './kernel/kernel.ts';
-import { normalListing } from './kernel/observe.ts';
+import { normalListing, parseIpBatch } from './kernel/observe.ts';
 import { acceptsTable, resolveName } from './kernel/ask.ts';
 import { flockDescriptor, spawnRunner, type Runner } from './kernel/runner.ts';
 import { wakeAt } from './kernel/sleeper.ts';
 import { withLock } from './lock.ts';
 import { toSyslog } from './log.ts';
 import type { LinkEvent } from './model.ts';
-import { reconcile, type World } from './reconcile.ts';
+import { reconcile, type Early, type World } from './reconcile.ts';
 import { makePrivateDirectory, readIfThere, writeAtomically } from './state/files.ts';
 import { dropEvent } from './state/inbox.ts';
 import { findLink } from './state/record.ts';
@@ -87,20 +87,27 @@ async function hook(parsed: ParsedHook, warn: (message: string) => void): Promis
   if (!isOurs(event)) return;
   const eventPath = dropEvent(STATE_DIRECTORY, event);
   // Read before the lock is taken: nobody may hang with it on a command that hangs.
-  let listing = earlyListing();
+  let early = earlyLook();
   const once = () => {
-    const early = listing;
-    listing = undefined;
-    return early;
+    const given = early;
+    early = {};
+    return given;
   };
-  const world = { ...openWorld(spawnRunner, { echo: () => undefined, warn }), earlyListing: once };
+  const world = { ...openWorld(spawnRunner, { echo: () => undefined, warn }), earlyLook: once };
   const report = await reconcile(world, { cause: event.cause, eventPath, lenient: true });
   if (report !== undefined && typeof keepCode === 'function') keepCode();
 }
 
-/** run-hook.sh lists our table while node starts: that hides the 5 ms which starting nft(8) from here would take. */
-function earlyListing(): string | undefined {
-  return process.env['WANHOOK_LISTING'] === 'stdin' ? normalListing(readFileSync(0, 'utf8')) : undefined;
+/** run-hook.sh looks while node starts: that hides the 10 ms which starting ip(8) and nft(8) from here would take. */
+function earlyLook(): Early {
+  if (process.env['WANHOOK_EARLY'] !== 'stdin') return {};
+  const [ip = '', table = ''] = readFileSync(0, 'utf8').split('\f');
+  const listing = normalListing(table);
+  try {
+    return { ip: parseIpBatch(ip), listing };
+  } catch {
+    return { listing };
+  }
 }
 
 /** Decided before anything is written. With no usable configuration at all, the event is kept for when there is one. */

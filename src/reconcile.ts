@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { GLOBAL_DEFAULTS } from './config/keys.ts';
 import type { Loaded } from './config/load.ts';
-import { decide, type Decision, type Known, type Surroundings } from './decide.ts';
+import { decide, type Decision, type Early, type Known, type Surroundings } from './decide.ts';
 import { nextFailback } from './desired/failback.ts';
 import { explain, ProblemsError } from './errors.ts';
 import { appendJournal } from './journal.ts';
@@ -14,12 +14,17 @@ import { discardEvents, isTaken, pendingEvents } from './state/inbox.ts';
 import { flowsEnded } from './state/live.ts';
 import { sweepTemporaries } from './state/files.ts';
 import { loadGoodConfig, saveGoodConfig } from './state/good-config.ts';
+import { isRepeat } from './state/record.ts';
 import { loadState, saveState, encodeState } from './state/store.ts';
+
+export type { Early } from './decide.ts';
 
 /** Everything the sequence touches, passed in. */
 export interface World extends Surroundings {
   readonly stateDirectory: string;
   readonly loadConfig: () => Loaded;
+  /** What a hook's shell has looked up while node was starting; given once. */
+  readonly earlyLook?: () => Early;
   /** Come back at that time (epoch milliseconds) if nothing else does; undefined: no need. Must not fail. */
   readonly wakeAt: (due: number | undefined) => void;
   /** Told each command before it is carried out. */
@@ -122,7 +127,12 @@ async function once(world: World, options: Options): Promise<Report> {
     const before = released(told, options.release);
     // At once: killed half-way, a stop must not be undone by the next hook, nor an `apply` by the flag it lifts.
     saveIfChanged(world, state, before);
-    const report = await settle(world, { config, state: before, pending }, { notes, done });
+    const early = world.earlyLook?.() ?? {};
+    const known: Known = { config, state: before, pending, refused: new Map() };
+    const isGlance = pending.every(({ path, event }) => path === options.eventPath && isRepeat(before, event, config));
+    const report =
+      (isGlance ? await nothingNew(world, known, early) : undefined) ??
+      (await settle(world, known, early, { notes, done }));
     discardEvents(pending.map(({ path }) => path));
     write();
     return report;
@@ -153,12 +163,27 @@ interface Diary {
   readonly done: Op[];
 }
 
+/**
+ * By what was seen before the lock was taken, is there nothing to do? Then that is all: it was seen after the event, and
+ * whoever has changed anything since has a run of his own. Not for events of others: they may be newer than the look.
+ * Anything else is decided by what the kernel holds now.
+ */
+async function nothingNew(world: World, known: Known, early: Early): Promise<Report | undefined> {
+  const { config, state } = known;
+  if (early.ip === undefined || config.balance !== 'flow' || state.memory !== undefined) return undefined;
+  const decision = await decide(world, known, early);
+  const isSame = decision.ops.length + decision.notes.length + decision.ending.size === 0;
+  return isSame && encodeState(decision.state) === encodeState(state) ? { ...decision, refused: new Map() } : undefined;
+}
+
 /** Decide and apply until the kernel takes it. The record is saved first: a crash from here on is repaired by the next run. */
-async function settle(world: World, given: Omit<Known, 'refused'>, { notes, done }: Diary): Promise<Report> {
+async function settle(world: World, given: Known, { listing }: Early, { notes, done }: Diary): Promise<Report> {
   const refusals = new Refusals(given.config);
   let state = given.state;
+  let early: Early = listing === undefined ? {} : { listing };
   for (;;) {
-    const decision = await decide(world, { ...given, state, refused: refusals.links });
+    const decision = await decide(world, { ...given, state, refused: refusals.links }, early);
+    early = {};
     // An old value is forgotten only when it has been given back.
     const safe: State = { ...decision.state, sysctls: { ...state.sysctls, ...decision.state.sysctls } };
     saveIfChanged(world, state, safe);

@@ -547,7 +547,7 @@ describe('the shims', () => {
       const text = await machine.sh('cat /run/dump 2>/dev/null || echo null; rm -f /run/dump');
       return JSON.parse(text) as { args: string[]; env: Record<string, string>; cwd: string } | null;
     };
-    const CLEAN = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', WANHOOK_LISTING: 'stdin' };
+    const CLEAN = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', WANHOOK_EARLY: 'stdin' };
 
     test.each([
       ['its device', ['ppp7', '', '0', '192.0.2.1', '', ''], {}, true],

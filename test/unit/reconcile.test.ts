@@ -1,9 +1,10 @@
 /** The whole sequence on the fake kernel, when something goes wrong in the middle of it. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createKernel } from '../../src/kernel/kernel.ts';
+import { OBSERVE_BATCH, parseIpBatch } from '../../src/kernel/observe.ts';
 import type { Runner } from '../../src/kernel/runner.ts';
 import type { Learned } from '../../src/model.ts';
 import { reconcile } from '../../src/reconcile.ts';
@@ -419,8 +420,73 @@ test.each([
       return world.kernel.listFirewall();
     },
   };
-  const report = await reconcile({ ...world, kernel, earlyListing: () => early(listing) }, { cause: 'test' });
+  const report = await reconcile(
+    { ...world, kernel, earlyLook: () => ({ listing: early(listing) }) },
+    { cause: 'test' },
+  );
   expect([listed, report?.ops]).toEqual([asked, []]);
+});
+
+/** What run-hook.sh would have looked up at this moment. */
+function look(world: TestWorld) {
+  const { stdout } = world.fake.runSync('ip', ['-N', '-j', '-batch', '-'], `${OBSERVE_BATCH.join('\n')}\n`);
+  const listing = world.state().firewall?.listing ?? '';
+  return () => ({ ip: parseIpBatch(stdout), listing });
+}
+
+/** The hook with that look; how many commands it ran. */
+async function early(world: TestWorld, given: ReturnType<typeof look>, text: string): Promise<number> {
+  const before = world.fake.commands();
+  let earlyLook: typeof given | undefined = given;
+  const once = () => {
+    const now = earlyLook?.() ?? {};
+    earlyLook = undefined;
+    return now;
+  };
+  const event = eventOf(text);
+  const eventPath = dropEvent(world.stateDirectory, event);
+  await reconcile({ ...world, earlyLook: once }, { cause: event.cause, eventPath, lenient: true });
+  expect(pendingCount(world)).toBe(0);
+  return world.fake.commands() - before;
+}
+
+test('an early look that shows nothing to do starts nothing; any other is looked at again', async () => {
+  const world = await started(...ALL_UP);
+  const before = whole(world);
+  const state = world.state();
+  expect(await early(world, look(world), UP1), 'nothing new').toBe(0);
+  expect([whole(world), world.state()]).toEqual([before, state]);
+
+  world.fake.ip('rule del pref 20300 from 192.0.2.11 lookup 20001 protocol 201');
+  expect(await early(world, look(world), UP1), 'a rule is missing').toBe(2);
+  expect(whole(world)).toEqual(before);
+
+  const old = look(world);
+  await play(world, 'line ppp1 hangs up', 'ip-down ppp1 192.0.2.12 192.0.2.254 dsl2');
+  const down = whole(world);
+  expect(await early(world, old, UP1), 'another hook was faster').toBe(1);
+  expect(whole(world)).toEqual(down);
+  expect(world.state().verdicts['dsl2']?.up).toBe(false);
+});
+
+test('an early look decides nothing about events that may be newer', async () => {
+  const world = await started(...ALL_UP);
+  const old = look(world);
+  // Ours is the last word on a link that another hook, whose event we take along, says has changed.
+  world.fake.ip('rule del pref 20300 from 192.0.2.12 lookup 20002 protocol 201');
+  dropEvent(world.stateDirectory, eventOf(UP2));
+  await early(world, old, UP1);
+  expect(whole(world)).toEqual(whole(await started(...ALL_UP)));
+});
+
+test('an early look does not decide about pairs, which it has not seen', async () => {
+  const world = await started('config wanhook.env BALANCE=pair', ...ALL_UP);
+  expect(await early(world, look(world), UP1)).toBeGreaterThan(0);
+});
+
+test('run-hook.sh looks up what we understand', () => {
+  const script = readFileSync(new URL('../../hooks/run-hook.sh', import.meta.url), 'utf8');
+  expect(script).toContain(`timeout 10 ip -N -j -batch - <<'LOOK'\n${OBSERVE_BATCH.join('\n')}\nLOOK\n`);
 });
 
 test('one link that the kernel will not have does not keep the others from coming up', async () => {
