@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { runProgram } from './cli/program.ts';
 import { configReader } from './config/load.ts';
-import { EXIT, explain, WanhookError } from './errors.ts';
+import { errorCode, EXIT, explain, WanhookError } from './errors.ts';
 import type { HookInput, ParsedHook } from './events/hook-input.ts';
 import { appendJournal } from './journal.ts';
 import { createKernel } from './kernel/kernel.ts';
@@ -130,19 +130,33 @@ function tellJournal(error: string): void {
 
 /** The command `wanhook`. Its program and runner are passed in: a hook's bundle must not hold commander and execa. */
 export async function runCommand(program: Program, runner: Runner, version: string): Promise<void> {
-  process.exit(
-    await program(process.argv.slice(2), {
-      version,
-      configDirectory: CONFIG_DIRECTORY,
-      isRoot: process.getuid?.() === 0,
-      pid: process.pid,
-      callerEnv: callerEnv(),
-      openWorld: (voice) => openWorld(runner, voice),
-      sources: { resolve: resolveName, accepts: (lines) => acceptsTable(runner, lines) },
-      out: (text) => process.stdout.write(text),
-      err: (text) => process.stderr.write(text),
-    }),
-  );
+  const output = watchedOutput();
+  const code = await program(process.argv.slice(2), {
+    version,
+    configDirectory: CONFIG_DIRECTORY,
+    isRoot: process.getuid?.() === 0,
+    pid: process.pid,
+    callerEnv: callerEnv(),
+    openWorld: (voice) => openWorld(runner, voice),
+    sources: { resolve: resolveName, accepts: (lines) => acceptsTable(runner, lines) },
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+  });
+  const failure = await output.failure();
+  if (failure !== undefined) process.stderr.write(`wanhook: cannot write to standard output: ${failure}\n`);
+  process.exit(failure !== undefined && [EXIT.done, EXIT.changes].some((good) => good === code) ? EXIT.failed : code);
+}
+
+/** Whoever reads only the beginning (`| head`) has got what he wanted; a full disk has not got the answer. */
+function watchedOutput(): { failure: () => Promise<string | undefined> } {
+  let failure: string | undefined;
+  process.stdout.on('error', (error) => {
+    if (errorCode(error) !== 'EPIPE') failure ??= error.message;
+  });
+  process.stderr.on('error', () => undefined);
+  // A stream tells its error in a later turn; a callback comes after what was written before it.
+  const written = () => new Promise<void>((resolve) => process.stdout.write('', () => setImmediate(resolve)));
+  return { failure: () => written().then(() => failure) };
 }
 
 /** The shell front keeps the caller's environment from Node, NODE_* and LD_* above all, and hands it on as a word. */

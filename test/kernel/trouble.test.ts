@@ -145,6 +145,25 @@ mount -t tmpfs -o ${options} full /run/wanhook; cp -a /run/kept/. /run/wanhook/;
     await expectTraffic(3);
   });
 
+  test('what a command prints cannot be written: it fails and says so; a reader that has seen enough is none', async () => {
+    const run = async (words: string, to: string) => {
+      const command = `node /usr/lib/wanhook/wanhook.cjs ${words} 2>/run/err ${to}; echo "\${PIPESTATUS[0]}"; cat /run/err`;
+      return (await router.rtr.run(['bash', '-c', command])).stdout;
+    };
+    const said = /^1\nwanhook: cannot write to standard output: ENOSPC[^\n]*\n$/;
+    for (const words of ['status', 'status --json', '--help', '--version']) {
+      expect(await run(words, '>/dev/full')).toMatch(said);
+    }
+    expect(await run('status', '| sleep 0')).toBe('0\n');
+    expect(await run('status', '| head -n 1 >/dev/null')).toBe('0\n');
+    expect(await run('status', '>/dev/null')).toBe('0\n');
+    expect(await run('no-such-command', '2>/dev/full')).toMatch(/^2\n/);
+    // What it did is done, and told: the exit code is of the words, not of the routing.
+    await router.rtr.sh('ip rule del pref 20300');
+    expect(await run('apply', '>/dev/full')).toMatch(said);
+    expect(await router.plan()).toEqual([]);
+  });
+
   test('a broken configuration: the command tells all of it at once, hooks go on with the last good one', async () => {
     await router.rtr.sh(`cd /etc/wanhook; cp -a . /run/etc
       echo 'WEIGTH=3' >>links/line1.env; echo 'WEIGHT=900' >>links/line2.env; echo 'ID=1' >links/line3.env
