@@ -6,14 +6,14 @@ import { linkTable, pref } from './desired/numbers.ts';
 import { explain } from './errors.ts';
 import type { Kernel } from './kernel/kernel.ts';
 import type { IpObserved } from './kernel/observe.ts';
-import type { Config, Desired, Device, LinkStatus, MemoryRecord, Observed, Op, State } from './model.ts';
+import type { Config, Desired, Device, LinkStatus, MemoryRecord, Observed, Op, State, Sysctls } from './model.ts';
 import { plan } from './plan.ts';
 import { clientBase, memoryInKernel, memoryRecord, observeMemory } from './remember.ts';
 import type { PendingEvent } from './state/inbox.ts';
 import { devicesWithoutGateway, linkStatuses, owedEnds, verdictsOf, withoutLink } from './state/live.ts';
 import { recordEvent, rehomeRecords } from './state/record.ts';
 import { keepMainGateways, recoverLearned, recoverRecords, type Places } from './state/recover.ts';
-import { rememberSysctls, restoredSysctls } from './state/sysctl-memory.ts';
+import { rememberSysctls, resetByForwarding, restoredSysctls, turnsForwardingOn } from './state/sysctl-memory.ts';
 
 /** What is known before the kernel is asked. */
 export interface Known {
@@ -74,7 +74,7 @@ export async function decide(world: Surroundings, known: Known, early: Early = {
   const base = clientBase(config, recorded, statuses, remembered);
   const ending = owedEnds(statuses, recorded.verdicts);
   const wanted = recorded.stopped ? NOTHING : desiredFor(config, statuses, recorded, ending, { base, ...remembered });
-  const sysctls = kernel.readSysctls([...Object.keys(wanted.sysctls), ...Object.keys(recorded.sysctls)]);
+  const { sysctls, reset } = lookAtSysctls(kernel, recorded.sysctls, wanted.sysctls, ip.devices);
   const desired: Desired = { ...wanted, sysctls: restoredSysctls(recorded.sysctls, wanted.sysctls, sysctls) };
   const ops = plan(
     { ...ip, sysctls, ...observedFirewall(recorded, listing), ...memoryInKernel(recorded, remembered) },
@@ -84,11 +84,17 @@ export async function decide(world: Surroundings, known: Known, early: Early = {
     ...learnt,
     ...(!recorded.stopped && { failback }),
     verdicts: recorded.stopped ? recorded.verdicts : verdictsOf(statuses, recorded.verdicts, now),
-    sysctls: rememberSysctls(recorded.sysctls, wanted.sysctls, sysctls),
+    sysctls: rememberSysctls(recorded.sysctls, wanted.sysctls, sysctls, reset),
   };
   const memory = memoryRecord(config, desired, base);
   const { bindings } = remembered;
   return { config, notes, statuses, state, ops, ending, bindings, ...(memory && { memory }) };
+}
+
+function lookAtSysctls(kernel: Kernel, memory: State['sysctls'], wanted: Sysctls, devices: readonly Device[]) {
+  const now = kernel.readSysctls(Object.keys({ ...wanted, ...memory }));
+  const reset = turnsForwardingOn(memory, wanted, now) ? resetByForwarding(devices) : {};
+  return { sysctls: { ...now, ...kernel.readSysctls(Object.keys(reset)) }, reset };
 }
 
 /** After the loss of the state: what our own objects tell. */

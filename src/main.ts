@@ -150,7 +150,7 @@ export async function runCommand(program: Program, runner: Runner, version: stri
 /** Whoever reads only the beginning (`| head`) has got what he wanted; a full disk has not got the answer. */
 function watchedOutput(): { failure: () => Promise<string | undefined> } {
   let failure: string | undefined;
-  process.stdout.on('error', (error) => {
+  process.stdout.on('error', (error: Error) => {
     if (errorCode(error) !== 'EPIPE') failure ??= error.message;
   });
   process.stderr.on('error', () => undefined);

@@ -322,6 +322,34 @@ const SYSCTLS: readonly SysctlCase[] = [
   { name: 'this kernel has no such thing', memory: {}, wanted: { a: '1' }, now: {}, set: { a: '1' }, after: {} },
 ];
 
+const FORWARD = 'net/ipv4/ip_forward';
+const REDIRECTS = 'net/ipv4/conf/all/accept_redirects';
+const LAN0 = 'net/ipv4/conf/lan0/forwarding';
+const LAN1 = 'net/ipv4/conf/lan1/forwarding';
+const OFF = { [REDIRECTS]: '1', [LAN0]: '0', [LAN1]: '0' };
+/** As the kernel leaves them: forwarding on. */
+const FORWARDING = { [FORWARD]: '1', [REDIRECTS]: '0', [LAN0]: '1', [LAN1]: '1' };
+const SIDE = { [REDIRECTS]: { before: '0', set: '0' }, [LAN0]: { before: '1', set: '1' } };
+const REMEMBERED = { [FORWARD]: { before: '0', set: '1' }, ...SIDE };
+
+test('sysctl: what turning forwarding off will reset is remembered when it is turned on, and given back after', () => {
+  const wanted = { [FORWARD]: '1' };
+  const before = { [FORWARD]: '0', [REDIRECTS]: '0', [LAN0]: '1', [LAN1]: '0' };
+  expect(rememberSysctls({}, wanted, before, OFF)).toEqual(REMEMBERED);
+  // It was on already: it will stay on.
+  expect(rememberSysctls({}, wanted, FORWARDING, OFF)).toEqual({});
+  // And from then on it is no matter what they are.
+  expect(rememberSysctls(REMEMBERED, wanted, { ...FORWARDING, [LAN0]: '0' }, OFF)).toEqual(REMEMBERED);
+  expect(rememberSysctls(REMEMBERED, {}, FORWARDING, OFF)).toEqual({});
+  expect(restoredSysctls(REMEMBERED, {}, FORWARDING)).toEqual({ [FORWARD]: '0', [REDIRECTS]: '0', [LAN0]: '1' });
+  expect(restoredSysctls(REMEMBERED, {}, { ...FORWARDING, [LAN0]: '0' }), 'somebody has changed it').toEqual({
+    ...{ [FORWARD]: '0', [REDIRECTS]: '0' },
+  });
+  expect(restoredSysctls(REMEMBERED, {}, { [FORWARD]: '0', ...OFF }), 'killed half-way').toEqual({
+    ...{ [REDIRECTS]: '0', [LAN0]: '1' },
+  });
+});
+
 test.each(SYSCTLS)('sysctl: $name', ({ memory, wanted, now, set, after }) => {
   expect(restoredSysctls(memory, wanted, now)).toEqual(set);
   expect(rememberSysctls(memory, wanted, now)).toEqual(after);
