@@ -9,9 +9,11 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
-  symlinkSync,
+  statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -55,9 +57,19 @@ beforeAll(() => {
   for (const name of ['src', 'hooks', 'etc', 'install.sh', 'package.json', 'package-lock.json']) {
     cpSync(join(ROOT, name), join(checkout, name), { recursive: true, preserveTimestamps: true });
   }
-  symlinkSync(join(ROOT, 'node_modules'), join(checkout, 'node_modules'));
+  copyModules(join(ROOT, 'node_modules'), join(checkout, 'node_modules'));
   install(['--destdir', join(scratch, 'first')]);
 });
+/**
+ * A copy, without caches: npm empties the directory that it finds, and install.sh gives it to the checkout's owner. It is
+ * fresh, however old ours is: npm would ask the network.
+ */
+function copyModules(from: string, to: string): void {
+  mkdirSync(to);
+  const names = readdirSync(from).filter((name) => name !== '.cache');
+  execFileSync('cp', ['-a', '--reflink=auto', ...names.map((name) => join(from, name)), to]);
+  utimesSync(join(to, '.package-lock.json'), new Date(), new Date());
+}
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 interface Outcome {
@@ -96,6 +108,11 @@ function capturedEnv(path: string): Record<string, string> {
     captured(`${path}.env`).map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
   );
 }
+
+test('the checkout’s modules are its own: what npm or chown does to them, it does to no other checkout', () => {
+  const file = 'node_modules/esbuild/package.json';
+  expect(statSync(join(checkout, file)).ino).not.toBe(statSync(join(ROOT, file)).ino);
+});
 
 describe('options', () => {
   test.each([
