@@ -7,7 +7,7 @@
  */
 import { createForwardLab, type Sample, type Setup } from './forward-lab.ts';
 
-const ROUNDS = 15;
+const ROUNDS = 11;
 const BLAST_MS = 60;
 const NEW_CONNECTIONS = 3000;
 
