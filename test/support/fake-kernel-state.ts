@@ -25,11 +25,15 @@ export interface FakeRule {
   /** Address or prefix; absent: all. */
   readonly from?: string;
   readonly to?: string;
+  readonly not?: boolean;
+  readonly iif?: string;
   readonly oif?: string;
   readonly mark?: number;
   readonly mask?: number;
   readonly table?: number;
+  readonly goto?: number;
   readonly unreachable?: boolean;
+  readonly nop?: boolean;
   readonly suppress?: number;
   /** Absent: somebody typed it. */
   readonly proto?: number;
