@@ -15,7 +15,10 @@ const TYPES = {
   client: { client: 'ipv4_addr', away: 'ipv4_addr' },
 } as const;
 
-const PAIR_CHAINS = ['pick', 'pick_own', 'beside', 'beside_own', 'forward_mark', 'settle', 'settle_own'];
+const PAIR_CHAINS = [
+  ...['pick', 'pick_own', 'beside', 'beside_own', 'forward_mark'],
+  ...['learn', 'learn_own', 'settle', 'settle_own'],
+];
 const PICKING = ['pick', 'fixed', 'known_client', 'known_away', 'bind'];
 const CHAINS: Readonly<Record<'pair' | 'client', readonly string[]>> = {
   pair: PAIR_CHAINS,

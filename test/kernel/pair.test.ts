@@ -3,6 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { createRouter, type LinkKeys, type Router } from '../support/router.ts';
 import { applyRules } from '../support/router-rules.ts';
 
+/** For `wanhook use`: the host's cgroups are everybody's. */
+const CGROUP = `/sys/fs/cgroup/wanhook-lab-${process.pid}`;
 let router: Router;
 const PAIR = { LAN: 'lan0', BALANCE: 'pair' };
 const keys: LinkKeys[] = [];
@@ -177,6 +179,40 @@ test('a rule decides before a pin, also when it blocks, and the pin stays', asyn
   const blocked = await router.share({ from: 'lan', to: router.servers, count: 4, port: 7001, proto: 'udp' });
   expect(blocked).toMatchObject({ ok: 0 });
   expect(await pairs(2, { port: 7001 })).toEqual(pinned);
+  await applyRules(router, {});
+});
+
+test('what a rule or `use` steers neither makes nor moves nor lengthens a pin', async () => {
+  await router.configure(keys, { ...PAIR, PAIR_TIMEOUT: 60 });
+  await applyRules(router, { '10-one': 'DPORT=7002 USE=line2' });
+  await pairs(1, { port: 7002 });
+  await router.rtr.sh(`mount -t cgroup2 none /sys/fs/cgroup; mkdir ${CGROUP}
+    sh -c 'echo $$ >${CGROUP}/cgroup.procs; exec "$0" "$@"' ${process.execPath} /usr/lib/wanhook/wanhook.cjs \
+      use line3 -- bash -c 'exec 3<>/dev/tcp/${router.servers[0]!}/7001'
+    rmdir ${CGROUP}; umount /sys/fs/cgroup`);
+  expect(await pins(), 'none made, neither at the beginning nor at the end').toEqual([]);
+  const pinned = await pairs(1, { port: 7001 });
+  const before = await pins();
+  expect(new Set(before.map(({ link }) => link)).size).toBeGreaterThan(1);
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await pairs(2, { port: 7002 });
+  const after = await pins();
+  expect(remembered(after), 'none moved').toEqual(pinned);
+  const oldest = (all: readonly Pin[]) => Math.max(...all.map(({ expires }) => expires));
+  expect(oldest(after), 'none lengthened').toBeLessThanOrEqual(oldest(before) - 2);
+  await applyRules(router, {});
+});
+
+test('a connection that outlives its pin is learnt at its end, unless a rule steered it', async () => {
+  await router.configure(keys, { ...PAIR, PAIR_TIMEOUT: 2 });
+  await applyRules(router, { '10-one': 'DPORT=7002 USE=line2' });
+  const [steered, free] = await Promise.all(
+    [7002, 7000].map((port, n) =>
+      router.startHold({ from: 'lan', count: 1, ms: 4000, port, localAddresses: [router.clients[n]!] }),
+    ),
+  );
+  await Promise.all([steered!.result, free!.result]);
+  expect((await pins()).map(({ client }) => client)).toEqual([router.clients[1]]);
   await applyRules(router, {});
 });
 
