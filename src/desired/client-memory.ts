@@ -1,5 +1,5 @@
 import type { Config, LinkConfig, LinkLoad, LinkStatus } from '../model.ts';
-import { fixedRanges, nextLinks, type Bindings } from './clients.ts';
+import { clientOrder, fixedRanges, type Bindings } from './clients.ts';
 import { linkMark } from './numbers.ts';
 import { sharingLinks } from './routing.ts';
 import { chain, copyConnectionMark, hex, memoryScript, undecided, unlessOneOf } from './memory-script.ts';
@@ -29,6 +29,9 @@ export function clientMemory(config: Config, statuses: readonly LinkStatus[], ba
   ]);
 }
 
+/** A counter that does not come back to 0 in any network's life: past the map's keys, the rule sets nothing. */
+const NEVER_AGAIN = 2 ** 31;
+
 /** The choice, made in this mark, which is 0 before; foreign bits as in memory.ts. */
 function picking(
   mark: 'meta mark' | 'ct mark',
@@ -48,14 +51,17 @@ function picking(
   const drop = unlessOneOf(mark, sharing.map(markOf));
   const known = (map: string) => [`${mark} set ip saddr map @${map}`, drop, `${mark} != 0 goto known_${map}${suffix}`];
   const order = { never: ['client'], return: ['client', 'away'], gradual: ['away', 'client'] }[config.rebalance];
-  const next = nextLinks(base).map((id, n) => `${n} : ${byId.get(id) ?? '0x00000000'}`);
+  const { first, round } = clientOrder(base);
+  const numbered = (ids: readonly number[]) => ids.map((id, n) => `${n} : ${byId.get(id) ?? '0x00000000'}`).join(', ');
   return [
     ...chain(`pick${suffix}`, [
       ...fixed(mark, config, statuses, markOf),
       `${mark} != 0 goto fixed${suffix}`,
       ...order.flatMap(known),
-      ...(next.length === 0 ? [] : [`${mark} set numgen inc mod ${next.length} map { ${next.join(', ')} }`]),
-      ...(next.length === 0 ? [] : [`goto bind${suffix}`]),
+      ...(first.length === 0 ? [] : [`${mark} set numgen inc mod ${NEVER_AGAIN} map { ${numbered(first)} }`]),
+      ...(round.length === 0
+        ? []
+        : [`${mark} 0 ${mark} set numgen inc mod ${round.length} map { ${numbered(round)} }`, `goto bind${suffix}`]),
     ]),
     ...chain(`fixed${suffix}`, [forget('client'), own]),
     ...chain(`known_client${suffix}`, [own]),

@@ -1,5 +1,6 @@
 /** BALANCE=client as traffic: every LAN client has one link, by load and weight, through deaths, changes and reboots. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { applyRules } from '../support/router-rules.ts';
 import { createRouter, type LinkKeys, type Router } from '../support/router.ts';
 
 let router: Router;
@@ -60,6 +61,32 @@ test('thirty clients at weights 1:2:3 are 5:10:15, and stay', async () => {
   expect(Object.fromEntries(rows.map(({ client, link }) => [client, Number(link!.slice(-1)) - 1]))).toEqual(got);
   expect(new Set(rows.map(({ why }) => why))).toEqual(new Set(['had the fewest clients for its weight']));
   expect(await router.plan(), 'what has come as prepared needs no new order').toEqual([]);
+});
+
+test('three hundred clients at weights 1:2:4, with nothing happening meanwhile: nobody is more than one away', async () => {
+  await router.configure(
+    keys.map((each, n) => ({ ...each, WEIGHT: [1, 2, 4][n]! })),
+    CLIENT,
+  );
+  await router.must('apply');
+  const many = Array.from({ length: 300 }, (_, n) => `10.11.${n >> 7}.${1 + (n & 127)}`);
+  await router.lan.sh(`ip -batch - <<'IP'\n${many.map((each) => `addr add ${each}/32 dev eth0`).join('\n')}\nIP`);
+  await router.rtr.run(['ip', 'route', 'add', '10.11.0.0/16', 'dev', 'lan0']);
+  const got = await speak(many);
+  const away = counts(got).map((count, n) => Math.abs(count - (300 * [1, 2, 4][n]!) / 7));
+  expect(Math.max(...away), counts(got).join(':')).toBeLessThan(1);
+  await router.lan.sh(`ip -batch - <<'IP'\n${many.map((each) => `addr del ${each}/32 dev eth0`).join('\n')}\nIP`);
+  await router.rtr.run(['ip', 'route', 'del', '10.11.0.0/16', 'dev', 'lan0']);
+});
+
+test('what a rule steers binds nobody', async () => {
+  await router.serve('net', { tcp: [7002] });
+  await applyRules(router, { '10-one': 'DPORT=7002 USE=line3' });
+  const seen = await router.share({ from: 'lan', localAddresses: router.clients, count: 30, port: 7002 });
+  expect(seen).toMatchObject({ ok: 30 });
+  expect(await listed()).toEqual([]);
+  expect(counts(await speak())).toEqual([5, 10, 15]);
+  await applyRules(router, {});
 });
 
 test('never: a dead link’s clients, and only they, are spread by load, and stay there', async () => {
