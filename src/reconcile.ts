@@ -20,8 +20,6 @@ export interface World extends Surroundings {
   readonly wakeAt: (due: number | undefined) => void;
   /** Told each command before it is carried out. */
   readonly echo: (command: string) => void;
-  /** For what the user should know although the work goes on. */
-  readonly warn: (message: string) => void;
   /** Run alone; undefined if, while waiting, the work turned out to be done (`noLongerNeeded`). */
   readonly alone: <T>(work: () => Promise<T>, noLongerNeeded?: () => boolean) => Promise<T | undefined>;
 }
@@ -76,7 +74,7 @@ export async function preview(world: World, { lenient = false } = {}): Promise<D
     const { pending } = pendingEvents(world.stateDirectory);
     const { state } = loadState(world.stateDirectory);
     const known = lenient ? state : { ...state, stopped: false };
-    return decide(world, { config, state: known, pending, refused: new Map() });
+    return decide(world, { config, state: known, pending, refused: new Map(), closely: !lenient });
   });
   if (report === undefined) throw new Error('preview waits for nobody');
   return report;
@@ -109,7 +107,8 @@ async function once(world: World, options: Options): Promise<Report> {
     const before = released(told, options.release);
     // At once: killed half-way, a stop must not be undone by the next hook, nor an `apply` by the flag it lifts.
     saveIfChanged(world, state, before);
-    const report = await settle(world, { config, state: before, pending }, { notes, done });
+    const closely = options.lenient !== true;
+    const report = await settle(world, { config, state: before, pending, closely }, { notes, done });
     discardEvents(pending.map(({ path }) => path));
     write();
     return report;

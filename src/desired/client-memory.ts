@@ -49,8 +49,17 @@ function picking(
   const quiet = config.rebalance === 'gradual' ? config.rebalanceQuiet : config.clientTimeout;
   const away = `update @away ${element(quiet)}`;
   const drop = unlessOneOf(mark, sharing.map(markOf));
-  const known = (map: string) => [`${mark} set ip saddr map @${map}`, drop, `${mark} != 0 goto known_${map}${suffix}`];
-  const order = { never: ['client'], return: ['client', 'away'], gradual: ['away', 'client'] }[config.rebalance];
+  const known = (map: 'client' | 'away') => [
+    `${mark} set ip saddr map @${map}`,
+    ...(map === 'client' ? strangers : []),
+    drop,
+    `${mark} != 0 goto known_${map}${suffix}`,
+  ];
+  // A link that is not configured any more: `update` would keep it as its clients' own for ever.
+  const strangers = [`${mark} != { ${[...config.links.map(markOf), '0x00000000'].join(', ')} } ${forget('client')}`];
+  const order = ({ never: ['client'], return: ['client', 'away'], gradual: ['away', 'client'] } as const)[
+    config.rebalance
+  ];
   const { first, round } = clientOrder(base);
   const numbered = (ids: readonly number[]) => ids.map((id, n) => `${n} : ${byId.get(id) ?? '0x00000000'}`).join(', ');
   return [

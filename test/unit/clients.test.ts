@@ -1,5 +1,5 @@
 /** Who gets which link: loads, the order of the next clients, fixed assignments, and what survives a reboot. */
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/parse.ts';
@@ -187,13 +187,13 @@ test('one client in two files', () => {
 
 test('what survives a reboot: whole, written once, and damaged parts left out', () => {
   const directory = join(scratchDirectory('lib'), 'wanhook');
-  expect(loadClients(directory)).toEqual(new Map());
+  expect(loadClients(directory)).toEqual({ clients: new Map() });
   const clients = new Map([
     ['10.0.0.10', 2],
     ['10.0.0.9', 1],
   ]);
   saveClients(directory, clients);
-  expect(loadClients(directory)).toEqual(clients);
+  expect(loadClients(directory)).toEqual({ clients });
   const file = join(directory, 'clients.json');
   const { ino, mode } = statSync(file);
   expect(mode & 0o777).toBe(0o600);
@@ -201,9 +201,26 @@ test('what survives a reboot: whole, written once, and damaged parts left out', 
   expect(statSync(file).ino, 'not written again').toBe(ino);
   mkdirSync(directory, { recursive: true });
   writeFileSync(file, '{"version":1,"clients":{"10.0.0.9":1,"x":1,"10.0.0.8":"1","10.0.0.7":-1,"10.0.0.6":1.5}}');
-  expect(loadClients(directory)).toEqual(new Map([['10.0.0.9', 1]]));
+  expect(loadClients(directory)).toEqual({ clients: new Map([['10.0.0.9', 1]]) });
   for (const text of ['', '{', '[]', '{"version":2,"clients":{"10.0.0.9":1}}', '{"version":1}']) {
     writeFileSync(file, text);
-    expect(loadClients(directory)).toEqual(new Map());
+    expect(loadClients(directory)).toEqual({
+      clients: new Map(),
+      damaged: `${file} is damaged: clients are assigned anew`,
+    });
   }
+});
+
+test('what is no file of ours is not read, told once, and replaced', () => {
+  const directory = scratchDirectory('lib');
+  mkdirSync(directory, { recursive: true });
+  const file = join(directory, 'clients.json');
+  symlinkSync('/dev/zero', file);
+  expect(loadClients(directory).damaged).toBe(`${file} is no regular file: clients are assigned anew`);
+  saveClients(directory, new Map([['10.0.0.9', 1]]));
+  expect(loadClients(directory)).toEqual({ clients: new Map([['10.0.0.9', 1]]) });
+  truncateSync(file, 2 ** 32);
+  expect(loadClients(directory).damaged).toBe(`${file} is larger than 4194304 bytes: clients are assigned anew`);
+  saveClients(directory, new Map([['10.0.0.8', 1]]));
+  expect(loadClients(directory)).toEqual({ clients: new Map([['10.0.0.8', 1]]) });
 });
