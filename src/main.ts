@@ -117,19 +117,21 @@ function tellJournal(error: string): void {
 
 /** The command `wanhook`. Its program and runner are passed in: a hook's bundle must not hold commander and execa. */
 export async function runCommand(program: Program, runner: Runner, version: string): Promise<void> {
-  process.exit(
-    await program(process.argv.slice(2), {
-      version,
-      configDirectory: CONFIG_DIRECTORY,
-      isRoot: process.getuid?.() === 0,
-      pid: process.pid,
-      callerEnv: callerEnv(),
-      openWorld: (voice) => openWorld(runner, voice),
-      sources: { resolve: resolveName, accepts: (lines) => acceptsTable(runner, lines) },
-      out: (text) => process.stdout.write(text),
-      err: (text) => process.stderr.write(text),
-    }),
-  );
+  // Whoever reads may have read enough: `wanhook pins | head`.
+  process.stdout.on('error', () => undefined);
+  const code = await program(process.argv.slice(2), {
+    version,
+    configDirectory: CONFIG_DIRECTORY,
+    isRoot: process.getuid?.() === 0,
+    pid: process.pid,
+    callerEnv: callerEnv(),
+    openWorld: (voice) => openWorld(runner, voice),
+    sources: { resolve: resolveName, accepts: (lines) => acceptsTable(runner, lines) },
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+  });
+  // A pipe takes 64 kB at once; what has not been written by now would be lost.
+  process.stdout.write('', () => process.exit(code));
 }
 
 /** The shell front keeps the caller's environment from Node, NODE_* and LD_* above all, and hands it on as a word. */
