@@ -2,7 +2,7 @@ import type { Config, LinkConfig, LinkLoad, LinkStatus } from '../model.ts';
 import { clientOrder, fixedRanges, type Bindings } from './clients.ts';
 import { linkMark } from './numbers.ts';
 import { sharingLinks } from './routing.ts';
-import { chain, copyConnectionMark, hex, memoryScript, undecided, unlessOneOf } from './memory-script.ts';
+import { chain, CLIENTS, copyConnectionMark, hex, memoryScript, undecided, unlessOneOf } from './memory-script.ts';
 
 /**
  * `inet wanhook_memory` for BALANCE=client. `client` holds every client's own link, `away` the one it has meanwhile when
@@ -109,5 +109,8 @@ export function restored(config: Config, { client }: Bindings): string {
     const mark = byId.get(id);
     return mark === undefined ? [] : [`${address} timeout ${config.clientTimeout}s : ${mark}`];
   });
-  return elements.map((element) => `add element inet wanhook_memory client { ${element} }\n`).join('');
+  return elements
+    .slice(0, CLIENTS)
+    .map((element) => `add element inet wanhook_memory client { ${element} }\n`)
+    .join('');
 }
