@@ -11,6 +11,25 @@ export const PAIR_MAPS = {
   own_port: 'ip daddr . meta l4proto . th dport',
 } as const;
 type MapName = keyof typeof PAIR_MAPS;
+
+/** The map that remembers such a connection, and its key there; without a client: the router's own. */
+export function pairKey(
+  { pairByPort }: Pick<Config, 'pairByPort'>,
+  { client, server, protocol, port = 0 }: PairOf,
+): { map: MapName; key: string[] } {
+  const name = { 6: 'tcp', 17: 'udp' }[protocol];
+  const ends = [...(client === undefined ? [] : [client]), server];
+  const apart = name !== undefined && pairByPort.includes(port);
+  const map = client === undefined ? 'own' : 'pair';
+  return apart ? { map: `${map}_port`, key: [...ends, name, String(port)] } : { map, key: ends };
+}
+interface PairOf {
+  readonly client: string | undefined;
+  readonly server: string;
+  readonly protocol: number;
+  readonly port: number | undefined;
+}
+
 const LAN = ['pair_port', 'pair'] as const;
 const OWN = ['own_port', 'own'] as const;
 

@@ -1,5 +1,6 @@
 /** BALANCE=client as traffic: every LAN client has one link, by load and weight, through deaths, changes and reboots. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { Answer } from '../../src/cli/explain-answer.ts';
 import { applyRules } from '../support/router-rules.ts';
 import { createRouter, type LinkKeys, type Router } from '../support/router.ts';
 
@@ -51,6 +52,7 @@ interface Row {
   readonly home: string | null;
   readonly why: string;
 }
+const explain = async (...argv: string[]) => JSON.parse(await router.must('explain', '--json', ...argv)) as Answer;
 const listed = async () => JSON.parse(await router.must('clients', '--json')) as Row[];
 
 test('thirty clients at weights 1:2:3 are 5:10:15, and stay', async () => {
@@ -87,6 +89,34 @@ test('what a rule steers binds nobody', async () => {
   expect(await listed()).toEqual([]);
   expect(counts(await speak())).toEqual([5, 10, 15]);
   await applyRules(router, {});
+});
+
+test('explain: whose link, and why; the router’s own connections are no client’s', async () => {
+  await router.rtr.sh(`mkdir -p /etc/wanhook/clients; cd /etc/wanhook/clients
+    printf 'CLIENT=10.10.0.8/29\\nLINK=line1\\n' >room.env`);
+  await router.configure(keys, { ...CLIENT, REBALANCE: 'gradual' });
+  await router.must('apply');
+  const ask = (from: string) => explain('--from', from, '203.0.113.10:80');
+  expect(await ask('10.10.0.2')).toMatchObject({
+    by: 'client',
+    verdict: 'balance',
+    why: 'it has no link yet; the one with the fewest clients for its weight, most likely line3',
+  });
+  expect(await ask('10.10.0.9')).toMatchObject({ by: 'client', links: [{ name: 'line1' }], why: 'fixed by clients/room.env' }); // prettier-ignore
+  const got = await speak();
+  for (const client of ['10.10.0.2', '10.10.0.20', '10.10.0.31']) {
+    const answer = await ask(client);
+    expect(answer).toMatchObject({ by: 'client', verdict: 'link', links: [{ name: `line${got[client]! + 1}` }] });
+    expect(answer.why).toMatch(/^had the fewest clients for its weight; its last new connection was \d+ s ago$/);
+  }
+  const lost = Object.keys(got).find((client) => got[client] === 1)!;
+  await router.down(1);
+  expect((await ask(lost)).why).toMatch(/^line2 takes no connections: its next one chooses; .* most likely line\d$/);
+  const [moved] = Object.values(await speak([lost]));
+  await router.up(1);
+  expect(await ask(lost)).toMatchObject({ by: 'client', links: [{ name: `line${moved! + 1}` }] });
+  expect((await ask(lost)).why).toMatch(/^was sent away from line2 while that was down/);
+  expect(await explain('203.0.113.10:80')).toMatchObject({ by: 'balance', iif: 'lo' });
 });
 
 test('never: a dead link’s clients, and only they, are spread by load, and stay there', async () => {
@@ -180,6 +210,15 @@ test('fixed by prefix, by address and by MAC address; while the link is down lik
   await router.rtr.sh(`printf 'CLIENT=${mac.toUpperCase()}\\nLINK=line3\\n' >/etc/wanhook/clients/phone.env`);
   await router.must('apply');
   expect(counts(await speak())).toEqual([0, 0, 30]);
+  const why = `fixed by clients/phone.env (MAC ${mac})`;
+  expect(new Set((await listed()).map((row) => row.why))).toEqual(new Set([why]));
+  expect(await explain('--from', router.clients[0]!, '203.0.113.10')).toMatchObject({
+    by: 'client',
+    links: [{ name: 'line3' }],
+    why: expect.stringMatching(
+      /^fixed by clients\/phone\.env \(MAC .*\); its last new connection was \d+ s ago$/,
+    ) as string,
+  });
 });
 
 test('foreign bits of the packet’s mark stay, and clients are bound all the same', async () => {

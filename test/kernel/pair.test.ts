@@ -1,6 +1,7 @@
 /** BALANCE=pair as traffic: a client's connections to one server stay on one link, wherever the lines go meanwhile. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createRouter, type LinkKeys, type Router } from '../support/router.ts';
+import type { Answer } from '../../src/cli/explain-answer.ts';
 import { applyRules } from '../support/router-rules.ts';
 
 /** For `wanhook use`: the host's cgroups are everybody's. */
@@ -80,6 +81,47 @@ test.each(['tcp', 'udp'] as const)('pairs keep to one link, and pins tells which
   const [{ expires }] = (await pins()) as [Pin];
   expect(expires).toBeGreaterThan(1190);
   expect(expires).toBeLessThanOrEqual(1200);
+});
+
+const explain = async (...argv: string[]) => JSON.parse(await router.must('explain', '--json', ...argv)) as Answer;
+
+test('explain: the pin decides, for LAN and router, by port, after rules; a dead link’s pin does not', async () => {
+  await router.configure(keys, { ...PAIR, PAIR_BY_PORT: '7001' });
+  await applyRules(router, { '10-balance': 'PROTO=udp USE=balance', '20-one': 'DPORT=7002 USE=line2' });
+  const [client, server] = [router.clients[0]!, router.servers[0]!];
+  const before = await explain('--from', client, `${server}:7000`);
+  expect(before).toMatchObject({ by: 'balance', why: 'no rule matches', verdict: 'balance' });
+  const [plain, apart, mine] = [await pairs(1), await pairs(1, { port: 7001 }), await own(1)];
+  const linkOf = (source: string) => `line${router.lines.findIndex(({ address }) => address === source) + 1}`;
+  const pair = `${client}>${server}`;
+  for (const [argv, source, rule] of [
+    [['--from', client, `${server}:7000`], plain[pair]![0]!, null],
+    [['--from', client, server, '--proto', 'icmp'], plain[pair]![0]!, null],
+    [['--from', client, `${server}:7001`], apart[pair]![0]!, null],
+    [['--from', client, `${server}:7000`, '--proto', 'udp'], plain[pair]![0]!, '10-balance'],
+    [[`${server}:53`], mine[server]![0]!, null],
+  ] as const) {
+    const answer = await explain(...argv);
+    expect(answer, argv.join(' ')).toMatchObject({
+      by: 'pin',
+      rule,
+      verdict: 'link',
+      links: [{ name: linkOf(source) }],
+    });
+    expect(answer.why).toMatch(/its pair is pinned to line\d for 1\d{3} s more$/);
+  }
+  expect(await explain('--from', client, `${server}:7002`)).toMatchObject({ by: 'rule', links: [{ name: 'line2' }] });
+  const line = router.lines.findIndex(({ address }) => address === plain[pair]![0]);
+  await router.down(line);
+  expect(await explain('--from', client, `${server}:7000`)).toMatchObject({
+    by: 'balance',
+    why: `its pair is pinned to line${line + 1}, which takes no connections: it is pinned anew`,
+  });
+  await router.up(line);
+  expect(await router.must('explain', '--from', client, `${server}:7000`, '--proto', 'udp')).toMatch(
+    /^decides +rule 10-balance: USE=balance; its pair is pinned to line\d for 1\d+ s more$/m,
+  );
+  await applyRules(router, {});
 });
 
 test('a dead link’s pairs move, only they, and do not move back', async () => {
