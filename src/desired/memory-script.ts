@@ -4,7 +4,7 @@ import type { Config } from '../model.ts';
 
 /** Elements a map may hold: some 12 MB of kernel memory; a full map remembers no new ones. */
 const PAIRS = 65_536;
-/** Fewer: every hook reads them, some 20 ms a thousand. */
+/** Fewer: every hook reads them, some 50 ms a thousand. */
 export const CLIENTS = 8192;
 
 const TYPES = {

@@ -45,7 +45,8 @@ function readBounded(path: string): string | { refused: string } | undefined {
 
 /** Written only when somebody has come, moved or gone. */
 export function saveClients(directory: string, clients: Saved): void {
-  const sorted = [...clients].toSorted(([a], [b]) => (parseIpv4(a) ?? 0) - (parseIpv4(b) ?? 0));
+  // By text: every run of a hook does it.
+  const sorted = [...clients].toSorted(([a], [b]) => (a < b ? -1 : 1));
   const text = `${JSON.stringify({ version: 1, clients: Object.fromEntries(sorted) })}\n`;
   const path = join(directory, FILE);
   if (readBounded(path) === text) return;

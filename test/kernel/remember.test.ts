@@ -65,6 +65,29 @@ test('more saved clients than a map holds: those that fit are known', async () =
   await router.rtr.sh('rm -r /var/lib/wanhook');
 });
 
+test('another MARK_MASK: pins are forgotten, clients keep their links, and traffic goes on', async () => {
+  const connect = async () => {
+    const got = await router.share({ from: 'lan', localAddresses: router.clients, count: 20 });
+    expect(got.ok).toBe(20);
+    return got.byClient;
+  };
+  const moved = { MARK_MASK: '0x7e000000', TABLE_BASE: 30_000 };
+  await mode('pair');
+  await connect();
+  expect(await router.must('pins')).toContain('line');
+  await mode('pair', moved);
+  expect(await router.must('pins')).toBe('no pairs are remembered\n');
+  expect(await router.plan()).toEqual([]);
+  await mode('client');
+  const before = await connect();
+  await mode('client', moved);
+  expect(await router.plan()).toEqual([]);
+  expect(Object.entries(await connect()).map(([client, sources]) => [client, Object.keys(sources)])).toEqual(
+    Object.entries(before).map(([client, sources]) => [client, Object.keys(sources)]),
+  );
+  await mode('flow');
+});
+
 test('a foreign rule and another policy are found by commands', async () => {
   await mode('pair');
   for (const words of [
