@@ -7,7 +7,7 @@
 
 interface Wan {
   readonly id: number;
-  readonly device: string;
+  readonly device?: string;
   readonly mark: string;
 }
 
@@ -19,9 +19,10 @@ const TUPLE_TYPE = 'ipv4_addr . ipv4_addr . inet_proto . inet_service . inet_ser
 /** Sets, maps and chains; none without such a link. */
 export function blockDeclarations(wans: readonly Wan[]): string[] {
   if (wans.length === 0) return [];
+  const devices = wans.flatMap(({ device, id }) => (device === undefined ? [] : `"${device}" : jump keep_${id}`));
   return [
     ...wans.map(({ id }) => ` set kept_${id} { type ${TUPLE_TYPE}; ${MEMORY} }`),
-    ` map keep { type ifname : verdict; elements = { ${wans.map(({ device, id }) => `"${device}" : jump keep_${id}`).join(', ')} }; }`,
+    ` map keep { type ifname : verdict;${devices.length === 0 ? '' : ` elements = { ${devices.join(', ')} };`} }`,
     ` map held { type mark : verdict; elements = { ${wans.map(({ mark, id }) => `${mark} : goto held_${id}`).join(', ')} }; }`,
     ...wans.flatMap(({ id }) => [
       ` chain keep_${id} { meta l4proto { tcp, udp } update @kept_${id} { ${TUPLE} }; }`,
@@ -31,14 +32,21 @@ export function blockDeclarations(wans: readonly Wan[]): string[] {
   ];
 }
 
+const begun = (id: number) => `ct state new meta l4proto { tcp, udp } ${TUPLE} @kept_${id}`;
+
 /** In `prerouting`, for packets of no marked connection: a flow that began on such a link goes on belonging to it. */
 export function blockRestore(wans: readonly Wan[]): string[] {
-  return wans.map(({ id }) => `  ct state new meta l4proto { tcp, udp } ${TUPLE} @kept_${id} goto use_${id}`);
+  return wans.map(({ id }) => `  ${begun(id)} goto use_${id}`);
 }
 
 /** In `postrouting`, before the link is recorded. */
 export function blockRecord(wans: readonly Wan[], all: string): string[] {
   return wans.length === 0 ? [] : [`  ct state new ct mark & ${all} == 0 oifname vmap @keep`];
+}
+
+/** In `leaving`: nor does `main` take it to another link, if it has a route of its own to there. */
+export function blockLeaving(wans: readonly Wan[]): string[] {
+  return wans.map(({ id }) => `  ${begun(id)} jump check_${id}`);
 }
 
 /** After every chain that may give the packet its mark (`inet wanhook_memory` is at `mangle + 1`). Linux 5.9 and later can reject there. */

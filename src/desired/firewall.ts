@@ -1,12 +1,13 @@
 import type { Config, LinkStatus } from '../model.ts';
-import { blockDeclarations, blockRecord, blockRefusal, blockRestore } from './firewall-block.ts';
+import { blockDeclarations, blockLeaving, blockRecord, blockRefusal, blockRestore } from './firewall-block.ts';
 import { helperLines } from './firewall-helpers.ts';
 import { linkMark } from './numbers.ts';
 import { policy, type PolicyText } from './policy.ts';
 
 interface Wan {
   readonly id: number;
-  readonly device: string;
+  /** Absent: a fail-closed link whose unit has gone to another line. Its flows must be refused all the same. */
+  readonly device?: string;
   readonly mark: string;
   readonly masquerade: boolean;
   /** ON_DOWN=block. */
@@ -40,14 +41,14 @@ export function firewall(config: Config, statuses: readonly LinkStatus[], known:
     ...wans.flatMap(({ id, device, mark, block }) => [
       ` chain record_${id} { ct mark set ct mark & ${keep} | ${mark}; }`,
       ` chain use_${id} { meta mark set meta mark & ${keep} | ${mark}; }`,
-      ` chain check_${id} { oifname ${text(device)} return; goto ${block ? 'refused' : 'guard'}; }`,
+      ` chain check_${id} { ${device === undefined ? '' : `oifname ${text(device)} return; `}goto ${block ? 'refused' : 'guard'}; }`,
     ]),
     ...sizes.map((size) => ` chain mss_${size} { tcp option maxseg size set ${size}; }`),
     ...rules.chains,
     ...memory(all, blocks, rules),
     ...blockRefusal(blocks, all),
     ...nat(),
-    ...forwarding(all, rules),
+    ...forwarding(all, rules, blockLeaving(blocks)),
     ...helperLines(config.helpers.filter((helper) => known.includes(helper))),
     '}',
     '',
@@ -55,14 +56,14 @@ export function firewall(config: Config, statuses: readonly LinkStatus[], known:
 }
 
 function wanOf(config: Config, { link, device, mtu }: LinkStatus): Wan[] {
-  if (device === undefined) return [];
+  if (device === undefined && link.onDown !== 'block') return [];
   const fromMtu = mtu !== undefined && mtu < ETHERNET_MTU ? mtu - HEADERS : undefined;
   const mss = link.mss === 'auto' ? fromMtu : link.mss === 'off' ? undefined : link.mss;
   const mark = hex(linkMark(config, link).value);
   return [
     {
       id: link.id,
-      device,
+      ...(device !== undefined && { device }),
       mark,
       masquerade: link.masquerade,
       block: link.onDown === 'block',
@@ -73,19 +74,20 @@ function wanOf(config: Config, { link, device, mtu }: LinkStatus): Wan[] {
 
 function declarations(wans: readonly Wan[]): string[] {
   const elements = (entries: string[]) => (entries.length === 0 ? '' : ` elements = { ${entries.join(', ')} };`);
-  const each = (entry: (wan: Wan) => string, which: (wan: Wan) => boolean = () => true) =>
-    elements(wans.filter(which).map(entry));
+  const each = (entry: (wan: Wan) => string) => elements(wans.map(entry));
+  const byDevice = (entry: (device: string, wan: Wan) => string, which: (wan: Wan) => boolean = () => true) =>
+    elements(wans.filter(which).flatMap((wan) => (wan.device === undefined ? [] : entry(text(wan.device), wan))));
   return [
-    ` set wan { type ifname;${each(({ device }) => text(device))} }`,
-    ` set masqueraded { type ifname;${each(
-      ({ device }) => text(device),
+    ` set wan { type ifname;${byDevice((device) => device)} }`,
+    ` set masqueraded { type ifname;${byDevice(
+      (device) => device,
       ({ masquerade }) => masquerade,
     )} }`,
-    ` map record { type ifname : verdict;${each(({ device, id }) => `${text(device)} : goto record_${id}`)} }`,
+    ` map record { type ifname : verdict;${byDevice((device, { id }) => `${device} : goto record_${id}`)} }`,
     ` map restore { type mark : verdict;${each(({ mark, id }) => `${mark} : goto use_${id}`)} }`,
     ` map check { type mark : verdict;${each(({ mark, id }) => `${mark} : goto check_${id}`)} }`,
-    ` map clamp { type ifname : verdict;${each(
-      ({ device, mss }) => `${text(device)} : jump mss_${mss ?? 0}`,
+    ` map clamp { type ifname : verdict;${byDevice(
+      (device, { mss }) => `${device} : jump mss_${mss ?? 0}`,
       ({ mss }) => mss !== undefined,
     )} }`,
   ];
@@ -153,7 +155,7 @@ function nat(): string[] {
 }
 
 /** The guard ends flows that cannot move (inbound, port forwards) instead of letting them out of the wrong line. */
-function forwarding(all: string, rules: PolicyText): string[] {
+function forwarding(all: string, rules: PolicyText, leaving: readonly string[]): string[] {
   return [
     ' chain guard {',
     '  ct direction original ct status & snat == snat return',
@@ -169,6 +171,7 @@ function forwarding(all: string, rules: PolicyText): string[] {
     ' }',
     ' chain leaving {',
     '  ct state invalid drop',
+    ...leaving,
     `  ct mark & ${all} vmap @check`,
     ' }',
     ' chain mss {',
