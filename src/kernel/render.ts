@@ -54,7 +54,7 @@ export function ruleWords(rule: Rule): string[] {
 export function routeWords(route: Route): string[] {
   return [
     ...(route.type === 'unicast' ? [] : [route.type]),
-    'default',
+    route.destination ?? 'default',
     ...(route.nexthopId === undefined ? [] : ['nhid', String(route.nexthopId)]),
     ...(route.gateway === undefined ? [] : ['via', route.gateway]),
     ...(route.device === undefined ? [] : ['dev', route.device]),

@@ -12,7 +12,9 @@ export function recoverRecords(
 ): State {
   const recovered = config.links.flatMap((link) => {
     if (state.links[link.name] !== undefined || state.verdicts[link.name] !== undefined) return [];
-    const route = routes.find(({ table, type }) => table === tableOf(link) && type === 'unicast');
+    const route = routes.find(
+      ({ table, type, destination }) => table === tableOf(link) && type === 'unicast' && destination === undefined,
+    );
     return route?.device === undefined ? [] : [[link.name, recordOf(route.device, route)] as const];
   });
   return recovered.length === 0 ? state : { ...state, links: { ...state.links, ...Object.fromEntries(recovered) } };
