@@ -4,6 +4,7 @@ import { withFailback } from './desired/failback.ts';
 import { linkTable } from './desired/numbers.ts';
 import { explain } from './errors.ts';
 import type { Kernel } from './kernel/kernel.ts';
+import { KEPT_TABLE } from './kernel/render.ts';
 import type { Config, Desired, Device, LinkStatus, MemoryRecord, Observed, Op, State } from './model.ts';
 import { plan } from './plan.ts';
 import { clientBase, memoryInKernel, memoryRecord, observeMemory } from './remember.ts';
@@ -55,7 +56,7 @@ export async function decide(world: Surroundings, known: Known): Promise<Decisio
   const { config } = known;
   const notes: string[] = [];
   const ip = await kernel.observe();
-  const listing = await listFirewall(world, known.state, notes);
+  const firewall = await observeFirewall(world, known.state, notes);
   const recovered = recoverRecords(config, rehomeRecords(config, known.state), ip.routes, (link) =>
     linkTable(config, link),
   );
@@ -71,10 +72,7 @@ export async function decide(world: Surroundings, known: Known): Promise<Decisio
   const wanted = recorded.stopped ? NOTHING : desiredFor(config, statuses, recorded, ending, { base, ...remembered });
   const sysctls = kernel.readSysctls([...Object.keys(wanted.sysctls), ...Object.keys(recorded.sysctls)]);
   const desired: Desired = { ...wanted, sysctls: restoredSysctls(recorded.sysctls, wanted.sysctls, sysctls) };
-  const ops = plan(
-    { ...ip, sysctls, ...observedFirewall(recorded, listing), ...memoryInKernel(recorded, remembered) },
-    desired,
-  );
+  const ops = plan({ ...ip, sysctls, ...firewall, ...memoryInKernel(recorded, remembered) }, desired);
   const state: State = {
     ...learnt,
     ...(!recorded.stopped && { failback }),
@@ -112,27 +110,26 @@ function recordAll({ config, pending }: Known, state: State, devices: readonly D
 }
 
 /**
- * What was listed early, outside the lock, can only confirm that nothing has changed since our last load. Stopping must
- * work without nft, too: then there is no table to take away.
+ * Is the table in the kernel still the one we loaded? What was listed early, outside the lock, can only confirm that nothing
+ * has changed since. Stopping must work without nft, too: then there is no table to take away.
  */
-async function listFirewall(
+async function observeFirewall(
   { kernel, earlyListing }: Surroundings,
   { firewall, stopped }: State,
   notes: string[],
-): Promise<string | undefined> {
+): Promise<Pick<Observed, 'firewall'>> {
+  const loaded = firewall === undefined ? {} : { firewall: firewall.text };
   const early = earlyListing?.();
-  if (early !== undefined && early === firewall?.listing) return early;
+  if (early !== undefined && early === firewall?.listing) return loaded;
   try {
-    return await kernel.listFirewall();
+    const listing = await kernel.listFirewall();
+    // Somebody took it away: what was loaded with it may still be there.
+    const rest = firewall?.text.includes(KEPT_TABLE) === true;
+    if (listing === undefined) return rest ? { firewall: { changed: true } } : {};
+    return listing === firewall?.listing ? loaded : { firewall: { changed: true } };
   } catch (error) {
     if (!stopped) throw error;
     notes.push(explain(error));
-    return undefined;
+    return {};
   }
-}
-
-/** Is the table in the kernel still the one we loaded? */
-function observedFirewall({ firewall }: State, listing: string | undefined): Pick<Observed, 'firewall'> {
-  if (listing === undefined) return {};
-  return { firewall: firewall?.listing === listing ? firewall.text : { changed: true } };
 }

@@ -1,5 +1,5 @@
 import type { Config, LinkStatus } from '../model.ts';
-import { blockDeclarations, blockLeaving, blockRecord, blockRefusal, blockRestore } from './firewall-block.ts';
+import { blockTable } from './firewall-block.ts';
 import { helperLines } from './firewall-helpers.ts';
 import { linkMark } from './numbers.ts';
 import { policy, type PolicyText } from './policy.ts';
@@ -36,7 +36,6 @@ export function firewall(config: Config, statuses: readonly LinkStatus[], known:
     'table inet wanhook {',
     ...declarations(wans),
     ...(blocks.length > 0 || rules.refuses ? REFUSED : []),
-    ...blockDeclarations(blocks),
     ...rules.declarations,
     ...wans.flatMap(({ id, device, mark, block }) => [
       ` chain record_${id} { ct mark set ct mark & ${keep} | ${mark}; }`,
@@ -45,12 +44,17 @@ export function firewall(config: Config, statuses: readonly LinkStatus[], known:
     ]),
     ...sizes.map((size) => ` chain mss_${size} { tcp option maxseg size set ${size}; }`),
     ...rules.chains,
-    ...memory(all, blocks, rules),
-    ...blockRefusal(blocks, all),
+    ...memory(all, rules),
     ...nat(),
-    ...forwarding(all, rules, blockLeaving(blocks)),
+    ...forwarding(all, rules),
     ...helperLines(config.helpers.filter((helper) => known.includes(helper))),
     '}',
+    ...blockTable(
+      blocks,
+      wans.flatMap(({ device }) => device ?? []),
+      all,
+      keep,
+    ),
     '',
   ].join('\n');
 }
@@ -98,7 +102,7 @@ function declarations(wans: readonly Wan[]): string[] {
  * link they came by; later packets get the recorded mark, and the mark rule sends them to that link's table. Packets
  * that come in from a WAN are never marked: their answers' reverse path must stay in `main`.
  */
-function memory(all: string, blocks: readonly Wan[], rules: PolicyText): string[] {
+function memory(all: string, rules: PolicyText): string[] {
   return [
     ' chain prerouting {',
     '  type filter hook prerouting priority mangle; policy accept;',
@@ -106,7 +110,6 @@ function memory(all: string, blocks: readonly Wan[], rules: PolicyText): string[
     '  iifname @wan goto inbound',
     ...rules.beforeRestore.lan,
     `  ct mark & ${all} vmap @restore`,
-    ...blockRestore(blocks),
     ...rules.afterRestore.lan,
     ' }',
     ' chain inbound {',
@@ -124,7 +127,6 @@ function memory(all: string, blocks: readonly Wan[], rules: PolicyText): string[
     '  type filter hook postrouting priority mangle; policy accept;',
     '  meta nfproto != ipv4 accept',
     ...rules.postrouting,
-    ...blockRecord(blocks, all),
     `  ct mark & ${all} == 0 oifname vmap @record`,
     ' }',
   ];
@@ -155,7 +157,7 @@ function nat(): string[] {
 }
 
 /** The guard ends flows that cannot move (inbound, port forwards) instead of letting them out of the wrong line. */
-function forwarding(all: string, rules: PolicyText, leaving: readonly string[]): string[] {
+function forwarding(all: string, rules: PolicyText): string[] {
   return [
     ' chain guard {',
     '  ct direction original ct status & snat == snat return',
@@ -171,7 +173,6 @@ function forwarding(all: string, rules: PolicyText, leaving: readonly string[]):
     ' }',
     ' chain leaving {',
     '  ct state invalid drop',
-    ...leaving,
     `  ct mark & ${all} vmap @check`,
     ' }',
     ' chain mss {',

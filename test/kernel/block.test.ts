@@ -213,6 +213,53 @@ describe('the flows of a line that drops', () => {
     expect(got.map(({ survived }) => survived)).toEqual([0, 0]);
   });
 
+  test('block: a flow that the user’s own firewall sends to another server is known from its first packet', async () => {
+    await configure('block');
+    const redirect = 'iifname "lan0" udp dport 7200 dnat to 203.0.113.11:7100';
+    await router.rtr.sh(`nft add rule ip forwards pre ${redirect}`);
+    await router.up(0);
+    const script = `const socket = require('dgram').createSocket('udp4');
+      socket.bind(40001, () => socket.send('.', 7200, '${SERVER}', () => socket.close()));`;
+    const sendOne = () => router.lan.run([process.execPath, '-e', script]);
+    const seen = async (index: number) => router.isps[index]!.sh('nft list counter ip witness blocked');
+    for (const isp of router.isps) await isp.run(['nft', '-f', '-'], { stdin: countPorts([7100]) });
+    await sendOne();
+    expect(await seen(0)).toContain('packets 1 ');
+    await router.up(1);
+    await router.lineHangup(0);
+    for (let n = 0; n < 3; n++) await sendOne();
+    expect(await seen(1)).toContain('packets 0 ');
+  });
+
+  test('block: a hook need not read the flows that are remembered', async () => {
+    await configure('block');
+    await router.up(0);
+    await router.up(1);
+    const hookMs = async () => {
+      const times: number[] = [];
+      for (let n = 0; n < 5; n++) {
+        const started = performance.now();
+        await router.ppp('ip-up', 1);
+        times.push(performance.now() - started);
+      }
+      return Math.min(...times);
+    };
+    const before = await hookMs();
+    const flows = Array.from({ length: 20_000 }, (_, n) => `10.20.${n >> 8}.${n & 255} . ${SERVER} . tcp . 1024 . 443`);
+    const stdin = `add element inet wanhook_kept kept_1 { ${flows.join(',\n')} }\n`;
+    await router.rtr.run(['nft', '-f', '-'], { stdin: stdin.replaceAll(' . 443', ' . 443 timeout 1h') });
+    const after = await hookMs();
+    console.log(`a hook with nothing to do: ${before.toFixed(0)} ms, with 20000 flows ${after.toFixed(0)} ms`);
+    expect(after).toBeLessThan(3 * before);
+    // Nor does a reload lose them.
+    await router.configure([{ ID: 1, PPP_IPPARAM: 'line1', ON_DOWN: 'block', MSS: 1300 }]);
+    await router.must('apply');
+    const count = await router.rtr.sh('nft list set inet wanhook_kept kept_1 | grep -oF " . tcp . " | wc -l');
+    expect(Number(count)).toBe(20_000);
+    await router.must('stop');
+    expect(await router.rtr.sh('nft list tables')).not.toContain('wanhook');
+  });
+
   test('block: a rule that chooses another link now, and has the firewall loaded anew, lets nothing out', async () => {
     await configure('block');
     await applyRules(router, { '10-x': 'PROTO=udp USE=line1,line2 STICKY=no' });

@@ -191,7 +191,12 @@ const OPS: readonly (readonly [op: Op, want: string])[] = [
     { op: 'sysctl-set', key: 'net/ipv4/conf/eth0.7/rp_filter', value: '2' },
     'sysctl -qw net/ipv4/conf/eth0.7/rp_filter=2',
   ],
-  [{ op: 'firewall-delete' }, 'nft delete table inet wanhook'],
+  [
+    { op: 'firewall-delete' },
+    "nft -f - <<'EOF'\n" +
+      ['wanhook', 'wanhook_kept'].map((name) => `table inet ${name}\ndelete table inet ${name}\n`).join('') +
+      'EOF',
+  ],
   [{ op: 'socket-kill', address: '192.0.2.7' }, 'ss -K -H -n -t -4 src 192.0.2.7'],
 ];
 
@@ -209,7 +214,7 @@ test('a shell takes the firewall as it is', () => {
   const { firewall = '' } = desired(up(1), up(2));
   const command = pasteable({ op: 'firewall-load', text: firewall });
   const got = execFileSync('sh', ['-c', command.replace(/^nft -f -/, 'cat')], { encoding: 'utf8' });
-  expect(got).toBe(`table inet wanhook\ndelete table inet wanhook\n${firewall}`);
+  expect(got).toBe(firewallTransaction(firewall));
 });
 
 /** MSS setting, MTU → the clamp. */
