@@ -2,7 +2,10 @@ import type { Config, LinkConfig } from '../model.ts';
 
 /** Offsets from PREF_BASE, in steps that leave room (DESIGN: source rules last, so that a mark can override an address). */
 const PREF = {
-  main: 0,
+  specific: 0,
+  neighbours: 1,
+  nearResolver: 2,
+  main: 10,
   tunnel: 50,
   tunnelEnd: 51,
   oif: 100,
