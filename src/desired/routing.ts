@@ -10,9 +10,10 @@ export function sharingLinks(statuses: readonly LinkStatus[]): LinkUp[] {
 }
 
 /**
- * ip-rule(8), in order: neighbours of links that share a subnet; then `main`, but without its default, so that nobody's default needs deleting and more
- * specific routes (VPN, OSPF) win; then whoever is bound to a device, carries a mark, or has a source address; then
- * everybody else by the balance. Device and mark rules stay while a link is down: its empty table falls through.
+ * ip-rule(8), in order: neighbours of links that share a subnet; `main` without its default, so that nobody's default needs
+ * deleting and more specific routes (VPN, OSPF) win; then whoever is bound to a device, carries a mark, or has a source
+ * address; then everybody else by the balance. Device and mark rules stay while a link is down: its empty table falls
+ * through.
  */
 export function rules(config: Config, statuses: readonly LinkStatus[]): Rule[] {
   return [
