@@ -1,6 +1,7 @@
 import type { Bindings } from './desired/clients.ts';
 import { desiredFor, NOTHING } from './desired/desired.ts';
 import { withFailback } from './desired/failback.ts';
+import { withHealth } from './desired/health.ts';
 import { linkTable } from './desired/numbers.ts';
 import { explain } from './errors.ts';
 import type { Kernel } from './kernel/kernel.ts';
@@ -65,7 +66,8 @@ export async function decide(world: Surroundings, known: Known): Promise<Decisio
   const remembered = await observeMemory(world, config, known.state, notes);
   const { statuses: live, state: learnt } = await liveLinks(kernel, known, recorded, ip.devices);
   const now = world.now();
-  const { statuses, failback } = withFailback(live, recorded, now);
+  const { statuses: judged, health } = withHealth(config, live, recorded.health);
+  const { statuses, failback } = withFailback(judged, recorded, now);
   const base = clientBase(config, recorded, statuses, remembered);
   const ending = owedEnds(statuses, recorded.verdicts);
   const wanted = recorded.stopped ? NOTHING : desiredFor(config, statuses, recorded, ending, { base, ...remembered });
@@ -77,7 +79,7 @@ export async function decide(world: Surroundings, known: Known): Promise<Decisio
   );
   const state: State = {
     ...learnt,
-    ...(!recorded.stopped && { failback }),
+    ...(!recorded.stopped && { failback, health }),
     verdicts: recorded.stopped ? recorded.verdicts : verdictsOf(statuses, recorded.verdicts, now),
     sysctls: rememberSysctls(recorded.sysctls, wanted.sysctls, sysctls),
   };

@@ -7,7 +7,7 @@ import type { HookInput, ParsedHook } from './events/hook-input.ts';
 import { appendJournal } from './journal.ts';
 import { createKernel } from './kernel/kernel.ts';
 import { normalListing } from './kernel/observe.ts';
-import { acceptsTable, resolveName } from './kernel/ask.ts';
+import { acceptsTable, managesNeighbours, resolveName } from './kernel/ask.ts';
 import { flockDescriptor, spawnRunner, type Runner } from './kernel/runner.ts';
 import { wakeAt } from './kernel/sleeper.ts';
 import { withLock } from './lock.ts';
@@ -125,7 +125,11 @@ export async function runCommand(program: Program, runner: Runner, version: stri
       pid: process.pid,
       callerEnv: callerEnv(),
       openWorld: (voice) => openWorld(runner, voice),
-      sources: { resolve: resolveName, accepts: (lines) => acceptsTable(runner, lines) },
+      sources: {
+        resolve: resolveName,
+        accepts: (lines) => acceptsTable(runner, lines),
+        managesNeighbours: () => managesNeighbours(runner),
+      },
       out: (text) => process.stdout.write(text),
       err: (text) => process.stderr.write(text),
     }),

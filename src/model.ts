@@ -59,6 +59,8 @@ export interface Config {
   readonly prefBase: number;
   /** LAN devices; `any`: every device that is not a link; `none`: this host forwards nothing. */
   readonly lan: readonly string[] | 'any' | 'none';
+  /** When every link that is up is dead: use the least bad one, or none. */
+  readonly lastResort: 'keep' | 'block';
   /** Connection-tracking helpers to assign. */
   readonly helpers: readonly ConntrackHelper[];
   readonly links: readonly LinkConfig[];
@@ -76,6 +78,8 @@ export interface Learned {
   readonly names: Readonly<Record<string, readonly string[]>>;
   /** Helpers that this kernel has. */
   readonly helpers: readonly ConntrackHelper[];
+  /** Kernel and ip(8) know `managed` neighbours (5.16). */
+  readonly managedNeighbours?: boolean;
 }
 
 /** `rules/NN-name.env`: which way the connections it matches go. The first rule that matches decides. */
@@ -180,7 +184,9 @@ export interface LinkVerdict {
   readonly device?: string;
   readonly mtu?: number;
   readonly address?: string;
-  /** A fail-closed link: its flows have been ended since it went down. */
+  /** Up, but judged dead, and not needed as the last resort. */
+  readonly dead?: true;
+  /** Its flows have been ended since it went down, or was judged dead. */
   readonly flowsEnded?: true;
 }
 
@@ -252,6 +258,8 @@ export interface LinkUp {
   readonly onlink: boolean;
   /** Up, but must not take traffic back from a worse tier: until then (epoch milliseconds), or until told to. */
   readonly waits?: { readonly until?: number };
+  /** Judged dead. `lastResort`: takes traffic all the same, because all that are up are dead. */
+  readonly dead?: { readonly reason: string; readonly lastResort?: true };
 }
 export interface LinkDown {
   readonly up: false;
@@ -278,13 +286,19 @@ export interface Use {
   readonly cgroup: string;
 }
 
+/** Bits of a mark, and which of all bits these are. */
+export interface Mark {
+  readonly value: number;
+  readonly mask: number;
+}
+
 /** ip-rule(8). Exactly one selector, or none. */
 export interface Rule {
   readonly pref: number;
   readonly from?: string;
   readonly to?: string;
   readonly oif?: string;
-  readonly fwmark?: { readonly value: number; readonly mask: number };
+  readonly fwmark?: Mark;
   /** Unless it is `unreachable`. */
   readonly table?: number;
   readonly type?: 'unreachable';
@@ -316,6 +330,12 @@ export interface NexthopGroup {
   readonly members: readonly { readonly id: number; readonly weight: number }[];
 }
 
+/** A gateway that the kernel is told to keep asking for (ip-neighbour(8), `managed`). */
+export interface Neighbour {
+  readonly address: string;
+  readonly device: string;
+}
+
 /** A sysctl by its path under /proc/sys. */
 export type Sysctls = Readonly<Record<string, string>>;
 
@@ -325,6 +345,7 @@ export interface Desired {
   readonly routes: readonly Route[];
   readonly nexthops: readonly Nexthop[];
   readonly group?: NexthopGroup;
+  readonly neighbours: readonly Neighbour[];
   readonly sysctls: Sysctls;
   /** nft(8) text of the whole table `inet wanhook`; absent: no table. */
   readonly firewall?: string;
@@ -332,8 +353,10 @@ export interface Desired {
   readonly memory?: string;
   /** What follows that script if the table is new: what was remembered before the boot. */
   readonly memories?: string;
-  /** Addresses that links had and have no more. */
+  /** Addresses whose local connections are to be ended: links had them and have them no more, or are dead. */
   readonly lost: readonly string[];
+  /** Connections to be forgotten, so that their next packets choose anew: those of dead links. */
+  readonly ended: readonly Mark[];
 }
 
 /** What is in the kernel and carries our mark of ownership. */
@@ -342,6 +365,9 @@ export interface Observed {
   readonly routes: readonly Route[];
   readonly nexthops: readonly Nexthop[];
   readonly groups: readonly NexthopGroup[];
+  readonly neighbours: readonly Neighbour[];
+  /** Entries that somebody has made permanent: not ours to touch. */
+  readonly permanent: readonly Neighbour[];
   /** Current values of the sysctls asked for; a missing one does not exist on this kernel. */
   readonly sysctls: Sysctls;
   /** The text we loaded, if the kernel still lists it as then; `changed` if not; absent if there is no table. */
@@ -356,10 +382,13 @@ export type Op =
   | { readonly op: 'route-replace' | 'route-del'; readonly route: Route }
   | { readonly op: 'nexthop-replace' | 'nexthop-del'; readonly nexthop: Nexthop }
   | { readonly op: 'group-replace' | 'group-del'; readonly group: NexthopGroup }
+  | { readonly op: 'neighbour-replace' | 'neighbour-del'; readonly neighbour: Neighbour }
   | { readonly op: 'sysctl-set'; readonly key: string; readonly value: string }
   | { readonly op: 'firewall-load'; readonly text: string }
   | { readonly op: 'firewall-delete' }
   | { readonly op: 'memory-load'; readonly text: string }
   | { readonly op: 'memory-delete' }
-  /** Local TCP connections from an address that is gone. */
+  /** Connections with this mark, so that they choose their way anew. */
+  | { readonly op: 'conntrack-delete'; readonly mark: Mark }
+  /** Local TCP connections from an address that is gone, or whose line is dead. */
   | { readonly op: 'socket-kill'; readonly address: string };

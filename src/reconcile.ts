@@ -5,7 +5,7 @@ import { explain, ProblemsError } from './errors.ts';
 import { appendJournal } from './journal.ts';
 import { RefusedError } from './kernel/kernel.ts';
 import { pasteable } from './kernel/render.ts';
-import type { Config, Learned, Op, Problem, State } from './model.ts';
+import type { Config, Learned, LinkHealth, Op, Problem, State } from './model.ts';
 import { Refusals } from './refusals.ts';
 import { keepBindings, rememberMemory } from './remember.ts';
 import { discardEvents, isTaken, pendingEvents } from './state/inbox.ts';
@@ -35,6 +35,8 @@ export interface Options {
   readonly lenient?: boolean;
   /** What a command has found out beforehand. */
   readonly learned?: Learned;
+  /** What the monitor has found out about these links. */
+  readonly health?: Readonly<Record<string, LinkHealth>>;
   /** Links that may take traffic again although their FAILBACK says to wait. */
   readonly release?: readonly string[];
   /** `apply` starts, `stop` stops; hooks leave it as it is. */
@@ -106,7 +108,7 @@ async function once(world: World, options: Options): Promise<Report> {
     const state = readState(world, notes);
     const { learned = state.learned } = options;
     const told: State = { ...state, stopped: options.stopped ?? state.stopped, ...(learned && { learned }) };
-    const before = released(told, options.release);
+    const before = released(judged(told, options.health), options.release);
     // At once: killed half-way, a stop must not be undone by the next hook, nor an `apply` by the flag it lifts.
     saveIfChanged(world, state, before);
     const report = await settle(world, { config, state: before, pending }, { notes, done });
@@ -117,6 +119,13 @@ async function once(world: World, options: Options): Promise<Report> {
     write(explain(error));
     throw error;
   }
+}
+
+/** Whoever is stopped judges nobody. */
+function judged(state: State, said: Options['health'] = {}): State {
+  const { health, ...rest } = state;
+  if (state.stopped) return rest;
+  return health === undefined && Object.keys(said).length === 0 ? state : { ...state, health: { ...health, ...said } };
 }
 
 /** Forget that these links were ever lost. */

@@ -75,12 +75,17 @@ function rowOf(config: Config, status: LinkStatus, { statuses, state }: Decision
     share: shares ? Math.round((1000 * link.weight) / total) / 10 : 0,
     since: verdict === undefined ? null : new Date(verdict.since).toISOString(),
     waitsUntil: waitsUntil === undefined ? null : new Date(waitsUntil).toISOString(),
-    reason: !status.up ? status.reason : shares ? 'up' : whyItWaits(status, now),
+    reason: !status.up ? status.reason : shares ? whyItShares(status) : whyItWaits(status, now),
     dns: state.links[link.name]?.dns ?? [],
   };
 }
 
-function whyItWaits({ link, waits }: LinkUp, now: number): string {
+function whyItShares({ dead }: LinkUp): string {
+  return dead === undefined ? 'up' : `dead, but all are: the least bad stays in use (LAST_RESORT=keep): ${dead.reason}`;
+}
+
+function whyItWaits({ link, waits, dead }: LinkUp, now: number): string {
+  if (dead !== undefined) return `up, but dead: ${dead.reason}`;
   if (waits?.until !== undefined) return `up; waits: takes traffic back in ${ago(waits.until - now)} (FAILBACK=delay)`;
   if (waits !== undefined) return `up; waits for "wanhook failback ${link.name}" (FAILBACK=manual)`;
   return link.metered ? 'up; waits: metered, and others are up' : 'up; waits: links of a lower tier are up';

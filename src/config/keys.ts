@@ -155,6 +155,7 @@ export const GLOBAL_KEYS = {
   TABLE_BASE: integer(256, 2_000_000_000),
   PREF_BASE: integer(1, 31_000),
   LAN: lan,
+  LAST_RESORT: oneOf('keep', 'block'),
   HELPERS: helpers,
 };
 
@@ -174,6 +175,7 @@ export const GLOBAL_DEFAULTS: Omit<Config, 'links'> = {
   tableBase: 20000,
   prefBase: 20000,
   lan: 'any',
+  lastResort: 'keep',
   helpers: [],
 };
 

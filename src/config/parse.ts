@@ -75,6 +75,7 @@ function assembleConfig(globals: Values<typeof GLOBAL_KEYS>, links: readonly Lin
     tableBase: globals.TABLE_BASE ?? GLOBAL_DEFAULTS.tableBase,
     prefBase: globals.PREF_BASE ?? GLOBAL_DEFAULTS.prefBase,
     lan: globals.LAN ?? GLOBAL_DEFAULTS.lan,
+    lastResort: globals.LAST_RESORT ?? GLOBAL_DEFAULTS.lastResort,
     helpers: globals.HELPERS ?? GLOBAL_DEFAULTS.helpers,
     links: links.toSorted((a, b) => a.id - b.id),
   };

@@ -1,4 +1,4 @@
-import type { Config, LinkConfig } from '../model.ts';
+import type { Config, LinkConfig, Mark } from '../model.ts';
 
 /** Offsets from PREF_BASE, in steps that leave room (DESIGN: source rules last, so that a mark can override an address). */
 const PREF = {
@@ -19,7 +19,7 @@ export const groupId = (config: Config): number => config.tableBase + 999;
 export const pref = (config: Config, what: keyof typeof PREF): number => config.prefBase + PREF[what];
 
 /** The link's value within MARK_MASK: its id shifted to the mask's lowest bit. */
-export function linkMark(config: Config, link: LinkConfig): { value: number; mask: number } {
+export function linkMark(config: Config, link: LinkConfig): Mark {
   return { value: link.id * lowestBit(config.markMask), mask: config.markMask };
 }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Config, State } from '../model.ts';
+import type { Config, LinkHealth, State } from '../model.ts';
 import { readIfThere, writeAtomically } from './files.ts';
 import { hasText, isObject, parseJson } from './json.ts';
 import { EMPTY_STATE } from './record.ts';
@@ -27,12 +27,13 @@ export function encodeState(state: State): string {
 function decodeState(text: string): State | undefined {
   const value = parseJson(text);
   if (!isObject(value) || value['version'] !== 1) return undefined;
-  const { links, verdicts, sysctls, firewall, memory, stopped, failback, learned } = value;
+  const { links, verdicts, sysctls, firewall, memory, stopped, failback, health, learned } = value;
   if (!isObject(links) || !Object.values(links).every(isRecord)) return undefined;
   if (!isObject(verdicts) || !Object.values(verdicts).every(isVerdict)) return undefined;
   if (!isObject(sysctls) || !Object.values(sysctls).every((memory) => hasText(memory, 'before', 'set')))
     return undefined;
   if (failback !== undefined && !(isObject(failback) && Object.values(failback).every(isFailback))) return undefined;
+  if (health !== undefined && !(isObject(health) && Object.values(health).every(isHealth))) return undefined;
   if (typeof stopped !== 'boolean') return undefined;
   if (firewall !== undefined && !hasText(firewall, 'text', 'listing')) return undefined;
   if (memory !== undefined && !isMemory(memory)) return undefined;
@@ -43,6 +44,7 @@ function decodeState(text: string): State | undefined {
     ...(firewall !== undefined && { firewall }),
     ...(memory !== undefined && { memory }),
     ...(failback !== undefined && { failback }),
+    ...(health !== undefined && { health }),
   };
   return { links, verdicts, sysctls, stopped, ...optional } as unknown as State;
 }
@@ -69,11 +71,19 @@ const isTexts = (value: unknown) => Array.isArray(value) && value.every((one) =>
 const isLearned = (value: unknown) =>
   isObject(value) &&
   isTexts(value['helpers']) &&
+  (value['managedNeighbours'] === undefined || typeof value['managedNeighbours'] === 'boolean') &&
   isObject(value['names']) &&
   Object.values(value['names']).every(isTexts);
 
 const isFailback = (value: unknown) =>
   isObject(value) && (value['backAt'] === undefined || typeof value['backAt'] === 'number');
+
+const VERDICTS: readonly unknown[] = ['alive', 'degraded', 'dead'] satisfies LinkHealth['verdict'][];
+const isHealth = (value: unknown) =>
+  hasText(value, 'verdict', 'reason', 'device', 'address') &&
+  VERDICTS.includes(value['verdict']) &&
+  typeof value['since'] === 'number' &&
+  ['loss', 'rtt', 'jitter', 'heldUntil'].every((key) => value[key] === undefined || typeof value[key] === 'number');
 
 /** The last configuration without a problem: what hooks go on with while somebody is editing a broken one. */
 export function saveGoodConfig(directory: string, config: Config): void {

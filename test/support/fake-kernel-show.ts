@@ -9,6 +9,7 @@ import {
   hasCarrier,
   MAIN,
 } from './fake-kernel-state.ts';
+import { showNeighbours } from './fake-kernel-neighbour.ts';
 import { isLinkdown } from './fake-kernel-route.ts';
 import { notFaked, optional } from './fake-kernel-words.ts';
 
@@ -29,6 +30,7 @@ export function show(state: FakeState, command: string): unknown[] {
       .toSorted((a, b) => a.id - b.id)
       .map(nexthopJson);
   }
+  if (/^neigh show (?:proto 201|nud permanent)$/.test(command)) return showNeighbours(state, command);
   throw notFaked([command]);
 }
 

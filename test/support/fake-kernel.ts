@@ -14,7 +14,7 @@ import type { Outcome, Runner } from '../../src/kernel/runner.ts';
 import { ipBatch } from './fake-kernel-ip.ts';
 import { findDevice, removeDevice, setCarrier } from './fake-kernel-link.ts';
 import { memoryCheck, memoryList, memoryLoad, remember } from './fake-kernel-memory.ts';
-import { killSockets, nftList, nftListSet, nftLoad } from './fake-kernel-nft.ts';
+import { forgetConnections, killSockets, nftList, nftListSet, nftLoad } from './fake-kernel-nft.ts';
 import { show, showDefaults } from './fake-kernel-show.ts';
 import { bootedState, type FakeState } from './fake-kernel-state.ts';
 import { noDevice, Refusal } from './fake-kernel-words.ts';
@@ -50,6 +50,9 @@ export interface FakeKernel {
   /** An established local TCP connection from this address. */
   addSocket(address: string): void;
   sockets(): readonly string[];
+  /** A connection with this mark. */
+  addConnection(mark: number): void;
+  connections(): readonly number[];
   /** The table `inet wanhook` as loaded; text put there by a stranger. */
   firewall(): string | undefined;
   /** The script of `table inet wanhook_memory`. */
@@ -131,6 +134,8 @@ export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
     setSysctl,
     addSocket: (address) => state.sockets.push(address),
     sockets: () => state.sockets,
+    addConnection: (mark) => state.connections.push(mark),
+    connections: () => state.connections,
     firewall: () => state.firewall,
     memory: () => state.memory?.text,
     remember: (map, element) => remember(state, map, element),
@@ -145,13 +150,14 @@ export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
 
 function withoutOurs(state: FakeState): FakeState {
   const theirs = <T extends { readonly proto?: number }>(items: T[]) => items.filter(({ proto }) => proto !== 201);
-  const { rules, routes, nexthops, groups } = state;
+  const { rules, routes, nexthops, groups, neighbours } = state;
   return {
     ...state,
     rules: theirs(rules),
     routes: theirs(routes),
     nexthops: theirs(nexthops),
     groups: theirs(groups),
+    neighbours: theirs(neighbours),
     firewall: undefined,
     memory: undefined,
   };
@@ -169,6 +175,8 @@ function runTool(state: FakeState, command: string, argv: readonly string[], std
     return { code: 0, stdout: arrays.map((line) => `${JSON.stringify(show(state, line))}\n`).join(''), stderr: '' };
   }
   if (command === 'ip -batch -') return ipBatch(state, stdin);
+  if (command.startsWith('ip neigh ')) return ipBatch(state, argv.join(' '));
+  if (command.startsWith('conntrack -D -f ipv4 -m ')) return forgetConnections(state, argv);
   if (command === 'nft -f -') return memoryLoad(state, stdin) ?? nftLoad(state, stdin);
   if (command === 'nft -s list table inet wanhook') return nftList(state);
   if (command.startsWith('nft list set inet wanhook kept_')) return nftListSet(state, argv.at(-1) ?? '');

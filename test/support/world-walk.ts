@@ -228,8 +228,9 @@ export function walk(seed: number, options: WalkOptions): Walk {
     else if (dice < 77) steps.push(`stranger ${random.pick(THEIRS)}`);
     else if (dice < 84) steps.push(`stranger ${random.pick(OURS)}`);
     else if (dice < 86) steps.push('stranger drops the firewall');
-    else if (dice < 93) reconfigure(walker, line);
-    else if (dice < 98) byHand(walker);
+    else if (dice < 91) reconfigure(walker, line);
+    else if (dice < 94) byHand(walker);
+    else if (dice < 98) steps.push(`monitor ${line.name} ${random.pick(['dead', 'dead', 'alive'])}`);
     else if (dice < 99) {
       steps.push('the state is lost');
       walker.lostState = true;

@@ -12,7 +12,7 @@ import type { HookInput, ParsedHook } from '../../src/events/hook-input.ts';
 import { pppDown, pppIpv6, pppUp } from '../../src/events/pppd.ts';
 import type { JournalEntry } from '../../src/journal.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
-import type { LinkEvent, Op, State } from '../../src/model.ts';
+import type { LinkEvent, LinkHealth, Op, State } from '../../src/model.ts';
 import { preview, reconcile, type Report, type World } from '../../src/reconcile.ts';
 import { makePrivateDirectory } from '../../src/state/files.ts';
 import { dropEvent } from '../../src/state/inbox.ts';
@@ -44,6 +44,8 @@ export interface TestWorld extends World {
   event(event: LinkEvent): Promise<Report | undefined>;
   apply(): Promise<Report>;
   stop(): Promise<Report>;
+  /** What the monitor does when it has changed its mind about a link that is up; otherwise nothing. */
+  judge(link: string, verdict: LinkHealth['verdict'], more?: Partial<LinkHealth>): Promise<Report | undefined>;
   /** What `wanhook plan` finds. */
   plan(): Promise<readonly Op[]>;
   /** A subcommand as typed; exit code and what it printed. Not `apply`, which writes below /etc. */
@@ -121,7 +123,16 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     },
     apply: async () => {
       runs++;
-      return must(await reconcile(world, { cause: 'wanhook apply', stopped: false }));
+      const known = { names: {}, helpers: [], ...world.state().learned, managedNeighbours: true };
+      return must(await reconcile(world, { cause: 'wanhook apply', stopped: false, learned: known }));
+    },
+    judge: async (link, verdict, more = {}) => {
+      const last = world.state().verdicts[link];
+      if (last?.up !== true || world.state().stopped) return undefined;
+      const { device = '', address = '' } = last;
+      const said: LinkHealth = { verdict, since: clock, reason: 'no answer', device, address, ...more };
+      runs++;
+      return reconcile(world, { cause: `monitor: ${link} is ${verdict}`, health: { [link]: said }, lenient: true });
     },
     stop: async () => {
       runs++;
@@ -136,7 +147,11 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
         version: 'test',
         configDirectory: '/no/such/directory',
         isRoot: true,
-        sources: { resolve: () => Promise.reject(new Error('no names here')), accepts: () => Promise.resolve(true) },
+        sources: {
+          resolve: () => Promise.reject(new Error('no names here')),
+          accepts: () => Promise.resolve(true),
+          managesNeighbours: () => Promise.resolve(true),
+        },
         pid: process.pid,
         callerEnv: {},
         openWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),

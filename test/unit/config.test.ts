@@ -54,6 +54,7 @@ test('a link with nothing but what it must have', () => {
     tableBase: 20000,
     prefBase: 20000,
     lan: 'any',
+    lastResort: 'keep',
     helpers: [],
     links: [
       {

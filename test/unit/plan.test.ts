@@ -42,7 +42,10 @@ const down = (id: number, more: Partial<LinkConfig> = {}): LinkStatus => ({
   reason: 'x',
 });
 const desired = (...statuses: LinkStatus[]) => desiredFor({ ...CONFIG, links: statuses.map((s) => s.link) }, statuses);
-const EMPTY: Observed = { rules: [], routes: [], nexthops: [], groups: [], sysctls: {} };
+const EMPTY: Observed = {
+  ...{ rules: [], routes: [], nexthops: [], groups: [] },
+  ...{ neighbours: [], permanent: [], sysctls: {} },
+};
 
 /** `id tier up|down` → who shares. */
 test.each([
@@ -249,9 +252,9 @@ test('a firewall that somebody changed or dropped is loaded again, and only then
 });
 
 test('what ip prints is read, empty dumps in any spelling too', () => {
-  const nothing = { devices: [], rules: [], routes: [], nexthops: [], groups: [] };
-  expect(parseIpBatch('[]\n[]\n[]\n[]\n')).toEqual(nothing);
-  expect(parseIpBatch('[{}]\n[ ]\n[{},{}]\n[]\n')).toEqual(nothing);
+  const nothing = { devices: [], rules: [], routes: [], nexthops: [], groups: [], neighbours: [], permanent: [] };
+  expect(parseIpBatch('[]\n[]\n[]\n[]\n[]\n[]\n')).toEqual(nothing);
+  expect(parseIpBatch('[{}]\n[ ]\n[{},{}]\n[]\n[ ]\n[]\n')).toEqual(nothing);
   expect(() => parseIpBatch('[]\n[]\n')).toThrow('cannot understand what "ip -j -batch" printed');
   expect(parseMainGateway('[{"dst":"default","scope":"link"},{"dst":"default","gateway":"192.0.2.1"}]')).toBe(
     '192.0.2.1',
