@@ -27,6 +27,58 @@ export interface LinkConfig {
   readonly tunnelOver?: readonly string[] | 'balance';
   /** TCP MSS clamp in bytes; `auto` takes it from the device's MTU. */
   readonly mss: number | 'auto' | 'off';
+  /** How the monitor finds out whether it works; absent: nobody asks. */
+  readonly probe?: ProbeSettings;
+}
+
+export interface ProbeSettings {
+  /** At least one; `text` is unique among them. */
+  readonly targets: readonly ProbeTarget[];
+  /** So many of the targets must answer, or the round has failed. */
+  readonly need: number;
+  readonly intervalMs: number;
+  /** What has not answered by then has failed. May be longer than the interval. */
+  readonly timeoutMs: number;
+  /** Rounds that must fail in a row, and that must succeed in a row. */
+  readonly downAfter: number;
+  readonly upAfter: number;
+  readonly degraded: QualityBands;
+  /** Worse than this is not only bad but no use: dead. */
+  readonly down: QualityBands;
+  readonly flap: FlapSettings;
+}
+
+/** `text` as in the configuration: `icmp://192.0.2.1`. */
+export type ProbeTarget = { readonly text: string } & (
+  | { readonly kind: 'gateway' }
+  | { readonly kind: 'icmp'; readonly address: string }
+  | { readonly kind: 'tcp'; readonly address: string; readonly port: number }
+  | { readonly kind: 'dns'; readonly address: string; readonly name: string }
+  | { readonly kind: 'http' | 'https'; readonly address: string; readonly port: number; readonly path: string }
+);
+
+/** Absent: does not count. */
+export interface QualityBands {
+  /** Percent of probes lost. */
+  readonly loss?: Band;
+  /** Milliseconds there and back, and how much it varies. */
+  readonly latency?: Band;
+  readonly jitter?: Band;
+}
+/** Hysteresis: begins at `enter`, ends at `leave`, which is not above it. */
+export interface Band {
+  readonly enter: number;
+  readonly leave: number;
+}
+
+/** Damping as BGP has it (RFC 2439): each death adds `penalty`, which halves every `halfLifeMs`. */
+export interface FlapSettings {
+  readonly penalty: number;
+  /** From here on a link that is well again is held back… */
+  readonly suppress: number;
+  /** …until its penalty has come down to this. */
+  readonly reuse: number;
+  readonly halfLifeMs: number;
 }
 
 /** A client's link as configured in `clients/NAME.env`. */
@@ -63,6 +115,8 @@ export interface Config {
   readonly lastResort: 'keep' | 'block';
   /** Connection-tracking helpers to assign. */
   readonly helpers: readonly ConntrackHelper[];
+  /** When all links are dead: the least bad one goes on taking connections, or none does. */
+  readonly lastResort: 'keep' | 'block';
   readonly links: readonly LinkConfig[];
   /** The user's rules in the order in which they are tried; absent: none. */
   readonly rules?: readonly PolicyRule[];

@@ -2,6 +2,7 @@ import type { Config, LinkConfig, Problem } from '../model.ts';
 import { parseClients } from './clients.ts';
 import { readAssignments } from './dotenv.ts';
 import { GLOBAL_DEFAULTS, GLOBAL_KEYS, LINK_DEFAULTS, LINK_KEYS } from './keys.ts';
+import { probeSettings } from './probe-settings.ts';
 import { parseRules } from './rules.ts';
 import { reportTunnels } from './tunnels.ts';
 import { readValues, reportUnknown, type Values } from './values.ts';
@@ -77,6 +78,7 @@ function assembleConfig(globals: Values<typeof GLOBAL_KEYS>, links: readonly Lin
     lan: globals.LAN ?? GLOBAL_DEFAULTS.lan,
     lastResort: globals.LAST_RESORT ?? GLOBAL_DEFAULTS.lastResort,
     helpers: globals.HELPERS ?? GLOBAL_DEFAULTS.helpers,
+    lastResort: globals.LAST_RESORT ?? GLOBAL_DEFAULTS.lastResort,
     links: links.toSorted((a, b) => a.id - b.id),
   };
 }
@@ -103,6 +105,7 @@ function parseLink(
   if (!identity.some((key) => values[key] !== undefined || assignments.has(key))) {
     problems.push({ file: path, message: 'no DEVICE, PPP_IPPARAM or PPP_LINKNAME: nothing says which line this is' });
   }
+  const probe = probeSettings(values, own, assignments, path, problems);
   if (values.ID === undefined) return undefined;
   return {
     name,
@@ -120,6 +123,7 @@ function parseLink(
     ...(values.TUNNEL_SERVER !== undefined && { tunnelServer: values.TUNNEL_SERVER }),
     ...(values.TUNNEL_OVER !== undefined && { tunnelOver: values.TUNNEL_OVER }),
     mss: values.MSS ?? LINK_DEFAULTS.mss,
+    ...(probe !== undefined && { probe }),
   };
 }
 
