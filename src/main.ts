@@ -47,6 +47,14 @@ function openWorld(runner: Runner, voice: Voice): World {
   };
 }
 
+/** A service that is being restarted may still be ending. */
+const OTHER_ENDS_MS = 5_000;
+
+function aloneAs<T>(name: string, work: () => Promise<T>): Promise<T | undefined> {
+  makePrivateDirectory(STATE_DIRECTORY);
+  return withLock(join(STATE_DIRECTORY, `${name}.lock`), { waitMs: OTHER_ENDS_MS, flock: flockDescriptor }, work);
+}
+
 /** The hooks and the command are installed side by side. */
 function comeBackAt(due: number | undefined): void {
   const path = join(STATE_DIRECTORY, 'failback.sleeper');
@@ -125,6 +133,9 @@ export async function runCommand(program: Program, runner: Runner, version: stri
       pid: process.pid,
       callerEnv: callerEnv(),
       openWorld: (voice) => openWorld(runner, voice),
+      openResidentWorld: (voice) => openWorld(spawnRunner, voice),
+      aloneAs,
+      notifySocket: process.env['NOTIFY_SOCKET'],
       sources: {
         resolve: resolveName,
         accepts: (lines) => acceptsTable(runner, lines),

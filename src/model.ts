@@ -111,8 +111,6 @@ export interface Config {
   readonly prefBase: number;
   /** LAN devices; `any`: every device that is not a link; `none`: this host forwards nothing. */
   readonly lan: readonly string[] | 'any' | 'none';
-  /** When every link that is up is dead: use the least bad one, or none. */
-  readonly lastResort: 'keep' | 'block';
   /** Connection-tracking helpers to assign. */
   readonly helpers: readonly ConntrackHelper[];
   /** When all links are dead: the least bad one goes on taking connections, or none does. */

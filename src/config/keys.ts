@@ -135,7 +135,6 @@ export const GLOBAL_KEYS = {
   TABLE_BASE: integer(256, 2_000_000_000),
   PREF_BASE: integer(1, 31_000),
   LAN: lan,
-  LAST_RESORT: oneOf('keep', 'block'),
   HELPERS: helpers,
   LAST_RESORT: oneOf('keep', 'block'),
 };
@@ -156,7 +155,6 @@ export const GLOBAL_DEFAULTS: Omit<Config, 'links'> = {
   tableBase: 20000,
   prefBase: 20000,
   lan: 'any',
-  lastResort: 'keep',
   helpers: [],
   lastResort: 'keep',
 };

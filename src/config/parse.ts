@@ -78,7 +78,6 @@ function assembleConfig(globals: Values<typeof GLOBAL_KEYS>, links: readonly Lin
     lan: globals.LAN ?? GLOBAL_DEFAULTS.lan,
     lastResort: globals.LAST_RESORT ?? GLOBAL_DEFAULTS.lastResort,
     helpers: globals.HELPERS ?? GLOBAL_DEFAULTS.helpers,
-    lastResort: globals.LAST_RESORT ?? GLOBAL_DEFAULTS.lastResort,
     links: links.toSorted((a, b) => a.id - b.id),
   };
 }

@@ -124,6 +124,16 @@ export function spawnResident(command: string, argv: readonly string[], events: 
 /** Of a resident's output. */
 const MAX_LINE = 1024 * 1024;
 
+/**
+ * sd_notify(3) without a library: Node has no datagram sockets of the Unix kind. Without systemd's socket nobody is told.
+ */
+export function tellSystemd(socket: string | undefined, ...words: readonly string[]): void {
+  if (socket === undefined) return;
+  const env = { ...TOOL_ENV, NOTIFY_SOCKET: socket };
+  const child = spawn('systemd-notify', words, { env, cwd: '/', stdio: 'ignore' });
+  child.on('error', () => undefined);
+}
+
 /** flock(1) on an open descriptor; the lock stays with the descriptor when the command is gone. */
 export function flockDescriptor(descriptor: number): boolean {
   const { status } = spawnSync('flock', ['-x', '3'], {

@@ -155,6 +155,9 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
         pid: process.pid,
         callerEnv: {},
         openWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
+        openResidentWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
+        aloneAs: (_, work) => work(),
+        notifySocket: undefined,
         out: (text) => (said.out += text),
         err: (text) => (said.err += text),
       });

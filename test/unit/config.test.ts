@@ -56,7 +56,6 @@ test('a link with nothing but what it must have', () => {
     tableBase: 20000,
     prefBase: 20000,
     lan: 'any',
-    lastResort: 'keep',
     helpers: [],
     lastResort: 'keep',
     links: [

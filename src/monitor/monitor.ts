@@ -1,0 +1,97 @@
+import { explain } from '../errors.ts';
+import type { LinkHealth } from '../model.ts';
+import { reconcile, type Report, type World } from '../reconcile.ts';
+import { writeHealth } from './health-file.ts';
+import type { Now } from './judged.ts';
+import { watchKernel, type SpawnResident } from './kernel-watch.ts';
+import { probing, type Engine } from './probing.ts';
+import { steadyConfig } from './steady-config.ts';
+import { waker } from './waker.ts';
+
+/** Whatever no message told of: sysctls, a flushed nftables chain. */
+const REGULAR_LOOK_MS = 60_000;
+/** How often the figures behind the verdicts are written for others to read. */
+const FIGURES_MS = 5_000;
+
+export interface Surroundings {
+  readonly world: World;
+  readonly engine: Engine;
+  readonly spawn: SpawnResident;
+  readonly now: () => Now;
+  /** The first look is done; after each regular look. */
+  readonly ready: () => void;
+  readonly alive: () => void;
+}
+
+export interface Monitor {
+  /** Read the configuration again. */
+  reload(): void;
+  /** Stop looking. Routing stays as it is. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The resident part: follows the kernel, asks over every link that is up, and reconciles when either has something to
+ * say. All that it knows is in the record, so that the hooks go by it, and whoever starts after a crash.
+ */
+export function startMonitor({ world, engine, spawn, now, ready, alive }: Surroundings): Monitor {
+  const config = steadyConfig(world.loadConfig, world.warn);
+  const steady: World = { ...world, loadConfig: config.load };
+  const verdicts = new Map<string, LinkHealth>();
+  let lastError = '';
+  let first = true;
+
+  const run = async (causes: readonly string[]): Promise<boolean> => {
+    const health = Object.fromEntries(verdicts);
+    verdicts.clear();
+    try {
+      const report = await reconcile(steady, { cause: causes.join(', '), lenient: true, health });
+      lastError = '';
+      if (report !== undefined) follow(report);
+      return true;
+    } catch (error) {
+      // Not lost: unless something newer has come meanwhile.
+      for (const [name, said] of Object.entries(health)) if (!verdicts.has(name)) verdicts.set(name, said);
+      const message = explain(error);
+      if (message !== lastError) world.warn(message);
+      lastError = message;
+      return false;
+    } finally {
+      if (first) ready();
+      first = false;
+    }
+  };
+  const follow = ({ state, statuses }: Report) => {
+    probes.follow(state.stopped ? [] : statuses, state.health);
+  };
+  const wakes = waker(run);
+  const probes = probing(engine, now, (name, health) => {
+    verdicts.set(name, health);
+    wakes.wakeNow(`monitor: ${name} is ${health.verdict}: ${health.reason}`);
+  });
+  const watch = watchKernel(spawn, {
+    changed: (what) => wakes.wake(`kernel: ${what}`),
+    warn: world.warn,
+  });
+  const timers = [
+    setInterval(() => {
+      wakes.wake('monitor: regular look');
+      alive();
+    }, REGULAR_LOOK_MS),
+    setInterval(() => writeHealth(world.stateDirectory, probes.figures(), world.now()), FIGURES_MS),
+  ];
+  wakes.wakeNow('monitor: start');
+
+  return {
+    reload: () => {
+      config.tellAgain();
+      wakes.wakeNow('monitor: reload');
+    },
+    stop: async () => {
+      timers.forEach(clearInterval);
+      watch.stop();
+      probes.stop();
+      await wakes.stop();
+    },
+  };
+}
