@@ -1,7 +1,9 @@
-import type { LinkHealth, ProbeSettings } from '../model.ts';
+import type { LinkHealth } from '../model.ts';
+import type { FlapMemory } from './flap.ts';
 import type { ProbeRound } from './probe/round.ts';
+import type { Beyond } from './quality.ts';
 
-/** Both clocks: durations are taken from the monotonic one, which no step and no suspend moves; people read the other. */
+/** Both clocks: durations are taken from the monotonic one, which no step moves; people read the other. */
 export interface Now {
   readonly monotonic: number;
   readonly epoch: number;
@@ -16,18 +18,29 @@ export interface PassiveEvidence {
   readonly unansweredSyns?: number;
 }
 
-/** A link's verdict, and what it rests on. */
-export interface Judged {
-  readonly health: Omit<LinkHealth, 'device' | 'address'>;
-}
-
 export type Evidence = ProbeRound | PassiveEvidence;
 
-/** `before`: undefined for a link of which nothing is known yet. `everywhere`: targets that no link reaches. */
-export type Judge = (
-  before: Judged | undefined,
-  evidence: Evidence,
-  settings: ProbeSettings,
-  now: Now,
-  everywhere?: ReadonlySet<string>,
-) => Judged;
+/** A link's verdict, and what it rests on. Times in `memory` are monotonic milliseconds. */
+export interface Judged {
+  readonly health: Omit<LinkHealth, 'device' | 'address'>;
+  readonly memory: Memory;
+}
+
+interface Memory {
+  /** Rounds in a row, by the order in which they ended. */
+  readonly failing: number;
+  readonly passing: number;
+  /** When the first round of `failing` asked, the last good one, the last one at all. */
+  readonly failingSince?: number | undefined;
+  readonly goodAt?: number;
+  readonly lastAt?: number;
+  /** For each target: failures in a row. */
+  readonly targets: Readonly<Record<string, number>>;
+  readonly window: readonly ProbeRound[];
+  readonly degraded: Beyond;
+  readonly down: Beyond;
+  /** Dead because nothing answered, not because it is bad. */
+  readonly silent: boolean;
+  readonly passive?: PassiveEvidence & { readonly at: number };
+  readonly flap?: FlapMemory;
+}

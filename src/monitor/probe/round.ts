@@ -23,6 +23,8 @@ export interface ProbeResult {
   readonly rttMs?: number;
   /** For people, if it failed: "no answer within 2 s". */
   readonly why?: string;
+  /** It did not leave this machine (its firewall refused it): that says nothing about the link. */
+  readonly unsent?: true;
 }
 
 /** Asks the targets again and again until it is stopped; each round is told when it is over. */
