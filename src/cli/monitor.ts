@@ -1,11 +1,10 @@
 import { EXIT } from '../errors.ts';
 import { spawnResident, tellSystemd } from '../kernel/runner.ts';
 import { startMonitor } from '../monitor/monitor.ts';
-import { startProbes } from '../monitor/probe/start.ts';
 import { begin, downEverywhere, judge } from '../monitor/verdict.ts';
 import type { Common, Context } from './context.ts';
 
-const ENGINE = { startProbes, begin, judge, downEverywhere };
+const ENGINE = { startProbes: () => ({ stop: () => undefined }), begin, judge, downEverywhere };
 
 /** `wanhook monitor`: stays until TERM or INT; HUP reads the configuration again. Routing stays as it is when it ends. */
 export async function monitor(context: Context, { verbose }: Common): Promise<number> {
@@ -22,7 +21,10 @@ export async function monitor(context: Context, { verbose }: Common): Promise<nu
       engine: ENGINE,
       spawn: spawnResident,
       now: () => ({ monotonic: performance.now(), epoch: Date.now() }),
-      ready: () => tellSystemd(context.notifySocket, '--ready', `--pid=${context.pid}`),
+      ready: () => {
+        context.out('watching the kernel and the lines\n');
+        tellSystemd(context.notifySocket, '--ready', `--pid=${context.pid}`);
+      },
       alive: () => tellSystemd(context.notifySocket, 'WATCHDOG=1'),
     });
     const reload = () => running.reload();

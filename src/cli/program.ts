@@ -104,6 +104,10 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .argument('<link>')
     .argument('<command...>')
     .action((link: string, argv: string[]) => asRoot(() => use(context, common(), link, argv))());
+  program
+    .command('monitor')
+    .description('stay, and watch the kernel and the lines: a dead one takes no connections until it is well again')
+    .action(asRoot(async () => (await import('./monitor.ts')).monitor(context, common())));
   const eventCommand = program
     .command('event')
     .description('say by hand what a hook says: a device came up or went down');

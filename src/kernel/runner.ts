@@ -66,7 +66,7 @@ export const spawnRunner: Runner = {
       });
       if (errorCode(error) === 'ETIMEDOUT') throw tookTooLong(tool, argv);
       if (error !== undefined && errorCode(error) !== 'EPIPE') throw cannotRun(tool, error);
-      resolve({ code: status ?? 128, stdout: stdout ?? '', stderr });
+      resolve({ code: status ?? 128, stdout: discard ? '' : stdout, stderr });
     }),
 };
 

@@ -28,12 +28,12 @@ export function lineReader(): ReadLine {
       case 'ADDR':
         return readAddress(rest);
       case 'ROUTE':
-        // Somebody's default in `main` may tell a gateway; what else others route is theirs.
-        return `${rest} `.includes(OURS) ? 'route' : rest.startsWith('default ') ? 'default route' : undefined;
       case 'RULE':
-        return `${rest} `.includes(OURS) ? 'rule' : undefined;
       case 'NEXTHOP':
-        return `${rest} `.includes(OURS) ? 'nexthop' : undefined;
+        // What is signed and comes is what we have just made ourselves.
+        if (`${rest} `.includes(OURS)) return deleted === undefined ? undefined : kind.toLowerCase();
+        // Somebody's default may tell a gateway, or have taken the place of ours; what else others route is theirs.
+        return kind === 'ROUTE' && rest.startsWith('default ') ? 'default route' : undefined;
       // A complaint: messages were lost (ENOBUFS), or it is about to end.
       default:
         return line === '' ? undefined : `ip monitor: ${line.slice(0, 200)}`;

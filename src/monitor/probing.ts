@@ -1,11 +1,17 @@
 import type { LinkHealth, LinkStatus, LinkUp, ProbeSettings, State } from '../model.ts';
-import type { Judge, Judged, Now } from './judged.ts';
+import type { Evidence, Judged, Now } from './judged.ts';
 import type { ProbedLink, ProbeRound, StartProbes } from './probe/round.ts';
 
 /** The engines and the rules of judging, passed in. */
 export interface Engine {
   readonly startProbes: StartProbes;
-  readonly judge: Judge;
+  readonly judge: (
+    before: Judged | undefined,
+    evidence: Evidence,
+    settings: ProbeSettings,
+    now: Now,
+    everywhere: ReadonlySet<string>,
+  ) => Judged;
   /** Of whom nothing is known, or only what was said before this process began. */
   readonly begin: (now: Now, health?: LinkHealth) => Judged;
   /** Targets that are down, and not the links. */
