@@ -189,6 +189,7 @@ stage_tree() {
     put 644 "$file" "/usr/lib/wanhook/hooks/${file##*/}"
   done
   put 755 hooks/run-hook.sh /usr/lib/wanhook/run-hook.sh
+  put 755 hooks/health.sh /usr/lib/wanhook/health.sh
   put 755 hooks/wanhook-command.sh /usr/sbin/wanhook
   for hook in $PPP_HOOKS; do put 755 hooks/pppd.sh "/etc/ppp/$hook.d/wanhook" "$hook"; done
   put 644 hooks/dhclient-exit-hook.sh /etc/dhcp/dhclient-exit-hooks.d/zz-wanhook

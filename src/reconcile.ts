@@ -11,9 +11,10 @@ import { keepBindings, rememberMemory } from './remember.ts';
 import { discardEvents, isTaken, pendingEvents } from './state/inbox.ts';
 import { flowsEnded } from './state/live.ts';
 import { loadGoodConfig, loadState, saveGoodConfig, saveState, encodeState } from './state/store.ts';
+import { tellOutside, type Outside } from './tell.ts';
 
 /** Everything the sequence touches, passed in. */
-export interface World extends Surroundings {
+export interface World extends Surroundings, Outside {
   readonly stateDirectory: string;
   readonly loadConfig: () => { config?: Config; problems: readonly Problem[] };
   /** Come back at that time (epoch milliseconds) if nothing else does; undefined: no need. Must not fail. */
@@ -94,12 +95,14 @@ async function once(world: World, options: Options): Promise<Report> {
   const cause =
     pending.length > 0 ? pending.map(({ event }) => `${event.source} ${event.cause} ${event.device}`) : [options.cause];
   damaged.forEach((path) => notes.push(`${path} is not an event, or one too many: removed`));
+  const events: string[] = [];
+  const time = new Date(started).toISOString();
   const write = (error?: string) => {
-    if (done.length === 0 && notes.length === 0 && error === undefined) return;
+    if (done.length + notes.length + events.length === 0 && error === undefined) return;
     const changed = done.map((op) => journalWords(op));
     const ms = world.now() - started;
-    const time = new Date(started).toISOString();
-    appendJournal(directory, { time, cause, changed, notes, ...(error !== undefined && { error }), ms });
+    const said = { ...(events.length > 0 && { events }), ...(error !== undefined && { error }) };
+    appendJournal(directory, { time, cause, changed, notes, ...said, ms });
   };
   try {
     discardEvents(damaged);
@@ -112,9 +115,13 @@ async function once(world: World, options: Options): Promise<Report> {
     // At once: killed half-way, a stop must not be undone by the next hook, nor an `apply` by the flag it lifts.
     saveIfChanged(world, state, before);
     const report = await settle(world, { config, state: before, pending }, { notes, done });
+    const outside = tellOutside(world, report, { time, source: cause.join(', ') });
+    saveIfChanged(world, report.state, outside.state);
+    events.push(...outside.events);
+    notes.push(...outside.notes);
     discardEvents(pending.map(({ path }) => path));
     write();
-    return report;
+    return { ...report, state: outside.state };
   } catch (error) {
     write(explain(error));
     throw error;

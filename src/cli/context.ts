@@ -18,7 +18,14 @@ export interface Context {
   /** systemd's, if it has started us and wants to be told. */
   readonly notifySocket: string | undefined;
   readonly sources: Sources;
+  /** events.d. */
+  readonly scriptDirectory: string;
+  /** One runner of scripts at a time; rejects if there is one. */
+  readonly aloneWithScripts: (work: () => Promise<void>) => Promise<void>;
+  readonly syslog: (message: string) => Promise<void>;
   readonly out: (text: string) => void;
+  /** Whoever read it has gone. */
+  readonly outputEnded: () => boolean;
   readonly err: (text: string) => void;
 }
 

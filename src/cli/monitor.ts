@@ -18,6 +18,7 @@ export async function monitor(context: Context, { verbose }: Common): Promise<nu
   await context.aloneAs('monitor', async () => {
     const running = startMonitor({
       world,
+      version: context.version,
       engine: ENGINE,
       spawn: spawnResident,
       now: () => ({ monotonic: performance.now(), epoch: Date.now() }),

@@ -78,6 +78,8 @@ function assembleConfig(globals: Values<typeof GLOBAL_KEYS>, links: readonly Lin
     lan: globals.LAN ?? GLOBAL_DEFAULTS.lan,
     lastResort: globals.LAST_RESORT ?? GLOBAL_DEFAULTS.lastResort,
     helpers: globals.HELPERS ?? GLOBAL_DEFAULTS.helpers,
+    eventTimeout: globals.EVENT_TIMEOUT ?? GLOBAL_DEFAULTS.eventTimeout,
+    ...(globals.METRICS_FILE !== undefined && { metricsFile: globals.METRICS_FILE }),
     links: links.toSorted((a, b) => a.id - b.id),
   };
 }

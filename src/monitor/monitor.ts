@@ -1,8 +1,10 @@
 import { explain } from '../errors.ts';
 import type { LinkHealth } from '../model.ts';
 import { reconcile, type Report, type World } from '../reconcile.ts';
-import { writeHealth } from './health-file.ts';
+import { writeAtomically } from '../state/files.ts';
+import { forgetMeasured, loadMeasured, saveMeasured } from '../state/measured.ts';
 import type { Now } from './judged.ts';
+import { metricsText } from './metrics.ts';
 import { watchKernel, type SpawnResident } from './kernel-watch.ts';
 import { probing, type Engine } from './probing.ts';
 import { steadyConfig } from './steady-config.ts';
@@ -10,12 +12,13 @@ import { waker } from './waker.ts';
 
 /** Whatever no message told of: sysctls, a flushed nftables chain. */
 const REGULAR_LOOK_MS = 60_000;
-/** How often the figures behind the verdicts are written for others to read. */
+/** How often the figures behind the verdicts are written for others to read, and the sign of life. */
 const FIGURES_MS = 5_000;
 
 export interface Surroundings {
   readonly world: World;
   readonly engine: Engine;
+  readonly version: string;
   readonly spawn: SpawnResident;
   readonly now: () => Now;
   /** The first look is done; after each regular look. */
@@ -34,12 +37,13 @@ export interface Monitor {
  * The resident part: follows the kernel, asks over every link that is up, and reconciles when either has something to
  * say. All that it knows is in the record, so that the hooks go by it, and whoever starts after a crash.
  */
-export function startMonitor({ world, engine, spawn, now, ready, alive }: Surroundings): Monitor {
+export function startMonitor({ world, version, engine, spawn, now, ready, alive }: Surroundings): Monitor {
   const config = steadyConfig(world.loadConfig, world.warn);
   const steady: World = { ...world, loadConfig: config.load };
   const verdicts = new Map<string, LinkHealth>();
   let lastError = '';
   let first = true;
+  let last: Report | undefined;
 
   const run = async (causes: readonly string[]): Promise<boolean> => {
     const health = Object.fromEntries(verdicts);
@@ -48,6 +52,7 @@ export function startMonitor({ world, engine, spawn, now, ready, alive }: Surrou
       const report = await reconcile(steady, { cause: causes.join(', '), lenient: true, health });
       lastError = '';
       if (report !== undefined) follow(report);
+      last = report ?? last;
       return true;
     } catch (error) {
       // Not lost: unless something newer has come meanwhile.
@@ -64,6 +69,25 @@ export function startMonitor({ world, engine, spawn, now, ready, alive }: Surrou
   const follow = ({ state, statuses }: Report) => {
     probes.follow(state.stopped ? [] : statuses, state.health);
   };
+  const tellFigures = () => {
+    const at = world.now();
+    quietly(() => saveMeasured(world.stateDirectory, probes.figures(), at));
+    const file = last?.config.metricsFile;
+    if (last === undefined || file === undefined) return;
+    const measured = loadMeasured(world.stateDirectory, at);
+    const text = metricsText({ ...last, measured, now: at, version });
+    quietly(() => writeAtomically(file, text, 0o644));
+  };
+  /** Said once, and again when it has worked in between. */
+  const quietly = (write: () => void) => {
+    try {
+      write();
+    } catch (error) {
+      const message = explain(error);
+      if (message !== lastError) world.warn(message);
+      lastError = message;
+    }
+  };
   const wakes = waker(run);
   const probes = probing(engine, now, (name, health) => {
     verdicts.set(name, health);
@@ -78,8 +102,9 @@ export function startMonitor({ world, engine, spawn, now, ready, alive }: Surrou
       wakes.wake('monitor: regular look');
       alive();
     }, REGULAR_LOOK_MS),
-    setInterval(() => writeHealth(world.stateDirectory, probes.figures(), world.now()), FIGURES_MS),
+    setInterval(tellFigures, FIGURES_MS),
   ];
+  tellFigures();
   wakes.wakeNow('monitor: start');
 
   return {
@@ -92,6 +117,7 @@ export function startMonitor({ world, engine, spawn, now, ready, alive }: Surrou
       watch.stop();
       probes.stop();
       await wakes.stop();
+      quietly(() => forgetMeasured(world.stateDirectory));
     },
   };
 }

@@ -9,11 +9,11 @@ const LONGEST_RETRY_MS = 60_000;
 
 export interface Waker {
   /** Run soon, because of this. */
-  wake(cause: string): void;
+  readonly wake: (cause: string) => void;
   /** Run now. */
-  wakeNow(cause: string): void;
+  readonly wakeNow: (cause: string) => void;
   /** No run begins after it; resolves when none is under way. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** One run at a time, for all causes that have come together; those that come meanwhile are the next run's. */

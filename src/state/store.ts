@@ -27,7 +27,7 @@ export function encodeState(state: State): string {
 function decodeState(text: string): State | undefined {
   const value = parseJson(text);
   if (!isObject(value) || value['version'] !== 1) return undefined;
-  const { links, verdicts, sysctls, firewall, memory, stopped, failback, health, learned } = value;
+  const { links, verdicts, sysctls, firewall, memory, stopped, failback, health, learned, told } = value;
   if (!isObject(links) || !Object.values(links).every(isRecord)) return undefined;
   if (!isObject(verdicts) || !Object.values(verdicts).every(isVerdict)) return undefined;
   if (!isObject(sysctls) || !Object.values(sysctls).every((memory) => hasText(memory, 'before', 'set')))
@@ -38,6 +38,7 @@ function decodeState(text: string): State | undefined {
   if (firewall !== undefined && !hasText(firewall, 'text', 'listing')) return undefined;
   if (memory !== undefined && !isMemory(memory)) return undefined;
   if (learned !== undefined && !isLearned(learned)) return undefined;
+  if (told !== undefined && !isTold(told)) return undefined;
   // Each part has just been checked against its type.
   const optional = {
     ...(learned !== undefined && { learned }),
@@ -45,6 +46,7 @@ function decodeState(text: string): State | undefined {
     ...(memory !== undefined && { memory }),
     ...(failback !== undefined && { failback }),
     ...(health !== undefined && { health }),
+    ...(told !== undefined && { told }),
   };
   return { links, verdicts, sysctls, stopped, ...optional } as unknown as State;
 }
@@ -84,6 +86,12 @@ const isHealth = (value: unknown) =>
   VERDICTS.includes(value['verdict']) &&
   typeof value['since'] === 'number' &&
   ['loss', 'rtt', 'jitter', 'heldUntil'].every((key) => value[key] === undefined || typeof value[key] === 'number');
+
+const isTold = (value: unknown) =>
+  isObject(value) &&
+  isObject(value['links']) &&
+  Object.values(value['links']).every((link) => hasText(link, 'condition')) &&
+  (value['standing'] === undefined || typeof value['standing'] === 'number');
 
 /** The last configuration without a problem: what hooks go on with while somebody is editing a broken one. */
 export function saveGoodConfig(directory: string, config: Config): void {

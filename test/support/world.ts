@@ -17,6 +17,7 @@ import { preview, reconcile, type Report, type World } from '../../src/reconcile
 import { makePrivateDirectory } from '../../src/state/files.ts';
 import { dropEvent } from '../../src/state/inbox.ts';
 import { findLink } from '../../src/state/record.ts';
+import type { Variables } from '../../src/state/script-queue.ts';
 import { encodeState, loadGoodConfig, loadState } from '../../src/state/store.ts';
 import { createFakeKernel, type FakeKernel } from './fake-kernel.ts';
 import { scratchDirectory } from './world-scratch.ts';
@@ -27,6 +28,8 @@ export type ConfigText = Map<string, string>;
 export interface TestWorld extends World {
   readonly fake: FakeKernel;
   readonly files: ConfigText;
+  /** What the user's scripts would be started with. */
+  readonly told: Variables[];
   /** Commands as echoed. */
   readonly echoed: string[];
   readonly warnings: string[];
@@ -83,6 +86,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     files,
     stateDirectory,
     libraryDirectory: join(stateDirectory, 'lib'),
+    told: [],
     echoed: [],
     warnings: [],
     errors: [],
@@ -96,6 +100,10 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     now: () => (clock += 1000),
     echo: (command) => world.echoed.push(command),
     wakeAt: (due) => (wakes = due),
+    tell: (events) => {
+      world.told.push(...events);
+      return [];
+    },
     warn: (message) => world.warnings.push(message),
     alone: (work) => work(),
     runs: () => runs,
@@ -154,11 +162,18 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
         },
         pid: process.pid,
         callerEnv: {},
+        scriptDirectory: join(stateDirectory, 'events.d'),
+        aloneWithScripts: (work) => work(),
+        syslog: (message) => {
+          world.errors.push(message);
+          return Promise.resolve();
+        },
         openWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
         openResidentWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
         aloneAs: (_, work) => work(),
         notifySocket: undefined,
         out: (text) => (said.out += text),
+        outputEnded: () => true,
         err: (text) => (said.err += text),
       });
       return { code, ...said };

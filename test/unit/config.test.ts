@@ -58,6 +58,7 @@ test('a link with nothing but what it must have', () => {
     lan: 'any',
     helpers: [],
     lastResort: 'keep',
+    eventTimeout: 30,
     links: [
       {
         name: 'dsl',

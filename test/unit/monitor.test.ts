@@ -299,6 +299,7 @@ describe('the whole', () => {
     const residents: ResidentEvents[] = [];
     const surroundings: Surroundings = {
       world,
+      version: 'test',
       engine: fake.engine,
       spawn: (_command, _argv, events) => {
         residents.push(events);
@@ -372,7 +373,7 @@ describe('the whole', () => {
     const { engine, asked } = fakeEngine();
     const spawn = () => ({ pid: 1, stop: () => undefined });
     const none = () => undefined;
-    const monitor = startMonitor({ world, engine, spawn, now: NOW, ready: none, alive: none });
+    const monitor = startMonitor({ world, version: 'test', engine, spawn, now: NOW, ready: none, alive: none });
     await vi.advanceTimersByTimeAsync(200_000);
     expect(world.warnings).toHaveLength(1);
     for (const step of ['config links/a.env ID=1 DEVICE=ppp0', 'line ppp0 up 192.0.2.11'])
