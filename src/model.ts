@@ -332,10 +332,11 @@ export interface Use {
   readonly cgroup: string;
 }
 
-/** ip-rule(8). Exactly one selector, or none. */
+/** ip-rule(8). At most one selector; `from` may have source ports beside it. */
 export interface Rule {
   readonly pref: number;
   readonly from?: string;
+  readonly sports?: Range;
   readonly to?: string;
   readonly oif?: string;
   readonly fwmark?: { readonly value: number; readonly mask: number };
