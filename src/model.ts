@@ -367,10 +367,11 @@ export interface Mark {
   readonly mask: number;
 }
 
-/** ip-rule(8). Exactly one selector, or none. */
+/** ip-rule(8). At most one selector; `from` may have source ports beside it. */
 export interface Rule {
   readonly pref: number;
   readonly from?: string;
+  readonly sports?: Range;
   readonly to?: string;
   readonly oif?: string;
   readonly fwmark?: Mark;

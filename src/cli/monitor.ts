@@ -1,10 +1,11 @@
 import { EXIT } from '../errors.ts';
 import { spawnResident, tellSystemd } from '../kernel/runner.ts';
 import { startMonitor } from '../monitor/monitor.ts';
+import { startProbes } from '../monitor/probe/probes.ts';
 import { begin, downEverywhere, judge } from '../monitor/verdict.ts';
 import type { Common, Context } from './context.ts';
 
-const ENGINE = { startProbes: () => ({ stop: () => undefined }), begin, judge, downEverywhere };
+const ENGINE = { startProbes, begin, judge, downEverywhere };
 
 /** `wanhook monitor`: stays until TERM or INT; HUP reads the configuration again. Routing stays as it is when it ends. */
 export async function monitor(context: Context, { verbose }: Common): Promise<number> {

@@ -1,7 +1,10 @@
-import type { Config, LinkConfig, Mark } from '../model.ts';
+import type { Config, LinkConfig, Mark, Range } from '../model.ts';
 
 /** Offsets from PREF_BASE, in steps that leave room (DESIGN: source rules last, so that a mark can override an address). */
 const PREF = {
+  // Before main: a more specific route of somebody's must not take probes to another line.
+  probe: -2,
+  probeEnd: -1,
   main: 0,
   tunnel: 50,
   tunnelEnd: 51,
@@ -29,3 +32,16 @@ function lowestBit(mask: number): number {
 
 /** Better is lower: every tier of links that do not pay by volume comes before every tier of those that do. */
 export const standing = ({ tier, metered }: Pick<LinkConfig, 'tier' | 'metered'>): number => tier + (metered ? 10 : 0);
+
+/** Above the ports that the kernel gives out by itself (net.ipv4.ip_local_port_range ends at 60999): 64 for each id. */
+const PROBE_PORTS = { first: 61_000, each: 64 };
+
+/** The ports of this machine from which a link's targets are asked, as far as sockets of our own ask them. */
+export function probePorts({ id }: Pick<LinkConfig, 'id'>): Range {
+  const first = PROBE_PORTS.first + (id - 1) * PROBE_PORTS.each;
+  return [first, first + PROBE_PORTS.each - 1];
+}
+
+/** Targets that a socket of our own asks; Node.js cannot bind one to a device, so rules must know it by its port. */
+export const hasSocketProbes = ({ probe }: LinkConfig): boolean =>
+  probe?.targets.some(({ kind }) => kind !== 'icmp' && kind !== 'gateway') === true;

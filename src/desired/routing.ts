@@ -1,6 +1,16 @@
 import { isLive, isRefusing } from '../liveness.ts';
 import type { Config, LinkStatus, LinkUp, Neighbour, Nexthop, NexthopGroup, Route, Rule } from '../model.ts';
-import { balanceTable, groupId, linkMark, linkTable, nexthopId, pref, standing } from './numbers.ts';
+import {
+  balanceTable,
+  groupId,
+  hasSocketProbes,
+  linkMark,
+  linkTable,
+  nexthopId,
+  pref,
+  probePorts,
+  standing,
+} from './numbers.ts';
 
 /** Links that take new connections: those of the lowest tier that has a live one which need not wait. */
 export function sharingLinks(statuses: readonly LinkStatus[]): LinkUp[] {
@@ -18,9 +28,24 @@ export function sharingLinks(statuses: readonly LinkStatus[]): LinkUp[] {
  */
 export function rules(config: Config, statuses: readonly LinkStatus[]): Rule[] {
   return [
+    ...statuses.flatMap((status) => probeRules(config, status)),
     { pref: pref(config, 'main'), table: 254, suppressPrefixlength: 0 },
     ...statuses.flatMap((status) => linkRules(config, status)),
     { pref: pref(config, 'balance'), table: balanceTable(config) },
+  ];
+}
+
+/**
+ * What a socket of ours asks for a link leaves by the link's table or not at all, dead or not: an answer by another line
+ * would call it alive. By address and port: two lines may have the same address behind two modems of one kind. Only for
+ * links that have such targets: as soon as a rule names ports, the kernel must look for them in every packet.
+ */
+function probeRules(config: Config, status: LinkStatus): Rule[] {
+  if (!status.up || !hasSocketProbes(status.link)) return [];
+  const probes = { from: status.address, sports: probePorts(status.link) };
+  return [
+    { pref: pref(config, 'probe'), ...probes, table: linkTable(config, status.link) },
+    { pref: pref(config, 'probeEnd'), ...probes, type: 'unreachable' },
   ];
 }
 

@@ -86,9 +86,12 @@ function readRule(json: Json): Rule {
   const fwmark = text(json, 'fwmark');
   const table = text(json, 'table');
   const suppress = number(json, 'suppress_prefixlen');
+  // A single port would be printed as `sport`: ours never is one.
+  const sports = [number(json, 'sport_start'), number(json, 'sport_end')];
   return {
     pref: number(json, 'priority') ?? 0,
     ...(source !== undefined && source !== 'all' && { from: source + prefixSuffix(json, 'srclen', 32) }),
+    ...(sports[0] !== undefined && sports[1] !== undefined && { sports: [sports[0], sports[1]] }),
     ...(to !== undefined && to !== 'all' && { to: to + prefixSuffix(json, 'dstlen', 32) }),
     ...(oif !== undefined && { oif }),
     ...(fwmark !== undefined && {

@@ -43,6 +43,7 @@ export function ruleWords(rule: Rule): string[] {
   return [
     ...['pref', String(rule.pref)],
     ...(rule.from === undefined ? [] : ['from', rule.from]),
+    ...(rule.sports === undefined ? [] : ['sport', rule.sports.join('-')]),
     ...(rule.to === undefined ? [] : ['to', rule.to]),
     ...(rule.oif === undefined ? [] : ['oif', rule.oif]),
     ...(rule.fwmark === undefined ? [] : ['fwmark', markWord(rule.fwmark)]),

@@ -64,7 +64,7 @@ function deviceJson(device: FakeDevice) {
 
 function ruleJson(
   state: FakeState,
-  { pref, from, to, unreachable, oif, mark, mask, table, suppress, proto }: FakeRule,
+  { pref, from, sport, to, unreachable, oif, mark, mask, table, suppress, proto }: FakeRule,
 ) {
   const [src = 'all', length] = from?.split('/') ?? [];
   const detached = oif !== undefined && !state.devices.some(({ name }) => name === oif);
@@ -75,6 +75,7 @@ function ruleJson(
     ...(mark !== undefined && { fwmark: hex(mark), ...(mask !== 0xffffffff && { fwmask: hex(mask ?? 0) }) }),
     ...(oif !== undefined && { oif, ...(detached && { oif_detached: null }) }),
     ...(to !== undefined && { dst: to }),
+    ...(sport !== undefined && { sport_start: Number(sport.split('-')[0]), sport_end: Number(sport.split('-')[1]) }),
     ...(unreachable === true ? { action: TYPES.unreachable } : { table: String(table) }),
     ...optional('suppress_prefixlen', suppress),
     ...(proto !== undefined && { protocol: String(proto) }),

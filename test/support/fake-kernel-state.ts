@@ -24,6 +24,8 @@ export interface FakeRule {
   readonly pref: number;
   /** Address or prefix; absent: all. */
   readonly from?: string;
+  /** `61000-61063` */
+  readonly sport?: string;
   readonly to?: string;
   readonly oif?: string;
   readonly mark?: number;
