@@ -227,6 +227,8 @@ export interface LinkHealth {
   readonly loss?: number;
   readonly rtt?: number;
   readonly jitter?: number;
+  /** Dead, but its last probes were answered: if all are dead, it is the first to be used again. */
+  readonly answers?: true;
   /** Well again, but held back after flapping: until then (epoch milliseconds). */
   readonly heldUntil?: number;
 }

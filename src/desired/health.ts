@@ -20,7 +20,7 @@ export function withHealth(
   const health = Object.fromEntries(kept);
   const isDead = (status: LinkStatus): status is LinkUp => status.up && health[status.link.name]?.verdict === 'dead';
   const up = statuses.filter((status) => status.up);
-  const needed = up.every(isDead) && lastResort === 'keep' ? leastBad(up, health) : undefined;
+  const needed = up.every(isDead) ? leastBad(up, health, lastResort) : undefined;
   const found = statuses.map((status): LinkStatus => {
     if (!isDead(status)) return status;
     const reason = health[status.link.name]?.reason ?? '';
@@ -32,11 +32,16 @@ export function withHealth(
 const holds = ({ device, address }: LinkHealth, status: LinkStatus) =>
   !status.up || (status.device === device && status.address === address);
 
-/** The one that loses least; else the best standing; else the last to die. */
-function leastBad(dead: readonly LinkUp[], health: Health): LinkUp | undefined {
+/**
+ * One that answers, at once, however often it has died: nothing else does. Else, if one is to be kept, the one that loses
+ * least; else the best standing; else the last to die.
+ */
+function leastBad(dead: readonly LinkUp[], health: Health, lastResort: Config['lastResort']): LinkUp | undefined {
+  const answering = dead.filter(({ link }) => health[link.name]?.answers === true);
+  const candidates = answering.length > 0 ? answering : lastResort === 'keep' ? dead : [];
   const loss = ({ link }: LinkUp) => health[link.name]?.loss ?? 1;
   const since = ({ link }: LinkUp) => health[link.name]?.since ?? 0;
   const better = (a: LinkUp, b: LinkUp) =>
     loss(a) - loss(b) || standing(a.link) - standing(b.link) || since(b) - since(a) || a.link.id - b.link.id;
-  return dead.toSorted(better)[0];
+  return candidates.toSorted(better)[0];
 }

@@ -91,7 +91,7 @@ export function startMonitor({ world, version, engine, spawn, now, ready, alive 
   const wakes = waker(run);
   const probes = probing(engine, now, (name, health) => {
     verdicts.set(name, health);
-    wakes.wakeNow(`monitor: ${name} is ${health.verdict}: ${health.reason}`);
+    wakes.wakeNow(`monitor: ${name} ${verdictWords(health)}`);
   });
   const watch = watchKernel(spawn, {
     changed: (what) => wakes.wake(`kernel: ${what}`),
@@ -120,4 +120,10 @@ export function startMonitor({ world, version, engine, spawn, now, ready, alive 
       quietly(() => forgetMeasured(world.stateDirectory));
     },
   };
+}
+
+/** For the journal. */
+function verdictWords({ verdict, reason, answers, heldUntil }: LinkHealth): string {
+  if (answers === true) return 'answers again, and all others are dead';
+  return heldUntil === undefined ? `is ${verdict}: ${reason}` : reason;
 }

@@ -23,6 +23,8 @@ interface Asked {
   readonly line: Pick<LinkHealth, 'device' | 'address'>;
   readonly probes: { stop(): void };
   judged: Judged;
+  /** What has been told of it, as far as it matters. */
+  told: string;
 }
 
 export interface Probing {
@@ -44,11 +46,17 @@ export function probing(
     const one = asked.get(name);
     if (one === undefined) return;
     const everywhere = engine.downEverywhere([...asked.values()].map(({ judged }) => judged));
-    const before = one.judged.health;
     one.judged = engine.judge(one.judged, found, settings, now(), everywhere);
-    const after = one.judged.health;
-    const heldNow = (after.heldUntil === undefined) !== (before.heldUntil === undefined);
-    if (after.verdict !== before.verdict || heldNow) onVerdict(name, { ...after, ...one.line });
+    tell();
+  };
+  const tell = () => {
+    const allDead = [...asked.values()].every(({ judged }) => judged.health.verdict === 'dead');
+    for (const [name, one] of asked) {
+      const health = healthOf(one, allDead);
+      if (essence(health) === one.told) continue;
+      one.told = essence(health);
+      onVerdict(name, health);
+    }
   };
   const begin = (status: LinkUp, settings: ProbeSettings, key: string, said: LinkHealth | undefined) => {
     const { link, device, address } = status;
@@ -56,7 +64,7 @@ export function probing(
     const known = said?.device === device && said.address === address ? said : undefined;
     const judged = engine.begin(now(), known);
     const probes = engine.startProbes(probedLink(status), settings, (found) => round(link.name, settings, found));
-    asked.set(link.name, { key, line, probes, judged });
+    asked.set(link.name, { key, line, probes, judged, told: essence({ ...judged.health, ...line }) });
   };
   const end = (name: string) => {
     asked.get(name)?.probes.stop();
@@ -82,6 +90,16 @@ export function probing(
     stop: () => [...asked.keys()].forEach(end),
   };
 }
+
+/** That a dead link answers matters only where there is none that lives. */
+function healthOf({ judged, line }: Asked, allDead: boolean): LinkHealth {
+  const answers = allDead && judged.memory.passing > 0;
+  return { ...judged.health, ...line, ...(answers && { answers }) };
+}
+
+/** Reasons and figures change all the time, and change nothing. */
+const essence = ({ verdict, heldUntil, answers }: LinkHealth) =>
+  `${verdict} ${heldUntil !== undefined} ${answers === true}`;
 
 function probedLink({ link, device, address, gateway, peer }: LinkUp): ProbedLink {
   return {

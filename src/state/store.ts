@@ -85,6 +85,7 @@ const isHealth = (value: unknown) =>
   hasText(value, 'verdict', 'reason', 'device', 'address') &&
   VERDICTS.includes(value['verdict']) &&
   typeof value['since'] === 'number' &&
+  (value['answers'] === undefined || value['answers'] === true) &&
   ['loss', 'rtt', 'jitter', 'heldUntil'].every((key) => value[key] === undefined || typeof value[key] === 'number');
 
 const isTold = (value: unknown) =>

@@ -68,6 +68,16 @@ const cases: Record<string, Case> = {
   'all dead: the one that loses least': {
     ...{ links: [up(1), up(2, { tier: 2 })], health: all(said(1), said(2, { loss: 0.6 })), sharing: ['l2'] },
   },
+  'all dead: one that answers again, whatever its tier': {
+    ...{ links: [up(1), up(2, { tier: 2 })], health: all(said(1), said(2, { answers: true })), sharing: ['l2'] },
+  },
+  'all dead, LAST_RESORT=block: one that answers again': {
+    links: [up(1), up(2)],
+    ...{ health: all(said(1), said(2, { answers: true })), lastResort: 'block', sharing: ['l2'] },
+  },
+  'not all dead: one that answers again must wait': {
+    ...{ links: [up(1), up(2)], health: all(said(1, { answers: true })), sharing: ['l2'] },
+  },
   'all dead, LAST_RESORT=block': {
     links: [up(1), up(2)],
     health: all(said(1), said(2)),

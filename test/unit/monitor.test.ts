@@ -331,6 +331,24 @@ describe('the whole', () => {
     await monitor.stop();
   });
 
+  test('all dead: the first that answers is used at once, and is the only one until another is well', async () => {
+    const { world, answer, monitor } = await started();
+    await rounds(answer, ['dsl1', false], ['dsl2', true]);
+    await rounds(answer, ['dsl1', false], ['dsl2', false]);
+    expect(group(world.fake.dump('ours'))).toBe('20002,1');
+    const lines = world.journal().length;
+    answer('dsl1', true);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(group(world.fake.dump('ours'))).toBe('20001,1');
+    await rounds(answer, ['dsl1', true], ['dsl2', false]);
+    expect(group(world.fake.dump('ours'))).toBe('20001,1');
+    expect(world.state().health?.['dsl1']?.verdict).toBe('alive');
+    const [change, verdict] = world.journal().slice(lines);
+    expect(change?.cause).toEqual(['monitor: dsl1 answers again, and all others are dead']);
+    expect(verdict?.changed, 'the verdict that follows changes nothing').toEqual([]);
+    await monitor.stop();
+  });
+
   test('a verdict that could not be carried out is carried out later', async () => {
     const { world, answer, monitor } = await started();
     world.fake.beforeEach = () => {
