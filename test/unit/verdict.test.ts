@@ -14,7 +14,7 @@ const target = (index: number) => SETTINGS.targets[index]!.text;
 /** `+-!`: three targets. */
 const round = (results: string, sent: number, rttMs = 20): ProbeRound => ({
   at: sent,
-  results: [...results].map((each, index) => ({
+  results: Array.from(results, (each, index) => ({
     target: target(index),
     ok: each === '+',
     ...(each === '+' && { rttMs }),

@@ -59,11 +59,11 @@ export function echoes(echo: Echo, spawn: Spawn): Echoes {
     return asked.targets.map((target) => start(pingWords(asked, target), (text) => take(readPing(text, target)), end));
   };
 
-  let begin = () => undefined as void;
+  let begin: (() => void) | undefined;
   const nextTool = (missing: string) => {
     if (tool !== missing) return;
     tool = missing === 'fping' ? 'ping' : 'none';
-    begin();
+    begin?.();
   };
 
   return {

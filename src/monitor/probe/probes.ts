@@ -92,8 +92,8 @@ export function startProbes(
 
 interface Engine {
   readonly echo: ReturnType<typeof byEcho>;
-  forget(): void;
-  begin(): OpenRound;
+  readonly forget: () => void;
+  readonly begin: () => OpenRound;
 }
 
 /** A round every interval; the resident, which has its own pace, is kept in step. */
