@@ -9,6 +9,7 @@ const SOCKETS = [
   'dns://203.0.113.14/example.org',
   'http://203.0.113.15/generate_204 PROBE_INTERVAL=0.3 PROBE_TIMEOUT=0.5 FLAP_PENALTY=0',
 ].join();
+const SHORT = 'PROBE_INTERVAL=0.3 PROBE_TIMEOUT=0.5 FLAP_PENALTY=0';
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** DNS and HTTP as a provider has them. A file decides how they misbehave. */
@@ -38,8 +39,12 @@ beforeAll(async () => {
 });
 afterAll(() => router.destroy());
 
-async function withProber(keys: readonly string[], act: (prober: Prober) => Promise<void>): Promise<Cpu> {
-  const prober = await startProber(router, keys);
+async function withProber(
+  keys: readonly string[],
+  act: (prober: Prober) => Promise<void>,
+  env: Record<string, string> = {},
+): Promise<Cpu> {
+  const prober = await startProber(router, keys, env);
   try {
     await act(prober);
     return await prober.stop();
@@ -183,6 +188,34 @@ test('a resolver that fails, a captive portal', async () => {
   });
 });
 
+const SECURE = `
+const { readFileSync } = require('node:fs');
+const [key, cert] = ['key', 'cert'].map((name) => readFileSync('/run/' + name));
+require('node:https').createServer({ key, cert }, (request, response) => {
+  response.writeHead(204);
+  response.end();
+}).listen(443, '0.0.0.0', () => console.log('ready'));
+`;
+
+test('HTTPS: the certificate must be that address’s', async () => {
+  const cert = await router.net.sh(
+    `openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout /run/key -out /run/cert -subj /CN=x \\
+      -addext subjectAltName=IP:203.0.113.16 2>/dev/null; cat /run/cert`,
+  );
+  await router.net.spawn([process.execPath, '-e', SECURE]).waitLine(/ready/);
+  await router.rtr.sh('cat >/run/cert', { stdin: cert });
+  const keys = [`PROBE=https://203.0.113.16/generate_204,https://203.0.113.17/ ${SHORT}`];
+  const portal = (code: string) => ({ ok: false, why: `its certificate is not valid (${code}): a captive portal?` });
+  const trusted = { NODE_EXTRA_CA_CERTS: '/run/cert' };
+  await withProber(
+    keys,
+    (prober) => lastRound(prober, 'line1', [{ ok: true }, portal('ERR_TLS_CERT_ALTNAME_INVALID')]),
+    trusted,
+  );
+  const self = portal('DEPTH_ZERO_SELF_SIGNED_CERT');
+  await withProber(keys, (prober) => lastRound(prober, 'line1', [self, self]));
+});
+
 test('nobody else’s ports are harmed: a server of the router’s own in that range', async () => {
   const port = 61_000 + 64 + 7;
   await router.serve('rtr', { tcp: [port] });
@@ -219,7 +252,7 @@ test('probes that the router’s own firewall eats: no verdict on the link, and 
     await lastRound(prober, 'line1', [{ ok: true }, { ok: true }]);
     const rule = 'meta l4proto { icmp, udp } drop';
     await router.rtr.sh(`nft 'table inet users { chain out { type filter hook output priority 0; ${rule}; }; }'`);
-    const why = 'refused by this machine’s firewall';
+    const why = 'refused by the firewall of this machine';
     await lastRound(prober, 'line1', [
       { ok: false, unsent: true, why },
       { ok: false, unsent: true, why },
