@@ -88,6 +88,7 @@ missing_packages() {
 ip iproute2
 nft nftables
 conntrack conntrack
+fping fping
 flock util-linux
 logger bsdutils
 PACKAGES
@@ -104,8 +105,8 @@ install_packages() {
   elif command -v apt-get >/dev/null; then
     apt_install "$missing"
   else
-    die "these packages are missing, by their Debian names: ${missing}(Fedora: iproute nftables conntrack-tools" \
-      'nodejs npm; Arch, Alpine: iproute2 nftables conntrack-tools nodejs npm). Install them, then run this again'
+    die "these packages are missing, by their Debian names: ${missing}(Fedora: iproute nftables conntrack-tools fping" \
+      'nodejs npm; Arch, Alpine: iproute2 nftables conntrack-tools fping nodejs npm). Install them, then run this again'
   fi
 }
 

@@ -41,6 +41,8 @@ interface Memory {
   readonly down: Beyond;
   /** Dead because nothing answered, not because it is bad. */
   readonly silent: boolean;
+  /** Well again, but held back: if it dies now, that is a death more. */
+  readonly held: boolean;
   readonly passive?: PassiveEvidence & { readonly at: number };
   readonly flap?: FlapMemory;
 }

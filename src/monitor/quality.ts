@@ -4,8 +4,10 @@ import type { ProbeRound } from './probe/round.ts';
 /** Rounds over which a link's quality is measured: a minute, if they come every two seconds. */
 export const WINDOW_ROUNDS = 30;
 
-/** With fewer rounds nothing is called bad: one lost packet of five would be 20 %. */
-const ENOUGH_ROUNDS = 10;
+/**
+ * With fewer rounds nothing is called bad. Ten would not do: of 200 lines with 20 % loss one was called dead for 50 %.
+ */
+const ENOUGH_ROUNDS = 20;
 
 /** `loss`: 0 to 1; the others in milliseconds, absent if nothing answered. */
 export interface Quality {
@@ -18,8 +20,8 @@ export interface Quality {
 export type Beyond = Readonly<Partial<Record<keyof QualityBands, true>>>;
 
 /**
- * A link is as good as its middle target (the better one of two): a target that is down, or answers pings when it
- * likes, says nothing about the link.
+ * A link is as good as its middle target (the better one of two): one that answers pings when it likes says nothing
+ * about the link. Nor do those that never answer while others do: they are down.
  */
 export function measure(window: readonly ProbeRound[]): Quality {
   const byTarget = new Map<string, { ok: boolean; rttMs?: number }[]>();
@@ -31,7 +33,9 @@ export function measure(window: readonly ProbeRound[]): Quality {
       else seen.push(result);
     }
   }
-  const targets = [...byTarget.values()];
+  const all = [...byTarget.values()];
+  const alive = all.filter((seen) => seen.some(({ ok }) => ok));
+  const targets = alive.length > 0 ? alive : all;
   const rtts = targets.map((seen) => seen.flatMap(({ ok, rttMs }) => (ok && rttMs !== undefined ? [rttMs] : [])));
   const rtt = middle(rtts.filter((each) => each.length > 0).map(mean));
   const jitter = middle(rtts.filter((each) => each.length > 1).map(variation));

@@ -1,12 +1,22 @@
 import type { LinkHealth, ProbeSettings } from '../model.ts';
 import { afterDeath, heldFor, heldReason } from './flap.ts';
 import type { Evidence, Judged, Now, PassiveEvidence } from './judged.ts';
+import { blindReason, countReason, silentReason } from './reason.ts';
 import type { ProbeResult, ProbeRound } from './probe/round.ts';
 import { beyond, beyondReason, measure, WINDOW_ROUNDS, type Quality } from './quality.ts';
 
 type Memory = Judged['memory'];
 
-const NOTHING_YET: Memory = { failing: 0, passing: 0, targets: {}, window: [], degraded: {}, down: {}, silent: false };
+const NOTHING_YET: Memory = {
+  failing: 0,
+  passing: 0,
+  targets: {},
+  window: [],
+  degraded: {},
+  down: {},
+  silent: false,
+  held: false,
+};
 
 /** A link that nobody has judged is taken for alive; one that was dead when the monitor ended must show that it lives. */
 export function begin(now: Now, health?: Pick<LinkHealth, 'verdict' | 'since' | 'reason'>): Judged {
@@ -67,11 +77,11 @@ function takeRound(
 ): Memory {
   const need = Math.min(settings.need, counted.length);
   const good = counted.filter(({ ok }) => ok).length >= need;
-  // A link that comes back from silence is measured anew: it would be called bad for a minute because of it.
-  const kept = good && before.silent && before.passing === 0 ? [] : before.window;
+  // The link's own connections are answered, and only one target is not: that is the target's business.
+  if (!good && counted.length === 1 && answered(before.passive, settings, now)) return before;
   const memory = {
     ...before,
-    window: [...kept, { at: round.at, results: counted }].slice(-WINDOW_ROUNDS),
+    window: windowWith(before, round, counted, good),
     lastAt: Math.max(round.at, before.lastAt ?? round.at),
   };
   if (good) {
@@ -80,12 +90,21 @@ function takeRound(
   }
   // Asked before one that has been answered since: no sign of death, but not a row of good rounds either.
   if (before.goodAt !== undefined && round.at < before.goodAt) return { ...memory, passing: 0 };
-  // The link's own connections are answered, and only one target is not: that is the target's business.
-  if (counted.length === 1 && answered(before.passive, settings, now)) return memory;
   const paused = before.lastAt !== undefined && round.at - before.lastAt > longestPause(settings);
   const failing = paused ? 1 : before.failing + 1;
   const failingSince = failing === 1 ? round.at : (before.failingSince ?? round.at);
   return { ...memory, failing, passing: 0, failingSince };
+}
+
+function windowWith(
+  { silent, passing, window }: Memory,
+  { at, hurried }: ProbeRound,
+  counted: readonly ProbeResult[],
+  good: boolean,
+): readonly ProbeRound[] {
+  // A link that comes back from silence is measured anew: it would be called bad for a minute because of it.
+  const kept = good && silent && passing === 0 ? [] : window;
+  return hurried === true ? kept : [...kept, { at, results: counted }].slice(-WINDOW_ROUNDS);
 }
 
 /** Between two rounds that belong together; after more, nobody was looking. */
@@ -144,7 +163,14 @@ function whileDead(
   figures: Partial<Quality>,
 ): Judged {
   // One that was only bad may fall silent, too.
-  const memory = { ...found, silent: found.silent || found.failing >= settings.downAfter };
+  const silent = found.failing >= settings.downAfter;
+  if (silent && found.held) {
+    // Another flap, although nobody was to see that it had been well.
+    const flap = afterDeath(found.flap, settings.flap, now.monotonic);
+    const memory = { ...found, silent, held: false, flap };
+    return { health: { verdict, since, reason: silentReason(found, now), ...figures }, memory };
+  }
+  const memory = { ...found, silent: found.silent || silent };
   if (memory.passing < settings.upAfter || isAny(memory.down)) {
     return { health: { verdict, since, reason, ...figures }, memory };
   }
@@ -152,12 +178,15 @@ function whileDead(
   const held = heldFor(flap, settings.flap, now.monotonic);
   if (flap !== undefined && held > 0) {
     const why = heldReason(flap, held, now.monotonic);
-    return { health: { verdict, since, reason: why, heldUntil: now.epoch + held, ...figures }, memory };
+    return {
+      health: { verdict, since, reason: why, heldUntil: now.epoch + held, ...figures },
+      memory: { ...memory, held: true },
+    };
   }
   const answers = `answers again: ${memory.passing} rounds in a row`;
   return {
     health: { verdict: 'alive', since: now.epoch, reason: answers, ...figures },
-    memory: { ...memory, silent: false },
+    memory: { ...memory, silent: false, held: false },
   };
 }
 
@@ -168,31 +197,6 @@ function rounded({ loss, rtt, jitter }: Quality): Partial<Quality> {
     ...(rtt !== undefined && { rtt: tenth(rtt) }),
     ...(jitter !== undefined && { jitter: tenth(jitter) }),
   };
-}
-
-/** "no answer from 3 of 3 targets for 5 s (icmp://192.0.2.1: no answer within 2 s)" */
-function silentReason({ window, failingSince }: Memory, now: Now): string {
-  const results = window.at(-1)?.results ?? [];
-  const failed = results.filter(({ ok }) => !ok);
-  const seconds = Math.round((now.monotonic - (failingSince ?? now.monotonic)) / 1000);
-  return `no answer from ${failed.length} of ${results.length} targets for ${seconds} s${whys(failed)}`;
-}
-
-function countReason(counted: readonly ProbeResult[]): string {
-  const failed = counted.filter(({ ok }) => !ok);
-  return `${counted.length - failed.length} of ${counted.length} targets answer${whys(failed)}`;
-}
-
-function whys(failed: readonly ProbeResult[]): string {
-  const told = failed.map(({ target, why = 'no answer' }) => `${target}: ${why}`);
-  return told.length === 0 ? '' : ` (${told.join('; ')})`;
-}
-
-function blindReason({ results }: ProbeRound, everywhere: ReadonlySet<string>): string {
-  const unsent = results.filter((result) => result.unsent === true);
-  if (unsent.length > 0) return `cannot tell: probes do not leave this machine${whys(unsent)}`;
-  const lost = results.filter(({ target }) => everywhere.has(target)).map(({ target }) => target);
-  return lost.length === 0 ? 'cannot tell: nothing to ask' : `cannot tell: no link reaches ${lost.join(', ')}`;
 }
 
 /** A target is down, and not the links, if all that ask it fail while one of them reaches another target. */

@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GLOBAL_DEFAULTS, GLOBAL_KEYS, LINK_DEFAULTS } from '../../src/config/keys.ts';
+import { PROBE_KEYS } from '../../src/config/probe-keys.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { RULE_KEYS } from '../../src/config/rule-keys.ts';
 import { startHolder, type Holder } from '../support/lab-node.ts';
@@ -147,7 +148,16 @@ describe('what is shipped', () => {
     expect(problems).toEqual([]);
     expect(config).toEqual({ ...GLOBAL_DEFAULTS, links: [{ ...LINK_DEFAULTS, name: 'a', id: 1, device: 'eth0' }] });
     const keys = text.split('\n').flatMap((line) => /^([A-Z_]+)=/.exec(line)?.[1] ?? []);
-    const linkKeys = ['WEIGHT', 'TIER', 'METERED', 'FAILBACK', 'ON_DOWN', 'MASQUERADE', 'MSS'];
+    const linkKeys = [
+      'WEIGHT',
+      'TIER',
+      'METERED',
+      'FAILBACK',
+      'ON_DOWN',
+      'MASQUERADE',
+      'MSS',
+      ...Object.keys(PROBE_KEYS),
+    ];
     // TUNNEL_SERVER, TUNNEL_OVER, as DEVICE and ID, make no sense for all links.
     expect(keys.toSorted()).toEqual([...Object.keys(GLOBAL_KEYS), ...linkKeys].toSorted());
   });

@@ -182,7 +182,15 @@ function disturb(walker: Walker, line: WalkLine): void {
 function reconfigure(walker: Walker, line: WalkLine): void {
   const { random, steps } = walker;
   const keys = [' WEIGHT=5', ' TIER=2', ' ON_DOWN=block', ' MSS=1400', ' MASQUERADE=no', '', ' WEIGHT=5 TIER=3'];
-  const main = ['', ' LAN=none', ' MARK_MASK=0xff0', ' TABLE_BASE=30000', ' PREF_BASE=1000', ' ON_DOWN=block WEIGHT=9'];
+  const main = [
+    '',
+    ' LAN=none',
+    ' MARK_MASK=0xff0',
+    ' TABLE_BASE=30000',
+    ' PREF_BASE=1000',
+    ' ON_DOWN=block WEIGHT=9',
+    ' PROBE=dns://203.0.113.9/a.b',
+  ];
   const what = random.below(8);
   if (what === 0 || what === 2) {
     walker.amiss.add(line);

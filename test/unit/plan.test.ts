@@ -8,6 +8,7 @@ import { normalListing, parseIpBatch, parseMainGateway } from '../../src/kernel/
 import { pasteable } from '../../src/kernel/render.ts';
 import type { Config, Desired, LinkConfig, LinkStatus, Observed, Op } from '../../src/model.ts';
 import { GLOBAL_DEFAULTS } from '../../src/config/keys.ts';
+import { PROBE_DEFAULTS } from '../../src/config/probe-keys.ts';
 import { plan } from '../../src/plan.ts';
 import { createFakeKernel } from '../support/fake-kernel.ts';
 import { fakeSteps } from '../support/world-fake-steps.ts';
@@ -41,6 +42,10 @@ const down = (id: number, more: Partial<LinkConfig> = {}): LinkStatus => ({
   pointToPoint: true,
   reason: 'x',
 });
+const SOCKETS = {
+  ...PROBE_DEFAULTS,
+  targets: [{ text: 'tcp://203.0.113.1:443', kind: 'tcp', address: '203.0.113.1', port: 443 } as const],
+};
 const desired = (...statuses: LinkStatus[]) => desiredFor({ ...CONFIG, links: statuses.map((s) => s.link) }, statuses);
 const EMPTY: Observed = {
   ...{ rules: [], routes: [], nexthops: [], groups: [] },
@@ -75,6 +80,7 @@ const STATES: Readonly<Record<string, Desired>> = {
   'tier two waits': desired(up(1), up(2, { tier: 2 }), down(3)),
   'tier one is gone': desired(down(1), up(2, { tier: 2 }), down(3)),
   'one link only': desired(up(1)),
+  'asked by sockets': desired(up(1, { probe: SOCKETS }), up(2, { probe: SOCKETS }), down(3, { probe: SOCKETS })),
   'other marks': desiredFor({ ...CONFIG, markMask: 0xff }, [up(1), up(2)]),
   'other numbers': desiredFor({ ...CONFIG, tableBase: 300, prefBase: 5 }, [up(1), up(2)]),
 };
@@ -226,6 +232,20 @@ test('the mark of the highest link at the top of the mark', () => {
   const { rules, firewall } = desiredFor({ ...CONFIG, markMask: 0xfc000000 }, [up(63)]);
   expect(rules.find(({ fwmark }) => fwmark)?.fwmark).toEqual({ value: 0xfc000000, mask: 0xfc000000 });
   expect(firewall).toContain('ct mark set ct mark & 0x03ffffff | 0xfc000000;');
+});
+
+test('rules for probes by sockets come before main, for links that are up and have such targets', () => {
+  const of = (probe: LinkConfig['probe']) =>
+    desired(up(1, probe && { probe }), down(2, probe && { probe })).rules.filter(({ sports }) => sports);
+  expect(of(undefined)).toEqual([]);
+  expect(of(PROBE_DEFAULTS)).toEqual([]);
+  expect(of({ ...PROBE_DEFAULTS, targets: [{ text: 'gateway', kind: 'gateway' }] })).toEqual([]);
+  expect(of(SOCKETS)).toEqual([
+    { pref: 19998, from: '192.0.2.1', sports: [61_000, 61_063], table: 20001 },
+    { pref: 19999, from: '192.0.2.1', sports: [61_000, 61_063], type: 'unreachable' },
+  ]);
+  const [last] = desired(up(63, { probe: SOCKETS })).rules;
+  expect(last?.sports).toEqual([64_968, 65_031]);
 });
 
 test('a router without a LAN does not forward for us', () => {

@@ -47,7 +47,7 @@ export function ask(
 }
 
 /** EPERM: only netfilter says so to a process that may do everything. */
-export const FIREWALL: Answer = { ok: false, unsent: true, why: 'refused by this machine’s firewall' };
+export const FIREWALL: Answer = { ok: false, unsent: true, why: 'refused by the firewall of this machine' };
 export const noAnswer = (timeoutMs: number) => `no answer within ${timeoutMs / 1000} s`;
 
 const PLAIN: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-import { spawnResident, type Resident, type ResidentEvents } from '../../kernel/runner.ts';
+import type { Resident, ResidentEvents } from '../../kernel/runner.ts';
 import { FIREWALL, noAnswer, type Answer } from './ask.ts';
 import { fpingOnceWords, fpingWords, pingWords, readFping, readFpingOnce, readPing, type Echo } from './icmp.ts';
 
@@ -21,7 +21,7 @@ export interface Echoes {
   stop(): void;
 }
 
-export function echoes(echo: Echo, spawn: Spawn = spawnResident): Echoes {
+export function echoes(echo: Echo, spawn: Spawn): Echoes {
   let tool: 'fping' | 'ping' | 'none' = 'fping';
   const running = new Set<Resident>();
   let resident: Resident[] = [];
@@ -33,7 +33,7 @@ export function echoes(echo: Echo, spawn: Spawn = spawnResident): Echoes {
       line,
       end: (why) => {
         running.delete(process);
-        if (why === 'not installed' && tool === command) tool = command === 'fping' ? 'ping' : 'none';
+        if (why === 'not installed') nextTool(command);
         end();
       },
     });
@@ -59,12 +59,22 @@ export function echoes(echo: Echo, spawn: Spawn = spawnResident): Echoes {
     return asked.targets.map((target) => start(pingWords(asked, target), (text) => take(readPing(text, target)), end));
   };
 
+  let begin: (() => void) | undefined;
+  const nextTool = (missing: string) => {
+    if (tool !== missing) return;
+    tool = missing === 'fping' ? 'ping' : 'none';
+    begin?.();
+  };
+
   return {
     tool: () => tool,
     running: () => resident.length > 0 && resident.every((process) => running.has(process)),
     restart: (heard) => {
-      resident.forEach(stop);
-      resident = hear(echo, heard, () => undefined);
+      begin = () => {
+        resident.forEach(stop);
+        resident = hear(echo, heard, () => undefined);
+      };
+      begin();
     },
     burst: (count, intervalMs, heard) => void hear({ ...echo, count, intervalMs }, heard, () => undefined),
     once: (targets, timeoutMs, told) => {

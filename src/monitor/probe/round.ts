@@ -1,5 +1,3 @@
-import type { ProbeSettings } from '../../model.ts';
-
 /** A link that is up, as far as probes need it. */
 export interface ProbedLink {
   readonly name: string;
@@ -15,6 +13,8 @@ export interface ProbeRound {
   /** Monotonic milliseconds at which the targets were asked; rounds may end in another order. */
   readonly at: number;
   readonly results: readonly ProbeResult[];
+  /** Asked because the one before was not answered: it says whether the link lives, but not how many probes are lost. */
+  readonly hurried?: true;
 }
 export interface ProbeResult {
   /** As configured. */
@@ -26,10 +26,3 @@ export interface ProbeResult {
   /** It did not leave this machine (its firewall refused it): that says nothing about the link. */
   readonly unsent?: true;
 }
-
-/** Asks the targets again and again until it is stopped; each round is told when it is over. */
-export type StartProbes = (
-  link: ProbedLink,
-  settings: ProbeSettings,
-  onRound: (round: ProbeRound) => void,
-) => { stop(): void };

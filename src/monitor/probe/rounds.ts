@@ -1,10 +1,10 @@
 import type { Answer } from './ask.ts';
+import { callOff, type Later } from './kit.ts';
 import type { ProbeResult, ProbeRound } from './round.ts';
 
 /** A round that is under way. */
 export interface OpenRound {
-  readonly at: number;
-  /** Not answered yet, and asked by an echo. */
+  /** Not answered yet. */
   waiting(): string[];
   /** So many have answered well. */
   good(): number;
@@ -14,32 +14,29 @@ export interface OpenRound {
   drop(): void;
 }
 
-/** Collects what the targets answer, tells the round when all have, and clears what was to happen meanwhile. */
+/** Collects what the targets answer, tells it when all have, and calls off what was to happen meanwhile. */
 export function openRound(
   at: number,
   targets: readonly string[],
-  timers: Set<() => void>,
+  pending: Later,
   told: (round: ProbeRound) => void,
 ): OpenRound {
   const waiting = new Set(targets);
   const results: ProbeResult[] = [];
-  const drop = () => {
-    waiting.clear();
-    timers.forEach((clear) => clear());
-    timers.clear();
-  };
   return {
-    at,
     waiting: () => [...waiting],
     good: () => results.filter(({ ok }) => ok).length,
     take: (target, answer) => {
       if (!waiting.delete(target)) return;
       if (answer !== undefined) results.push({ target, ...answer });
       if (waiting.size > 0) return;
-      drop();
+      callOff(pending);
       const order = (result: ProbeResult) => targets.indexOf(result.target);
-      if (results.length > 0) told({ at, results: results.toSorted((a, b) => order(a) - order(b)) });
+      told({ at, results: results.toSorted((a, b) => order(a) - order(b)) });
     },
-    drop,
+    drop: () => {
+      waiting.clear();
+      callOff(pending);
+    },
   };
 }
