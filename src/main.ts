@@ -148,7 +148,8 @@ function tellJournal(error: string): void {
 /** The command `wanhook`. Its program and runner are passed in: a hook's bundle must not hold commander and execa. */
 export async function runCommand(program: Program, runner: Runner, version: string): Promise<void> {
   // `wanhook log | head`: no reason to break off what is being done.
-  process.stdout.on('error', () => undefined);
+  let ended = false;
+  process.stdout.on('error', () => (ended = true));
   process.exit(
     await program(process.argv.slice(2), {
       version,
@@ -172,7 +173,7 @@ export async function runCommand(program: Program, runner: Runner, version: stri
         managesNeighbours: () => managesNeighbours(runner),
       },
       out: (text) => process.stdout.write(text),
-      outputEnded: () => process.stdout.destroyed,
+      outputEnded: () => ended,
       err: (text) => process.stderr.write(text),
     }),
   );

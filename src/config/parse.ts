@@ -79,7 +79,7 @@ function assembleConfig(globals: Values<typeof GLOBAL_KEYS>, links: readonly Lin
     lastResort: globals.LAST_RESORT ?? GLOBAL_DEFAULTS.lastResort,
     helpers: globals.HELPERS ?? GLOBAL_DEFAULTS.helpers,
     eventTimeout: globals.EVENT_TIMEOUT ?? GLOBAL_DEFAULTS.eventTimeout,
-    ...(globals.METRICS_FILE !== undefined && { metricsFile: globals.METRICS_FILE }),
+    ...((globals.METRICS_FILE ?? 'none') !== 'none' && { metricsFile: globals.METRICS_FILE }),
     links: links.toSorted((a, b) => a.id - b.id),
   };
 }
