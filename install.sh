@@ -22,7 +22,9 @@ node='' new_packages=''
 owner=$(id -u) group=$(id -g)
 
 PPP_HOOKS='ip-up ip-down ipv6-up ipv6-down'
-UNIT=/etc/systemd/system/wanhook.service
+UNITS=/etc/systemd/system
+UNIT=$UNITS/wanhook.service
+INIT=/etc/init.d/wanhook-monitor
 MANIFEST=/usr/lib/wanhook/manifest
 NODE_OLDEST=20.19
 
@@ -203,7 +205,13 @@ stage_tree() {
   put 644 etc/wanhook/links/README /etc/wanhook/links/README
   put 644 etc/wanhook/rules/README /etc/wanhook/rules/README
   put 644 etc/wanhook/sets/README /etc/wanhook/sets/README
-  if [ $live = no ] || has_systemd; then put 644 etc/systemd/system/wanhook.service $UNIT; fi
+  if [ $live = no ] || has_systemd; then
+    for file in wanhook.service wanhook-monitor.service wanhook-scripts.path wanhook-scripts.service; do
+      put 644 "etc/systemd/system/$file" "$UNITS/$file"
+    done
+  else
+    put 755 etc/init.d/wanhook-monitor $INIT
+  fi
   mkdir -p "$stage/etc/iproute2/rt_tables.d" # where "wanhook apply" names its tables
 }
 
@@ -310,10 +318,22 @@ install_unit() {
     say '+ systemctl enable wanhook.service'
     systemctl -q enable wanhook.service
   fi
+  # Only if it runs: it is enabled by whoever wants it.
+  systemctl -q try-restart wanhook-monitor.service
 }
 remove_unit() {
   say '+ systemctl disable --now wanhook.service'
   systemctl -q disable --now wanhook.service || warn 'systemctl failed: see above'
+}
+# Before "wanhook stop": it would only look on.
+stop_monitor() {
+  if [ -e $UNITS/wanhook-monitor.service ] && has_systemd; then
+    say '+ systemctl disable --now wanhook-monitor.service'
+    systemctl -q disable --now wanhook-monitor.service wanhook-scripts.path || warn 'systemctl failed: see above'
+  elif [ -x $INIT ]; then
+    say "+ $INIT stop"
+    $INIT stop || warn "$INIT stop failed"
+  fi
 }
 
 # Entries of the old manifest on standard input, children first.
@@ -369,6 +389,7 @@ remove_all() {
 
 stop_routing() {
   step='stopping wanhook'
+  stop_monitor
   if /usr/sbin/wanhook --version >/dev/null 2>&1; then
     say '+ wanhook stop'
     /usr/sbin/wanhook stop || die '"wanhook stop" failed: see above. Nothing has been removed'

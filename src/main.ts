@@ -42,7 +42,7 @@ function openWorld(runner: Runner, voice: Voice): World {
     kernel: createKernel(runner),
     now: () => Date.now(),
     wakeAt: comeBackAt,
-    tell: tellScripts,
+    tell: (events) => tellScripts(events),
     alone: async (work, noLongerNeeded) => {
       makePrivateDirectory(STATE_DIRECTORY);
       const options = { waitMs: LOCK_WAIT_MS, flock: flockDescriptor, ...(noLongerNeeded && { noLongerNeeded }) };
@@ -78,15 +78,23 @@ function comeBackAt(due: number | undefined): void {
  * Nobody waits for the user's scripts: one detached runner works the queue off. It looks once more when it has let go of
  * its lock, so while that is held none is started; one that was killed is followed by another at the next event.
  */
-function tellScripts(events: readonly Variables[]): string[] {
+function tellScripts(events: readonly Variables[], queueOnly = false): string[] {
   const notes =
     events.length > 0 && scriptNames(SCRIPT_DIRECTORY).length > 0
       ? events.flatMap((event) => queueEvent(STATE_DIRECTORY, event))
       : [];
-  if (queuedEvents(STATE_DIRECTORY).length > 0 && !isHeld(SCRIPT_LOCK)) {
+  if (!queueOnly && queuedEvents(STATE_DIRECTORY).length > 0 && !isHeld(SCRIPT_LOCK)) {
     spawnDetached(process.execPath, [ownCommand(), 'run-scripts']);
   }
   return notes;
+}
+
+/**
+ * A service's sandbox is no place for the user's scripts (no new privileges: no mail): there systemd starts their runner
+ * when it sees the queue.
+ */
+function tellFromService(events: readonly Variables[]): string[] {
+  return tellScripts(events, process.env['WANHOOK_SCRIPTS'] === 'service');
 }
 
 /** A daemon's hook: whatever happens, it exits 0; what went wrong is in syslog and the journal. */
@@ -158,8 +166,9 @@ export async function runCommand(program: Program, runner: Runner, version: stri
       pid: process.pid,
       callerEnv: callerEnv(),
       openWorld: (voice) => openWorld(runner, voice),
-      openResidentWorld: (voice) => openWorld(spawnRunner, voice),
+      openResidentWorld: (voice) => ({ ...openWorld(spawnRunner, voice), tell: tellFromService }),
       aloneAs,
+      isWatched: () => isHeld(join(STATE_DIRECTORY, 'monitor.lock')),
       notifySocket: process.env['NOTIFY_SOCKET'],
       scriptDirectory: SCRIPT_DIRECTORY,
       aloneWithScripts: async (work) => {

@@ -38,6 +38,8 @@ export interface Options {
   readonly learned?: Learned;
   /** What the monitor has found out about these links. */
   readonly health?: Readonly<Record<string, LinkHealth>>;
+  /** There is no monitor: what it once said is nobody's word any more. */
+  readonly unwatched?: boolean;
   /** Links that may take traffic again although their FAILBACK says to wait. */
   readonly release?: readonly string[];
   /** `apply` starts, `stop` stops; hooks leave it as it is. */
@@ -111,7 +113,7 @@ async function once(world: World, options: Options): Promise<Report> {
     const state = readState(world, notes);
     const { learned = state.learned } = options;
     const told: State = { ...state, stopped: options.stopped ?? state.stopped, ...(learned && { learned }) };
-    const before = released(judged(told, options.health), options.release);
+    const before = released(judged(told, options), options.release);
     // At once: killed half-way, a stop must not be undone by the next hook, nor an `apply` by the flag it lifts.
     saveIfChanged(world, state, before);
     const report = await settle(world, { config, state: before, pending }, { notes, done });
@@ -129,9 +131,9 @@ async function once(world: World, options: Options): Promise<Report> {
 }
 
 /** Whoever is stopped judges nobody. */
-function judged(state: State, said: Options['health'] = {}): State {
+function judged(state: State, { health: said = {}, unwatched = false }: Options): State {
   const { health, ...rest } = state;
-  if (state.stopped) return rest;
+  if (state.stopped || unwatched) return rest;
   return health === undefined && Object.keys(said).length === 0 ? state : { ...state, health: { ...health, ...said } };
 }
 

@@ -15,6 +15,8 @@ export interface Context {
   readonly openResidentWorld: (voice: Pick<World, 'echo' | 'warn'>) => World;
   /** Only one at a time: fails if another process has it and lives. */
   readonly aloneAs: <T>(name: string, work: () => Promise<T>) => Promise<T | undefined>;
+  /** Does a monitor watch the lines? */
+  readonly isWatched: () => boolean;
   /** systemd's, if it has started us and wants to be told. */
   readonly notifySocket: string | undefined;
   readonly sources: Sources;

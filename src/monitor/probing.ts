@@ -1,10 +1,14 @@
 import type { LinkHealth, LinkStatus, LinkUp, ProbeSettings, State } from '../model.ts';
 import type { Evidence, Judged, Now } from './judged.ts';
-import type { ProbedLink, ProbeRound, StartProbes } from './probe/round.ts';
+import type { ProbedLink, ProbeRound } from './probe/round.ts';
 
 /** The engines and the rules of judging, passed in. */
 export interface Engine {
-  readonly startProbes: StartProbes;
+  readonly startProbes: (
+    link: ProbedLink,
+    settings: ProbeSettings,
+    onRound: (round: ProbeRound) => void,
+  ) => { stop(): void };
   readonly judge: (
     before: Judged | undefined,
     evidence: Evidence,

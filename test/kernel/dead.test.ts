@@ -26,7 +26,7 @@ describe('dead lines', () => {
   });
 
   async function start(keys: LinkKeys | readonly LinkKeys[], main: LinkKeys = {}): Promise<void> {
-    const each = (n: number): LinkKeys => ('PROBE' in keys ? keys : (keys as readonly LinkKeys[])[n]!) as LinkKeys;
+    const each = (n: number): LinkKeys => ('PROBE' in keys ? keys : (keys as readonly LinkKeys[])[n]!);
     await router.configure(
       router.lines.map(({ kind, device }, n) => ({
         ID: n + 1,

@@ -36,6 +36,9 @@ const EXECUTABLES = [
 ];
 const FILES = [
   '/etc/dhcp/dhclient-exit-hooks.d/zz-wanhook',
+  '/etc/systemd/system/wanhook-monitor.service',
+  '/etc/systemd/system/wanhook-scripts.path',
+  '/etc/systemd/system/wanhook-scripts.service',
   '/etc/systemd/system/wanhook.service',
   '/etc/wanhook/clients/README',
   ...['10-mail', '20-resolvers', '30-ddns', '40-vpn'].map((name) => `/etc/wanhook/events.d/${name}.example`),

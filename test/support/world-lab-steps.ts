@@ -43,7 +43,8 @@ export function labSteps(router: Router): Steps {
       const { device = '', address = '' } = last;
       const health = { ...state.health, [link]: { verdict, since: Date.now(), reason: 'said so', device, address } };
       await rtr.sh('cat >/run/wanhook/state.json', { stdin: `${JSON.stringify({ ...state, health })}\n` });
-      await router.wanhook('apply');
+      // Not `apply`: without a monitor that believes no verdict.
+      await router.wanhook('failback', '--due');
     },
     command: (...argv) => router.wanhook(...argv),
     stranger: async (line) => {

@@ -171,6 +171,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
         openWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
         openResidentWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
         aloneAs: (_, work) => work(),
+        isWatched: () => true,
         notifySocket: undefined,
         out: (text) => (said.out += text),
         outputEnded: () => true,

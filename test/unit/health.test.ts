@@ -4,6 +4,7 @@ import { LINK_DEFAULTS } from '../../src/config/keys.ts';
 import { withHealth } from '../../src/desired/health.ts';
 import { sharingLinks } from '../../src/desired/routing.ts';
 import type { Config, LinkConfig, LinkHealth, LinkStatus } from '../../src/model.ts';
+import { reconcile } from '../../src/reconcile.ts';
 import { loadState } from '../../src/state/store.ts';
 import { playStep } from '../support/world-steps.ts';
 import { fakeSteps } from '../support/world-fake-steps.ts';
@@ -166,6 +167,14 @@ test('conntrack(8) that is missing or fails is told, and the link is out all the
   expect(world.warnings.join()).toContain('cannot end the connections of a dead link, "conntrack -D');
   expect(sharingLinks(report?.statuses ?? []).map(({ link: { name } }) => name)).toEqual(['dsl2']);
   expect(await world.plan()).toEqual([]);
+});
+
+test('where nobody watches, apply believes no verdict', async () => {
+  const world = await started();
+  await world.judge('dsl1', 'dead');
+  const report = await reconcile(world, { cause: 'wanhook apply', stopped: false, unwatched: true });
+  expect(sharingLinks(report?.statuses ?? [])).toHaveLength(2);
+  expect(world.state().health).toEqual({});
 });
 
 test('a verdict outlives hooks and apply, and ends with stop', async () => {
