@@ -340,9 +340,14 @@ export interface Rule {
   readonly to?: string;
   readonly oif?: string;
   readonly fwmark?: { readonly value: number; readonly mask: number };
-  /** Unless it is `unreachable`. */
+  /** `not iif lo`: only packets that are forwarded or have just come in. */
+  readonly notFromRouter?: boolean;
+  /** Unless there is a type or a target. */
   readonly table?: number;
-  readonly type?: 'unreachable';
+  /** The pref to go on with. */
+  readonly goto?: number;
+  /** `nop`: does nothing, but can be led to. */
+  readonly type?: 'unreachable' | 'nop';
   readonly suppressPrefixlength?: number;
 }
 

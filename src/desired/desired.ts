@@ -5,6 +5,7 @@ import { resolverRules, tunnelRules, type Memory } from './destinations.ts';
 import { firewall } from './firewall.ts';
 import { memory as pairMemory } from './memory.ts';
 import { nexthops, routes, rules } from './routing.ts';
+import { shortcuts } from './shortcuts.ts';
 import { sysctls } from './sysctls.ts';
 
 const NO_MEMORY: Memory = { links: {}, verdicts: {} };
@@ -30,6 +31,7 @@ export function desiredFor(
   return {
     rules: [
       ...rules(config, statuses),
+      ...shortcuts(config),
       ...tunnelRules(config, statuses, memory),
       ...resolverRules(config, statuses, memory),
     ],

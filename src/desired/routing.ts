@@ -1,4 +1,5 @@
 import type { Config, LinkStatus, LinkUp, Nexthop, NexthopGroup, Route, Rule } from '../model.ts';
+import { markPref } from './shortcuts.ts';
 import {
   balanceTable,
   groupId,
@@ -48,7 +49,7 @@ function probeRules(config: Config, status: LinkStatus): Rule[] {
 
 function linkRules(config: Config, status: LinkStatus): Rule[] {
   const table = linkTable(config, status.link);
-  const found: Rule[] = [{ pref: pref(config, 'mark'), fwmark: linkMark(config, status.link), table }];
+  const found: Rule[] = [{ pref: markPref(config, status.link), fwmark: linkMark(config, status.link), table }];
   if (status.device !== undefined) found.push({ pref: pref(config, 'oif'), oif: status.device, table });
   // A fail-closed link refuses its old address too, instead of letting it leave by another line.
   if (status.address !== undefined && (status.up || status.link.onDown === 'block')) {
