@@ -22,6 +22,8 @@ export interface Known {
   readonly pending: readonly PendingEvent[];
   /** Links whose objects the kernel has refused, and how it said so. */
   readonly refused: ReadonlyMap<string, string>;
+  /** Look as closely as takes a second and more with a full memory: for commands. */
+  readonly closely?: boolean;
 }
 
 /** What the kernel must be asked, and the clock. */
@@ -31,6 +33,8 @@ export interface Surroundings {
   readonly libraryDirectory: string;
   /** Epoch milliseconds. */
   readonly now: () => number;
+  /** For what the user should know although the work goes on. */
+  readonly warn: (message: string) => void;
 }
 
 /** What was seen a moment ago, outside the lock. */
@@ -67,7 +71,7 @@ export async function decide(world: Surroundings, known: Known, early: Early = {
   // Without links there is nobody to ask whose the records are: keep them for when wanhook is started again.
   const recorded =
     known.state.stopped && config.links.length === 0 ? known.state : recordAll(known, recovered, ip.devices, notes);
-  const remembered = await observeMemory(world, config, known.state, notes);
+  const remembered = await observeMemory(world, known, notes);
   const { statuses: live, state: learnt } = await liveLinks(kernel, known, recorded, ip.devices);
   const now = world.now();
   const { statuses, failback } = withFailback(live, recorded, now);

@@ -406,8 +406,8 @@ export interface Observed {
   readonly sysctls: Sysctls;
   /** The text we loaded, if the kernel still lists it as then; `changed` if not; absent if there is no table. */
   readonly firewall?: string | { readonly changed: true };
-  /** The script we loaded last, if the table is there. */
-  readonly memory?: string | { readonly changed: true };
+  /** The script we loaded last, if its rules are there; `outdated`: its marks mean nothing any more. */
+  readonly memory?: string | { readonly changed: true } | { readonly outdated: true };
 }
 
 /** One change to the kernel, as data. */

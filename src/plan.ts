@@ -71,7 +71,9 @@ function firewallDelete(observed: Observed, { firewall }: Desired): Op[] {
 
 function memoryLoad(observed: Observed, { memory, memories = '' }: Desired): Op[] {
   const there = observed.memory === memory && memories === '';
-  return memory === undefined || there ? [] : [{ op: 'memory-load', text: memory + memories }];
+  if (memory === undefined || there) return [];
+  const outdated = typeof observed.memory === 'object' && 'outdated' in observed.memory;
+  return [...(outdated ? [{ op: 'memory-delete' } as const] : []), { op: 'memory-load', text: memory + memories }];
 }
 
 function memoryDelete(observed: Observed, { memory }: Desired): Op[] {

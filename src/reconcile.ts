@@ -29,8 +29,6 @@ export interface World extends Surroundings {
   readonly wakeAt: (due: number | undefined) => void;
   /** Told each command before it is carried out. */
   readonly echo: (command: string) => void;
-  /** For what the user should know although the work goes on. */
-  readonly warn: (message: string) => void;
   /** Run alone; undefined if, while waiting, the work turned out to be done (`noLongerNeeded`). */
   readonly alone: <T>(work: () => Promise<T>, noLongerNeeded?: () => boolean) => Promise<T | undefined>;
 }
@@ -95,7 +93,7 @@ export async function preview(world: World, { lenient = false } = {}): Promise<D
     const { pending } = pendingEvents(world.stateDirectory);
     const { state } = loadState(world.stateDirectory);
     const known = lenient ? state : { ...state, stopped: false };
-    return decide(world, { config, state: known, pending, refused: new Map() });
+    return decide(world, { config, state: known, pending, refused: new Map(), closely: !lenient });
   });
   if (report === undefined) throw new Error('preview waits for nobody');
   return report;
@@ -128,7 +126,8 @@ async function once(world: World, options: Options): Promise<Report> {
     // At once: killed half-way, a stop must not be undone by the next hook, nor an `apply` by the flag it lifts.
     saveIfChanged(world, state, before);
     const early = world.earlyLook?.() ?? {};
-    const known: Known = { config, state: before, pending, refused: new Map() };
+    const closely = options.lenient !== true;
+    const known: Known = { config, state: before, pending, refused: new Map(), closely };
     const isGlance = pending.every(({ path, event }) => path === options.eventPath && isRepeat(before, event, config));
     const report =
       (isGlance ? await nothingNew(world, known, early) : undefined) ??
