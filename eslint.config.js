@@ -152,7 +152,17 @@ export default tseslint.config(
   },
   {
     files: ['src/lean/*.cjs'],
-    languageOptions: { globals: { module: 'writable', process: 'readonly' } },
+    languageOptions: {
+      globals: {
+        module: 'writable',
+        exports: 'writable',
+        process: 'readonly',
+        require: 'readonly',
+        __dirname: 'readonly',
+        Buffer: 'readonly',
+      },
+    },
+    rules: { '@typescript-eslint/no-require-imports': 'off' },
   },
   { files: ['**/*.js', '**/*.cjs'], extends: [tseslint.configs.disableTypeChecked] },
 );

@@ -192,6 +192,7 @@ stage_tree() {
     file=$(built "$entry")
     put 644 "$file" "/usr/lib/wanhook/hooks/${file##*/}"
   done
+  put 644 src/lean/load.cjs /usr/lib/wanhook/hooks/load.cjs
   put 755 hooks/run-hook.sh /usr/lib/wanhook/run-hook.sh
   put 755 hooks/health.sh /usr/lib/wanhook/health.sh
   put 755 hooks/wanhook-command.sh /usr/sbin/wanhook

@@ -16,8 +16,20 @@ done
 cd / && unset PWD OLDPWD # cd exports them
 node=@NODE@
 [ -x "$node" ] || node=$(PATH=/usr/local/sbin:/usr/local/bin:$PATH; command -v node || command -v nodejs)
-# The firewall is listed while node starts, on standard input: the hook believes it only where it is what was there last.
-timeout 10 nft -s list table inet wanhook 2>/dev/null |
-  WANHOOK_LISTING=stdin "${node:-node}" "/usr/lib/wanhook/hooks/$hook.cjs" "$@" ||
+# Rules, routes (src/kernel/observe.ts) and the firewall are listed while node starts, on standard input: if they show that
+# nothing is to be done, nothing is started from there.
+{
+  timeout 10 ip -N -j -batch - <<'LOOK'
+address show
+rule show
+route show table all proto 201 root 0.0.0.0/0
+nexthop show proto 201
+neigh show proto 201
+neigh show nud permanent
+LOOK
+  printf '\f'
+  timeout 10 nft -s list table inet wanhook
+} 2>/dev/null |
+  WANHOOK_EARLY=stdin "${node:-node}" /usr/lib/wanhook/hooks/load.cjs "$hook" "$@" ||
   logger -t wanhook -p daemon.err "hook $hook ${1-${interface-}}: \"${node:-node}\" failed with status $?: run install.sh again"
 exit 0

@@ -1,18 +1,20 @@
 import type { Bindings } from './desired/clients.ts';
 import { desiredFor, NOTHING } from './desired/desired.ts';
 import { withFailback } from './desired/failback.ts';
+import { helpersIn } from './desired/firewall-helpers.ts';
 import { withHealth } from './desired/health.ts';
-import { linkTable } from './desired/numbers.ts';
+import { linkTable, pref } from './desired/numbers.ts';
 import { explain } from './errors.ts';
 import type { Kernel } from './kernel/kernel.ts';
-import type { Config, Desired, Device, LinkStatus, MemoryRecord, Observed, Op, State } from './model.ts';
+import type { IpObserved } from './kernel/observe.ts';
+import type { Config, Desired, Device, LinkStatus, MemoryRecord, Observed, Op, State, Sysctls } from './model.ts';
 import { plan } from './plan.ts';
 import { clientBase, memoryInKernel, memoryRecord, observeMemory } from './remember.ts';
 import type { PendingEvent } from './state/inbox.ts';
 import { devicesWithoutGateway, linkStatuses, owedEnds, verdictsOf, withoutLink } from './state/live.ts';
 import { recordEvent, rehomeRecords } from './state/record.ts';
-import { keepMainGateways, recoverRecords } from './state/recover.ts';
-import { rememberSysctls, restoredSysctls } from './state/sysctl-memory.ts';
+import { keepMainGateways, recoverLearned, recoverRecords, type Places } from './state/recover.ts';
+import { rememberSysctls, resetByForwarding, restoredSysctls, turnsForwardingOn } from './state/sysctl-memory.ts';
 
 /** What is known before the kernel is asked. */
 export interface Known {
@@ -21,6 +23,8 @@ export interface Known {
   readonly pending: readonly PendingEvent[];
   /** Links whose objects the kernel has refused, and how it said so. */
   readonly refused: ReadonlyMap<string, string>;
+  /** Look as closely as takes a second and more with a full memory: for commands. */
+  readonly closely?: boolean;
 }
 
 /** What the kernel must be asked, and the clock. */
@@ -28,10 +32,17 @@ export interface Surroundings {
   readonly kernel: Kernel;
   /** For what must survive a reboot. */
   readonly libraryDirectory: string;
-  /** Our nftables table as it was listed a moment ago, outside the lock. */
-  readonly earlyListing?: () => string | undefined;
   /** Epoch milliseconds. */
   readonly now: () => number;
+  /** For what the user should know although the work goes on. */
+  readonly warn: (message: string) => void;
+}
+
+/** What was seen a moment ago, outside the lock. */
+export interface Early {
+  readonly ip?: IpObserved;
+  /** Our nftables table. */
+  readonly listing?: string;
 }
 
 /** What a run saw, and what is to be done. */
@@ -51,19 +62,17 @@ export interface Decision {
 }
 
 /** The pure middle with what it must ask the kernel: record → observe → desired → plan. */
-export async function decide(world: Surroundings, known: Known): Promise<Decision> {
+export async function decide(world: Surroundings, known: Known, early: Early = {}): Promise<Decision> {
   const { kernel } = world;
   const { config } = known;
   const notes: string[] = [];
-  const ip = await kernel.observe();
-  const listing = await listFirewall(world, known.state, notes);
-  const recovered = recoverRecords(config, rehomeRecords(config, known.state), ip.routes, (link) =>
-    linkTable(config, link),
-  );
+  const ip = early.ip ?? (await kernel.observe());
+  const listing = await listFirewall(kernel, known.state, early.listing, notes);
+  const recovered = recover(config, rehomeRecords(config, known.state), ip, listing);
   // Without links there is nobody to ask whose the records are: keep them for when wanhook is started again.
   const recorded =
     known.state.stopped && config.links.length === 0 ? known.state : recordAll(known, recovered, ip.devices, notes);
-  const remembered = await observeMemory(world, config, known.state, notes);
+  const remembered = await observeMemory(world, known, notes);
   const { statuses: live, state: learnt } = await liveLinks(kernel, known, recorded, ip.devices);
   const now = world.now();
   const { statuses: judged, health } = withHealth(config, live, recorded.health);
@@ -71,7 +80,7 @@ export async function decide(world: Surroundings, known: Known): Promise<Decisio
   const base = clientBase(config, recorded, statuses, remembered);
   const ending = owedEnds(statuses, recorded.verdicts);
   const wanted = recorded.stopped ? NOTHING : desiredFor(config, statuses, recorded, ending, { base, ...remembered });
-  const sysctls = kernel.readSysctls([...Object.keys(wanted.sysctls), ...Object.keys(recorded.sysctls)]);
+  const { sysctls, reset } = lookAtSysctls(kernel, recorded.sysctls, wanted.sysctls, ip.devices);
   const desired: Desired = { ...wanted, sysctls: restoredSysctls(recorded.sysctls, wanted.sysctls, sysctls) };
   const ops = plan(
     { ...ip, sysctls, ...observedFirewall(recorded, listing), ...memoryInKernel(recorded, remembered) },
@@ -81,11 +90,29 @@ export async function decide(world: Surroundings, known: Known): Promise<Decisio
     ...learnt,
     ...(!recorded.stopped && { failback, health }),
     verdicts: recorded.stopped ? recorded.verdicts : verdictsOf(statuses, recorded.verdicts, now),
-    sysctls: rememberSysctls(recorded.sysctls, wanted.sysctls, sysctls),
+    sysctls: rememberSysctls(recorded.sysctls, wanted.sysctls, sysctls, reset),
   };
   const memory = memoryRecord(config, desired, base);
   const { bindings } = remembered;
   return { config, notes, statuses, state, ops, ending, bindings, ...(memory && { memory }) };
+}
+
+function lookAtSysctls(kernel: Kernel, memory: State['sysctls'], wanted: Sysctls, devices: readonly Device[]) {
+  const now = kernel.readSysctls(Object.keys({ ...wanted, ...memory }));
+  const reset = turnsForwardingOn(memory, wanted, now) ? resetByForwarding(devices) : {};
+  return { sysctls: { ...now, ...kernel.readSysctls(Object.keys(reset)) }, reset };
+}
+
+/** After the loss of the state: what our own objects tell. */
+function recover(config: Config, state: State, ip: IpObserved, listing: string | undefined): State {
+  const places: Places = {
+    tableOf: (link) => linkTable(config, link),
+    resolver: pref(config, 'resolver'),
+    tunnel: pref(config, 'tunnel'),
+    tunnelEnd: pref(config, 'tunnelEnd'),
+  };
+  const helpers = helpersIn(config, listing ?? '');
+  return recoverLearned(config, recoverRecords(config, state, ip, places), ip.rules, helpers, places);
 }
 
 async function liveLinks(
@@ -118,11 +145,11 @@ function recordAll({ config, pending }: Known, state: State, devices: readonly D
  * work without nft, too: then there is no table to take away.
  */
 async function listFirewall(
-  { kernel, earlyListing }: Surroundings,
+  kernel: Kernel,
   { firewall, stopped }: State,
+  early: string | undefined,
   notes: string[],
 ): Promise<string | undefined> {
-  const early = earlyListing?.();
   if (early !== undefined && early === firewall?.listing) return early;
   try {
     return await kernel.listFirewall();

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { runProgram } from './cli/program.ts';
-import { loadConfig } from './config/load.ts';
-import { EXIT, explain, WanhookError } from './errors.ts';
+import { configReader } from './config/load.ts';
+import { errorCode, EXIT, explain, WanhookError } from './errors.ts';
 import type { HookInput, ParsedHook } from './events/hook-input.ts';
 import { appendJournal } from './journal.ts';
 import { createKernel } from './kernel/kernel.ts';
-import { normalListing } from './kernel/observe.ts';
+import { normalListing, parseIpBatch } from './kernel/observe.ts';
 import { acceptsTable, managesNeighbours, resolveName } from './kernel/ask.ts';
 import { flockDescriptor, spawnDetached, spawnRunner, type Runner } from './kernel/runner.ts';
 import { scriptNames } from './kernel/scripts.ts';
@@ -14,12 +14,12 @@ import { wakeAt } from './kernel/sleeper.ts';
 import { isHeld, withLock } from './lock.ts';
 import { toSyslog } from './log.ts';
 import type { LinkEvent } from './model.ts';
-import { reconcile, type World } from './reconcile.ts';
+import { reconcile, type Early, type World } from './reconcile.ts';
 import { makePrivateDirectory, readIfThere, writeAtomically } from './state/files.ts';
 import { dropEvent } from './state/inbox.ts';
 import { findLink } from './state/record.ts';
 import { queuedEvents, queueEvent, type Variables } from './state/script-queue.ts';
-import { loadGoodConfig } from './state/store.ts';
+import { loadGoodConfig } from './state/good-config.ts';
 
 /** Wiring; the only reader of the process's arguments and environment, and the only place that exits. */
 
@@ -31,6 +31,11 @@ const LIBRARY_DIRECTORY = '/var/lib/wanhook';
 /** A hook waits this long for its turn: dhclient waits for the hook, and its shortest useful lease is longer. */
 const LOCK_WAIT_MS = 20_000;
 
+const readConfig = configReader(CONFIG_DIRECTORY);
+
+/** src/lean/load.cjs gives it to the bundle that it runs. */
+declare const keepCode: (() => void) | undefined;
+
 type Program = typeof runProgram;
 type Voice = Pick<World, 'echo' | 'warn'>;
 
@@ -38,7 +43,7 @@ function openWorld(runner: Runner, voice: Voice): World {
   return {
     stateDirectory: STATE_DIRECTORY,
     libraryDirectory: LIBRARY_DIRECTORY,
-    loadConfig: () => loadConfig(CONFIG_DIRECTORY),
+    loadConfig: readConfig,
     kernel: createKernel(runner),
     now: () => Date.now(),
     wakeAt: comeBackAt,
@@ -120,24 +125,32 @@ async function hook(parsed: ParsedHook, warn: (message: string) => void): Promis
   if (!isOurs(event)) return;
   const eventPath = dropEvent(STATE_DIRECTORY, event);
   // Read before the lock is taken: nobody may hang with it on a command that hangs.
-  let listing = earlyListing();
+  let early = earlyLook();
   const once = () => {
-    const early = listing;
-    listing = undefined;
-    return early;
+    const given = early;
+    early = {};
+    return given;
   };
-  const world = { ...openWorld(spawnRunner, { echo: () => undefined, warn }), earlyListing: once };
-  await reconcile(world, { cause: event.cause, eventPath, lenient: true });
+  const world = { ...openWorld(spawnRunner, { echo: () => undefined, warn }), earlyLook: once };
+  const report = await reconcile(world, { cause: event.cause, eventPath, lenient: true });
+  if (report !== undefined && typeof keepCode === 'function') keepCode();
 }
 
-/** run-hook.sh lists our table while node starts: that hides the 5 ms which starting nft(8) from here would take. */
-function earlyListing(): string | undefined {
-  return process.env['WANHOOK_LISTING'] === 'stdin' ? normalListing(readFileSync(0, 'utf8')) : undefined;
+/** run-hook.sh looks while node starts: that hides the 10 ms which starting ip(8) and nft(8) from here would take. */
+function earlyLook(): Early {
+  if (process.env['WANHOOK_EARLY'] !== 'stdin') return {};
+  const [ip = '', table = ''] = readFileSync(0, 'utf8').split('\f');
+  const listing = normalListing(table);
+  try {
+    return { ip: parseIpBatch(ip), listing };
+  } catch {
+    return { listing };
+  }
 }
 
 /** Decided before anything is written. With no usable configuration at all, the event is kept for when there is one. */
 function isOurs(event: LinkEvent): boolean {
-  const config = loadConfig(CONFIG_DIRECTORY).config ?? loadGoodConfig(STATE_DIRECTORY);
+  const config = readConfig().config ?? loadGoodConfig(STATE_DIRECTORY);
   return config === undefined || findLink(config, event) !== undefined;
 }
 
@@ -155,37 +168,50 @@ function tellJournal(error: string): void {
 
 /** The command `wanhook`. Its program and runner are passed in: a hook's bundle must not hold commander and execa. */
 export async function runCommand(program: Program, runner: Runner, version: string): Promise<void> {
-  // `wanhook log | head`: no reason to break off what is being done.
+  const output = watchedOutput();
+  const code = await program(process.argv.slice(2), {
+    version,
+    configDirectory: CONFIG_DIRECTORY,
+    isRoot: process.getuid?.() === 0,
+    pid: process.pid,
+    callerEnv: callerEnv(),
+    openWorld: (voice) => openWorld(runner, voice),
+    openResidentWorld: (voice) => ({ ...openWorld(spawnRunner, voice), tell: tellFromService }),
+    aloneAs,
+    isWatched: () => isHeld(join(STATE_DIRECTORY, 'monitor.lock')),
+    notifySocket: process.env['NOTIFY_SOCKET'],
+    scriptDirectory: SCRIPT_DIRECTORY,
+    aloneWithScripts: async (work) => {
+      process.umask(0o022);
+      await withLock(SCRIPT_LOCK, { waitMs: 200, flock: flockDescriptor }, work);
+    },
+    syslog: (message) => toSyslog(runner, 'warning', message),
+    sources: {
+      resolve: resolveName,
+      accepts: (lines) => acceptsTable(runner, lines),
+      managesNeighbours: () => managesNeighbours(runner),
+    },
+    out: (text) => process.stdout.write(text),
+    outputEnded: output.ended,
+    err: (text) => process.stderr.write(text),
+  });
+  const failure = await output.failure();
+  if (failure !== undefined) process.stderr.write(`wanhook: cannot write to standard output: ${failure}\n`);
+  process.exit(failure !== undefined && [EXIT.done, EXIT.changes].some((good) => good === code) ? EXIT.failed : code);
+}
+
+/** Whoever reads only the beginning (`| head`) has got what he wanted; a full disk has not got the answer. */
+function watchedOutput(): { failure: () => Promise<string | undefined>; ended: () => boolean } {
+  let failure: string | undefined;
   let ended = false;
-  process.stdout.on('error', () => (ended = true));
-  process.exit(
-    await program(process.argv.slice(2), {
-      version,
-      configDirectory: CONFIG_DIRECTORY,
-      isRoot: process.getuid?.() === 0,
-      pid: process.pid,
-      callerEnv: callerEnv(),
-      openWorld: (voice) => openWorld(runner, voice),
-      openResidentWorld: (voice) => ({ ...openWorld(spawnRunner, voice), tell: tellFromService }),
-      aloneAs,
-      isWatched: () => isHeld(join(STATE_DIRECTORY, 'monitor.lock')),
-      notifySocket: process.env['NOTIFY_SOCKET'],
-      scriptDirectory: SCRIPT_DIRECTORY,
-      aloneWithScripts: async (work) => {
-        process.umask(0o022);
-        await withLock(SCRIPT_LOCK, { waitMs: 200, flock: flockDescriptor }, work);
-      },
-      syslog: (message) => toSyslog(runner, 'warning', message),
-      sources: {
-        resolve: resolveName,
-        accepts: (lines) => acceptsTable(runner, lines),
-        managesNeighbours: () => managesNeighbours(runner),
-      },
-      out: (text) => process.stdout.write(text),
-      outputEnded: () => ended,
-      err: (text) => process.stderr.write(text),
-    }),
-  );
+  process.stdout.on('error', (error: Error) => {
+    ended = true;
+    if (errorCode(error) !== 'EPIPE') failure ??= error.message;
+  });
+  process.stderr.on('error', () => undefined);
+  // A stream tells its error in a later turn; a callback comes after what was written before it.
+  const written = () => new Promise<void>((resolve) => process.stdout.write('', () => setImmediate(resolve)));
+  return { failure: () => written().then(() => failure), ended: () => ended };
 }
 
 /** The shell front keeps the caller's environment from Node, NODE_* and LD_* above all, and hands it on as a word. */

@@ -377,9 +377,14 @@ export interface Rule {
   readonly to?: string;
   readonly oif?: string;
   readonly fwmark?: Mark;
-  /** Unless it is `unreachable`. */
+  /** `not iif lo`: only packets that are forwarded or have just come in. */
+  readonly notFromRouter?: boolean;
+  /** Unless there is a type or a target. */
   readonly table?: number;
-  readonly type?: 'unreachable';
+  /** The pref to go on with. */
+  readonly goto?: number;
+  /** `nop`: does nothing, but can be led to. */
+  readonly type?: 'unreachable' | 'nop';
   readonly suppressPrefixlength?: number;
 }
 
@@ -450,8 +455,8 @@ export interface Observed {
   readonly sysctls: Sysctls;
   /** The text we loaded, if the kernel still lists it as then; `changed` if not; absent if there is no table. */
   readonly firewall?: string | { readonly changed: true };
-  /** The script we loaded last, if the table is there. */
-  readonly memory?: string | { readonly changed: true };
+  /** The script we loaded last, if its rules are there; `outdated`: its marks mean nothing any more. */
+  readonly memory?: string | { readonly changed: true } | { readonly outdated: true };
 }
 
 /** One change to the kernel, as data. */

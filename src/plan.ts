@@ -46,10 +46,17 @@ const routeSet = sameWords(routeWords);
 const nexthopSet = sameWords(nexthopWords);
 const groupSet = sameWords(groupWords);
 
+/** With ip_forward the kernel resets these (state/sysctl-memory.ts): those we know come after it, right or not. */
+const RESET_WITH_FORWARDING = /\/(?:forwarding|accept_redirects)$/;
+
 function sysctlSets({ sysctls: now }: Observed, { sysctls: wanted }: Desired): Op[] {
-  return Object.entries(wanted)
-    .filter(([key, value]) => now[key] !== undefined && now[key] !== value)
-    .map(([key, value]) => ({ op: 'sysctl-set', key, value }));
+  const differs = (key: string) => now[key] !== undefined && now[key] !== wanted[key];
+  const isReset = (key: string) => RESET_WITH_FORWARDING.test(key);
+  const resets = differs('net/ipv4/ip_forward');
+  const keys = Object.keys(wanted).toSorted((a, b) => Number(isReset(a)) - Number(isReset(b)));
+  return keys
+    .filter((key) => differs(key) || (resets && isReset(key) && now[key] !== undefined))
+    .map((key) => ({ op: 'sysctl-set', key, value: wanted[key] ?? '' }));
 }
 
 function firewallLoad(observed: Observed, { firewall }: Desired): Op[] {
@@ -67,7 +74,9 @@ function firewallDelete(observed: Observed, { firewall }: Desired): Op[] {
 
 function memoryLoad(observed: Observed, { memory, memories = '' }: Desired): Op[] {
   const there = observed.memory === memory && memories === '';
-  return memory === undefined || there ? [] : [{ op: 'memory-load', text: memory + memories }];
+  if (memory === undefined || there) return [];
+  const outdated = typeof observed.memory === 'object' && 'outdated' in observed.memory;
+  return [...(outdated ? [{ op: 'memory-delete' } as const] : []), { op: 'memory-load', text: memory + memories }];
 }
 
 function memoryDelete(observed: Observed, { memory }: Desired): Op[] {

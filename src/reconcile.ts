@@ -1,28 +1,35 @@
+import { join } from 'node:path';
 import { GLOBAL_DEFAULTS } from './config/keys.ts';
-import { decide, type Decision, type Known, type Surroundings } from './decide.ts';
+import type { Loaded } from './config/load.ts';
+import { decide, type Decision, type Early, type Known, type Surroundings } from './decide.ts';
 import { nextFailback } from './desired/failback.ts';
 import { explain, ProblemsError } from './errors.ts';
 import { appendJournal } from './journal.ts';
 import { RefusedError } from './kernel/kernel.ts';
 import { pasteable } from './kernel/render.ts';
-import type { Config, Learned, LinkHealth, Op, Problem, State } from './model.ts';
+import type { Config, Learned, LinkHealth, Op, State } from './model.ts';
 import { Refusals } from './refusals.ts';
 import { keepBindings, rememberMemory } from './remember.ts';
 import { discardEvents, isTaken, pendingEvents } from './state/inbox.ts';
 import { flowsEnded } from './state/live.ts';
-import { loadGoodConfig, loadState, saveGoodConfig, saveState, encodeState } from './state/store.ts';
+import { sweepTemporaries } from './state/files.ts';
+import { loadGoodConfig, saveGoodConfig } from './state/good-config.ts';
+import { isRepeat } from './state/record.ts';
+import { loadState, saveState, encodeState } from './state/store.ts';
 import { tellOutside, type Outside } from './tell.ts';
+
+export type { Early } from './decide.ts';
 
 /** Everything the sequence touches, passed in. */
 export interface World extends Surroundings, Outside {
   readonly stateDirectory: string;
-  readonly loadConfig: () => { config?: Config; problems: readonly Problem[] };
+  readonly loadConfig: () => Loaded;
+  /** What a hook's shell has looked up while node was starting; given once. */
+  readonly earlyLook?: () => Early;
   /** Come back at that time (epoch milliseconds) if nothing else does; undefined: no need. Must not fail. */
   readonly wakeAt: (due: number | undefined) => void;
   /** Told each command before it is carried out. */
   readonly echo: (command: string) => void;
-  /** For what the user should know although the work goes on. */
-  readonly warn: (message: string) => void;
   /** Run alone; undefined if, while waiting, the work turned out to be done (`noLongerNeeded`). */
   readonly alone: <T>(work: () => Promise<T>, noLongerNeeded?: () => boolean) => Promise<T | undefined>;
 }
@@ -61,6 +68,7 @@ export async function reconcile(world: World, options: Options): Promise<Report 
   return world.alone(
     async () => {
       if (taken !== undefined && isTaken(taken)) return undefined;
+      sweep(world);
       let report = await once(world, options);
       for (let round = 1; round < ROUNDS && moreToDo(world, options); round++) report = await once(world, options);
       world.wakeAt(report.state.stopped ? undefined : nextFailback(report.statuses));
@@ -68,6 +76,15 @@ export async function reconcile(world: World, options: Options): Promise<Report 
     },
     taken === undefined ? undefined : () => isTaken(taken),
   );
+}
+
+/** Litter is no reason to stop. */
+function sweep({ stateDirectory, libraryDirectory, warn }: World): void {
+  try {
+    sweepTemporaries(stateDirectory, join(stateDirectory, 'events'), join(stateDirectory, 'uses'), libraryDirectory);
+  } catch (error) {
+    warn(explain(error));
+  }
 }
 
 function moreToDo(world: World, { stopped }: Options): boolean {
@@ -81,7 +98,7 @@ export async function preview(world: World, { lenient = false } = {}): Promise<D
     const { pending } = pendingEvents(world.stateDirectory);
     const { state } = loadState(world.stateDirectory);
     const known = lenient ? state : { ...state, stopped: false };
-    return decide(world, { config, state: known, pending, refused: new Map() });
+    return decide(world, { config, state: known, pending, refused: new Map(), closely: !lenient });
   });
   if (report === undefined) throw new Error('preview waits for nobody');
   return report;
@@ -108,15 +125,20 @@ async function once(world: World, options: Options): Promise<Report> {
   };
   try {
     discardEvents(damaged);
-    const config = options.stopped === true ? STOPPING : chooseConfig(world, options.lenient === true, notes);
-    if (options.stopped !== true) saveGoodConfig(directory, config);
+    const config = options.stopped === true ? STOPPING : chooseConfig(world, options.lenient === true, notes, true);
     const state = readState(world, notes);
     const { learned = state.learned } = options;
     const told: State = { ...state, stopped: options.stopped ?? state.stopped, ...(learned && { learned }) };
     const before = released(judged(told, options), options.release);
     // At once: killed half-way, a stop must not be undone by the next hook, nor an `apply` by the flag it lifts.
     saveIfChanged(world, state, before);
-    const report = await settle(world, { config, state: before, pending }, { notes, done });
+    const early = world.earlyLook?.() ?? {};
+    const closely = options.lenient !== true;
+    const known: Known = { config, state: before, pending, refused: new Map(), closely };
+    const isGlance = pending.every(({ path, event }) => path === options.eventPath && isRepeat(before, event, config));
+    const report =
+      (isGlance ? await nothingNew(world, known, early) : undefined) ??
+      (await settle(world, known, early, { notes, done }));
     const outside = tellOutside(world, report, { time, source: cause.join(', ') });
     saveIfChanged(world, report.state, outside.state);
     events.push(...outside.events);
@@ -158,12 +180,27 @@ interface Diary {
   readonly done: Op[];
 }
 
+/**
+ * By what was seen before the lock was taken, is there nothing to do? Then that is all: it was seen after the event, and
+ * whoever has changed anything since has a run of his own. Not for events of others: they may be newer than the look.
+ * Anything else is decided by what the kernel holds now.
+ */
+async function nothingNew(world: World, known: Known, early: Early): Promise<Report | undefined> {
+  const { config, state } = known;
+  if (early.ip === undefined || config.balance !== 'flow' || state.memory !== undefined) return undefined;
+  const decision = await decide(world, known, early);
+  const isSame = decision.ops.length + decision.notes.length + decision.ending.size === 0;
+  return isSame && encodeState(decision.state) === encodeState(state) ? { ...decision, refused: new Map() } : undefined;
+}
+
 /** Decide and apply until the kernel takes it. The record is saved first: a crash from here on is repaired by the next run. */
-async function settle(world: World, given: Omit<Known, 'refused'>, { notes, done }: Diary): Promise<Report> {
+async function settle(world: World, given: Known, { listing }: Early, { notes, done }: Diary): Promise<Report> {
   const refusals = new Refusals(given.config);
   let state = given.state;
+  let early: Early = listing === undefined ? {} : { listing };
   for (;;) {
-    const decision = await decide(world, { ...given, state, refused: refusals.links });
+    const decision = await decide(world, { ...given, state, refused: refusals.links }, early);
+    early = {};
     // An old value is forgotten only when it has been given back.
     const safe: State = { ...decision.state, sysctls: { ...state.sysctls, ...decision.state.sysctls } };
     saveIfChanged(world, state, safe);
@@ -218,8 +255,9 @@ function saveIfChanged(world: World, before: State, state: State): void {
 const STOPPING: Config = { ...GLOBAL_DEFAULTS, lan: 'none', links: [] };
 
 /** Hooks outlive somebody's half-finished edit: they go on with the last configuration that was whole, and say so. */
-function chooseConfig(world: World, lenient: boolean, notes: string[]): Config {
-  const { config, problems } = world.loadConfig();
+function chooseConfig(world: World, lenient: boolean, notes: string[], keep = false): Config {
+  const { config, problems, files } = world.loadConfig();
+  if (config !== undefined && keep) saveGoodConfig(world.stateDirectory, files);
   if (config !== undefined) return config;
   const good = lenient ? loadGoodConfig(world.stateDirectory) : undefined;
   const error = new ProblemsError(problems);

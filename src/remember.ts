@@ -1,80 +1,103 @@
+import { clientMemory } from './desired/client-memory.ts';
 import { baseFor, loadsOf, NO_BINDINGS, type Bindings } from './desired/clients.ts';
 import { sharingLinks } from './desired/routing.ts';
 import { explain } from './errors.ts';
 import type { Config, Desired, LinkLoad, LinkStatus, Observed, State } from './model.ts';
-import type { Decision, Surroundings } from './decide.ts';
+import type { Decision, Known, Surroundings } from './decide.ts';
+import type { Kernel } from './kernel/kernel.ts';
+import type { Condition } from './kernel/memory-check.ts';
 import { loadClients, saveClients } from './state/clients.ts';
 
 /** The part of a run that is about pairs and clients (desired/memory.ts, desired/client-memory.ts). */
 
 interface ObservedMemory {
-  /** The table is there. */
-  readonly exists: boolean;
+  readonly condition: Condition;
+  /** Its marks are of another MARK_MASK: nobody can use what is in it. */
+  readonly outdated?: true;
   /** These bindings are not in the kernel, or not any more. */
   readonly saved?: boolean;
   /** Who is where; before there is a table, who was where when it was last seen. */
   readonly bindings: Bindings;
 }
 
+const ABSENT: ObservedMemory = { condition: 'absent', bindings: NO_BINDINGS };
+
 /** Looked for only where there may be something: a router that shares by flow starts no process for it. */
 export async function observeMemory(
   world: Surroundings,
-  config: Config,
-  state: State,
+  { config, state, closely = false }: Pick<Known, 'config' | 'state' | 'closely'>,
   notes: string[],
 ): Promise<ObservedMemory> {
   try {
-    return await look(world, config, state);
+    const { balance } = config;
+    if (balance === 'client' || state.memory?.base !== undefined)
+      return await lookAtClients(world, config, state, closely);
+    const mayExist = balance === 'pair' || state.memory !== undefined || state.firewall === undefined;
+    if (!mayExist) return ABSENT;
+    return { ...ABSENT, condition: await look(world.kernel, state, closely), ...outdated(config, state) };
   } catch (error) {
     // Stopping must work without nft, too: then there is no table to take away.
     if (!state.stopped) throw error;
     notes.push(explain(error));
-    return { exists: false, bindings: NO_BINDINGS };
+    return ABSENT;
   }
 }
 
-async function look(world: Surroundings, config: Config, state: State): Promise<ObservedMemory> {
-  const { memory, firewall } = state;
-  const { kernel, libraryDirectory } = world;
-  const nothing = { exists: false, bindings: NO_BINDINGS };
-  const holdsClients = memory?.base !== undefined;
-  if (config.balance !== 'client' && !holdsClients) {
-    const mayExist = config.balance === 'pair' || memory !== undefined || firewall === undefined;
-    return mayExist ? { ...nothing, exists: await kernel.memory.exists() } : nothing;
-  }
-  const mask = memory?.mask ?? config.markMask;
-  const found = await kernel.memory.read(['client', 'away']);
+async function look({ memory: table }: Kernel, { memory }: State, closely: boolean): Promise<Condition> {
+  if (memory !== undefined) return table.condition(memory.text, closely);
+  return (await table.exists()) ? 'changed' : 'absent';
+}
+
+const outdated = ({ markMask }: Config, { memory }: State): { outdated?: true } =>
+  memory !== undefined && memory.mask !== markMask ? { outdated: true } : {};
+
+async function lookAtClients(
+  { kernel, libraryDirectory, warn }: Surroundings,
+  config: Config,
+  state: State,
+  closely: boolean,
+): Promise<ObservedMemory> {
+  const mask = state.memory?.mask ?? config.markMask;
+  // With `never` nobody is away: one process less.
+  const found = await kernel.memory.read(config.rebalance === 'never' ? ['client'] : ['client', 'away']);
+  const condition = await look(kernel, state, closely);
   if (found === undefined) {
-    const exists = await kernel.memory.exists();
-    return { exists, saved: true, bindings: { ...NO_BINDINGS, client: loadClients(libraryDirectory) } };
+    const { clients, damaged } = loadClients(libraryDirectory);
+    if (damaged !== undefined) warn(damaged);
+    return { condition, saved: true, bindings: { ...NO_BINDINGS, client: clients } };
   }
   const idOf = (mark: number) => mark / ((mask & -mask) >>> 0);
   const entries = (of: string) =>
     new Map(found.flatMap(({ map, key, mark }) => (map === of ? [[key.join(), idOf(mark)]] : [])));
-  return { exists: true, bindings: { client: entries('client'), away: entries('away') } };
+  const old = outdated(config, state);
+  const bindings = { client: entries('client'), away: entries('away') };
+  return { condition, bindings, ...old, saved: old.outdated === true };
 }
 
-/** Its rules are taken for what we loaded: to look would mean to read all that it remembers (see kernel/memory.ts). */
-export function memoryInKernel({ memory }: State, { exists }: ObservedMemory): Pick<Observed, 'memory'> {
-  return exists ? { memory: memory?.text ?? { changed: true } } : {};
+export function memoryInKernel({ memory }: State, { condition, outdated }: ObservedMemory): Pick<Observed, 'memory'> {
+  if (condition === 'absent') return {};
+  if (outdated === true) return { memory: { outdated: true } };
+  return { memory: condition === 'intact' && memory !== undefined ? memory.text : { changed: true } };
 }
 
+/** How the links were loaded when the order of the next clients was made; as they are now, if the table is to be loaded. */
 export function clientBase(
   config: Config,
   { memory }: State,
   statuses: readonly LinkStatus[],
-  { bindings }: ObservedMemory,
+  { bindings, condition }: ObservedMemory,
 ): readonly LinkLoad[] {
   if (config.balance !== 'client') return [];
   const sharing = sharingLinks(statuses).map(({ link }) => link);
-  return baseFor(memory?.base, loadsOf(config, bindings, sharing));
+  const now = loadsOf(config, bindings, sharing);
+  const base = baseFor(memory?.base, now);
+  // A table that is loaded begins its order anew, whatever it was loaded for.
+  const isLoaded = condition === 'intact' && memory?.text === clientMemory(config, statuses, base);
+  return isLoaded ? base : now;
 }
 
 /** Before anything is taken away, so that `stop` and a reboot lose nobody. That it cannot be saved stops no routing. */
-export function keepBindings(
-  world: Surroundings & { readonly warn: (message: string) => void },
-  { client }: Bindings,
-): void {
+export function keepBindings(world: Surroundings, { client }: Bindings): void {
   if (client.size === 0) return;
   try {
     saveClients(world.libraryDirectory, client);

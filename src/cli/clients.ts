@@ -1,9 +1,8 @@
-import { fixedFor, linkOf } from '../desired/clients.ts';
-import { sharingLinks } from '../desired/routing.ts';
 import { parseIpv4 } from '../checked.ts';
 import { EXIT } from '../errors.ts';
 import type { Decision } from '../decide.ts';
 import { preview } from '../reconcile.ts';
+import { macsOf, placeOf } from './client-place.ts';
 import { columns } from './columns.ts';
 import { worldFor, type Common, type Context } from './context.ts';
 
@@ -19,8 +18,9 @@ interface Row {
 
 /** `wanhook clients`: who is where and why. */
 export async function clients(context: Context, common: Common, json: boolean): Promise<number> {
-  const report = await preview(worldFor(context, common), { lenient: true });
-  const rows = rowsOf(report);
+  const world = worldFor(context, common);
+  const report = await preview(world, { lenient: true });
+  const rows = rowsOf(report, await macsOf(world.kernel, report.config));
   if (json) context.out(`${JSON.stringify(rows, null, 2)}\n`);
   else if (report.config.balance !== 'client') context.out('clients are not bound to links: see BALANCE=client\n');
   else if (rows.length === 0) context.out('no client has spoken yet\n');
@@ -31,29 +31,12 @@ export async function clients(context: Context, common: Common, json: boolean): 
   return EXIT.done;
 }
 
-function rowsOf({ config, statuses, bindings }: Decision): Row[] {
-  const sharing = sharingLinks(statuses).map(({ link }) => link.id);
-  const nameOf = (id: number | undefined) => config.links.find((link) => link.id === id)?.name;
-  const upNames = new Set(statuses.flatMap(({ up, link }) => (up ? [link.name] : [])));
-  const addresses = [...new Set([...bindings.client.keys(), ...bindings.away.keys()])];
-  return addresses
+function rowsOf(report: Decision, macs: ReadonlyMap<string, string>): Row[] {
+  const { bindings } = report;
+  return [...new Set([...bindings.client.keys(), ...bindings.away.keys()])]
     .toSorted((a, b) => (parseIpv4(a) ?? 0) - (parseIpv4(b) ?? 0))
     .map((client) => {
-      const home = nameOf(bindings.client.get(client));
-      const fixed = fixedFor(config.clients, client);
-      if (fixed !== undefined && upNames.has(fixed.link)) {
-        return { client, link: fixed.link, home: fixed.link, why: `fixed by clients/${fixed.name}.env` };
-      }
-      const link = nameOf(linkOf(config, bindings, client, new Set(sharing)));
-      const missing = fixed?.link ?? home ?? 'its link';
-      const why =
-        link === undefined
-          ? `${missing} takes no connections: its next one chooses`
-          : fixed === undefined && link === home
-            ? 'had the fewest clients for its weight'
-            : upNames.has(missing)
-              ? `was sent away from ${missing} while that was down`
-              : `${missing} takes no connections`;
-      return { client, link: link ?? null, home: fixed?.link ?? home ?? null, why };
+      const { link, home, why } = placeOf(report, client, macs.get(client));
+      return { client, link: link?.name ?? null, home: home ?? null, why };
     });
 }

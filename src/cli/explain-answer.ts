@@ -4,8 +4,11 @@ export interface Answer {
   /** `lo`: the router itself. */
   readonly iif: string;
   readonly to: string;
-  /** What decides: a running connection's memory, a rule, a link's address it is bound to, or a route of somebody else's. */
-  readonly by: 'memory' | 'rule' | 'source' | 'balance' | 'main';
+  /**
+   * What decides: a running connection's memory, a rule, a remembered pair, a client's assignment, a link's address it is
+   * bound to, the balance, or a route of somebody else's.
+   */
+  readonly by: 'memory' | 'rule' | 'pin' | 'client' | 'source' | 'balance' | 'main';
   readonly rule: string | null;
   readonly why: string;
   readonly verdict: 'link' | 'balance' | 'local' | 'refused' | 'unreachable';

@@ -5,7 +5,7 @@ import { EXIT, WanhookError } from '../errors.ts';
 import { forgetCommand, type Remembered } from '../kernel/memory.ts';
 import type { Config } from '../model.ts';
 import type { World } from '../reconcile.ts';
-import { loadGoodConfig } from '../state/store.ts';
+import { loadGoodConfig } from '../state/good-config.ts';
 import { columns } from './columns.ts';
 import { worldFor, type Common, type Context } from './context.ts';
 

@@ -4,20 +4,42 @@ import { errorCode, explain } from '../errors.ts';
 import type { Problem } from '../model.ts';
 import { parseConfig, type ConfigFile, type ConfigFiles, type NamedFile, type Parsed } from './parse.ts';
 
+/** What was found, and what it was found in. */
+export interface Loaded extends Parsed {
+  readonly files: ConfigFiles;
+}
+
+/**
+ * A reader of the configuration for one process: a hook asks twice, whether a device is ours and, once it has the lock,
+ * what to do. The files are read each time; what says the same as the time before is not parsed again.
+ */
+export function configReader(directory: string): () => Loaded {
+  let last: { readonly text: string; readonly loaded: Loaded } | undefined;
+  return () => {
+    const problems: Problem[] = [];
+    const files = readConfigFiles(directory, problems);
+    const text = JSON.stringify([files, problems]);
+    if (last?.text !== text) last = { text, loaded: { ...parsed(directory, files, problems), files } };
+    return last.loaded;
+  };
+}
+
 /**
  * Read `wanhook.env`, `links/*.env`, `rules/*.env`, `sets/*` and `clients/*.env`: the configuration, or every problem at
  * once.
  */
-export function loadConfig(directory: string): Parsed {
-  const problems: Problem[] = [];
-  const files = readConfigFiles(directory, problems);
-  const parsed = parseConfig(files);
-  const all = [...problems, ...parsed.problems];
+export function loadConfig(directory: string): Loaded {
+  return configReader(directory)();
+}
+
+function parsed(directory: string, files: ConfigFiles, unreadable: readonly Problem[]): Parsed {
+  const found = parseConfig(files);
+  const all = [...unreadable, ...found.problems];
   if (all.length === 0 && files.links.length === 0) {
     const message = 'no links are configured: add one file per line, NAME.env (see links/README)';
     return { problems: [{ file: join(directory, 'links'), message }] };
   }
-  return all.length === 0 ? parsed : { problems: all, warnings: parsed.warnings ?? [] };
+  return all.length === 0 ? found : { problems: all, warnings: found.warnings ?? [] };
 }
 
 function readConfigFiles(directory: string, problems: Problem[]): ConfigFiles {

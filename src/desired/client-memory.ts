@@ -1,9 +1,9 @@
 import { isLive } from '../liveness.ts';
 import type { Config, LinkConfig, LinkLoad, LinkStatus } from '../model.ts';
-import { fixedRanges, nextLinks, type Bindings } from './clients.ts';
+import { clientOrder, fixedRanges, type Bindings } from './clients.ts';
 import { linkMark } from './numbers.ts';
 import { sharingLinks } from './routing.ts';
-import { chain, copyConnectionMark, hex, memoryScript, undecided, unlessOneOf } from './memory-script.ts';
+import { chain, CLIENTS, copyConnectionMark, hex, memoryScript, undecided, unlessOneOf } from './memory-script.ts';
 
 /**
  * `inet wanhook_memory` for BALANCE=client. `client` holds every client's own link, `away` the one it has meanwhile when
@@ -30,6 +30,9 @@ export function clientMemory(config: Config, statuses: readonly LinkStatus[], ba
   ]);
 }
 
+/** A counter that does not come back to 0 in any network's life: past the map's keys, the rule sets nothing. */
+const NEVER_AGAIN = 2 ** 31;
+
 /** The choice, made in this mark, which is 0 before; foreign bits as in memory.ts. */
 function picking(
   mark: 'meta mark' | 'ct mark',
@@ -47,16 +50,28 @@ function picking(
   const quiet = config.rebalance === 'gradual' ? config.rebalanceQuiet : config.clientTimeout;
   const away = `update @away ${element(quiet)}`;
   const drop = unlessOneOf(mark, sharing.map(markOf));
-  const known = (map: string) => [`${mark} set ip saddr map @${map}`, drop, `${mark} != 0 goto known_${map}${suffix}`];
-  const order = { never: ['client'], return: ['client', 'away'], gradual: ['away', 'client'] }[config.rebalance];
-  const next = nextLinks(base).map((id, n) => `${n} : ${byId.get(id) ?? '0x00000000'}`);
+  const known = (map: 'client' | 'away') => [
+    `${mark} set ip saddr map @${map}`,
+    ...(map === 'client' ? strangers : []),
+    drop,
+    `${mark} != 0 goto known_${map}${suffix}`,
+  ];
+  // A link that is not configured any more: `update` would keep it as its clients' own for ever.
+  const strangers = [`${mark} != { ${[...config.links.map(markOf), '0x00000000'].join(', ')} } ${forget('client')}`];
+  const order = ({ never: ['client'], return: ['client', 'away'], gradual: ['away', 'client'] } as const)[
+    config.rebalance
+  ];
+  const { first, round } = clientOrder(base);
+  const numbered = (ids: readonly number[]) => ids.map((id, n) => `${n} : ${byId.get(id) ?? '0x00000000'}`).join(', ');
   return [
     ...chain(`pick${suffix}`, [
       ...fixed(mark, config, statuses, markOf),
       `${mark} != 0 goto fixed${suffix}`,
       ...order.flatMap(known),
-      ...(next.length === 0 ? [] : [`${mark} set numgen inc mod ${next.length} map { ${next.join(', ')} }`]),
-      ...(next.length === 0 ? [] : [`goto bind${suffix}`]),
+      ...(first.length === 0 ? [] : [`${mark} set numgen inc mod ${NEVER_AGAIN} map { ${numbered(first)} }`]),
+      ...(round.length === 0
+        ? []
+        : [`${mark} 0 ${mark} set numgen inc mod ${round.length} map { ${numbered(round)} }`, `goto bind${suffix}`]),
     ]),
     ...chain(`fixed${suffix}`, [forget('client'), own]),
     ...chain(`known_client${suffix}`, [own]),
@@ -96,5 +111,8 @@ export function restored(config: Config, { client }: Bindings): string {
     const mark = byId.get(id);
     return mark === undefined ? [] : [`${address} timeout ${config.clientTimeout}s : ${mark}`];
   });
-  return elements.map((element) => `add element inet wanhook_memory client { ${element} }\n`).join('');
+  return elements
+    .slice(0, CLIENTS)
+    .map((element) => `add element inet wanhook_memory client { ${element} }\n`)
+    .join('');
 }

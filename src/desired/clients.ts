@@ -32,8 +32,10 @@ export function loadsOf(config: Config, bindings: Bindings, sharing: readonly Li
   return sharing.map(({ id, weight }) => ({ id, weight, clients: counts.get(id) ?? 0 }));
 }
 
-/** New clients that find their order prepared before it begins anew; also the most that is kept from run to run. */
+/** New clients whose links are chosen by how the links are loaded now. */
 const PREPARED = 128;
+/** The most that one round of fair shares may be long; longer ones are rounded. */
+const ROUND = 256;
 
 /** The links of the next clients: each time the one with the fewest clients per weight; the heavier one, if equal. */
 export function nextLinks(base: readonly LinkLoad[], count = PREPARED): number[] {
@@ -48,6 +50,35 @@ export function nextLinks(base: readonly LinkLoad[], count = PREPARED): number[]
     found.push(least.id);
   }
   return found;
+}
+
+/**
+ * The order in which new clients are given their links: `first` once, then `round` again and again. `first` ends where all
+ * links are equally loaded, if they ever are: from there, rounds of fair shares go on being the least loaded link each time.
+ * To repeat `first` itself would fill an empty link twice.
+ */
+export function clientOrder(base: readonly LinkLoad[]): { first: readonly number[]; round: readonly number[] } {
+  const empty = base.map((load) => ({ ...load, clients: 0 }));
+  const divisor = base.map(({ weight }) => weight).reduce(commonDivisor, 0);
+  const whole = base.reduce((sum, { weight }) => sum + weight, 0) / (divisor || 1);
+  const first = nextLinks(base);
+  return { first: first.slice(0, lastEven(base, first)), round: nextLinks(empty, Math.min(whole, ROUND)) };
+}
+
+const commonDivisor = (a: number, b: number): number => (b === 0 ? a : commonDivisor(b, a % b));
+
+/** After how many of these all links are equally loaded for the last time; all of them, if never. */
+function lastEven(base: readonly LinkLoad[], went: readonly number[]): number {
+  const loads = base.map((load) => ({ ...load }));
+  const isEven = () =>
+    loads.every((one) => one.clients * (loads[0]?.weight ?? 1) === (loads[0]?.clients ?? 0) * one.weight);
+  let even = isEven() ? 0 : undefined;
+  went.forEach((id, n) => {
+    const load = loads.find((one) => one.id === id);
+    if (load !== undefined) load.clients++;
+    if (isEven()) even = n + 1;
+  });
+  return even ?? went.length;
 }
 
 /**

@@ -7,6 +7,7 @@ import { firewall } from './firewall.ts';
 import { memory as pairMemory } from './memory.ts';
 import { linkMark } from './numbers.ts';
 import { neighbours, nexthops, routes, rules } from './routing.ts';
+import { shortcuts } from './shortcuts.ts';
 import { sysctls } from './sysctls.ts';
 
 const NO_MEMORY: Memory = { links: {}, verdicts: {} };
@@ -32,6 +33,7 @@ export function desiredFor(
   return {
     rules: [
       ...rules(config, statuses),
+      ...shortcuts(config),
       ...tunnelRules(config, statuses, memory),
       ...resolverRules(config, statuses, memory),
     ],

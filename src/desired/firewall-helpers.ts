@@ -1,4 +1,4 @@
-import type { ConntrackHelper } from '../model.ts';
+import type { Config, ConntrackHelper } from '../model.ts';
 
 /** Where each protocol's control connection goes; linux/netfilter/nf_conntrack_*.h. */
 const CONTROL: Record<ConntrackHelper, readonly { readonly proto: 'tcp' | 'udp'; readonly port: number }[]> = {
@@ -33,4 +33,9 @@ export function helperLines(helpers: readonly ConntrackHelper[]): string[] {
     ...chain('prerouting'),
     ...chain('output'),
   ];
+}
+
+/** Those of the configured helpers that a listing of our table holds. */
+export function helpersIn({ helpers }: Config, listing: string): ConntrackHelper[] {
+  return helpers.filter((name) => CONTROL[name].some(({ proto }) => listing.includes(`ct helper ${name}_${proto} {`)));
 }

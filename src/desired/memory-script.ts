@@ -3,7 +3,9 @@ import type { Config } from '../model.ts';
 /** What the tables of BALANCE=pair and BALANCE=client have in common: see memory.ts. */
 
 /** Elements a map may hold: some 12 MB of kernel memory; a full map remembers no new ones. */
-const SIZE = 65_536;
+const PAIRS = 65_536;
+/** Fewer: every hook reads them, some 50 ms a thousand. */
+export const CLIENTS = 8192;
 
 const TYPES = {
   pair: {
@@ -15,7 +17,10 @@ const TYPES = {
   client: { client: 'ipv4_addr', away: 'ipv4_addr' },
 } as const;
 
-const PAIR_CHAINS = ['pick', 'pick_own', 'beside', 'beside_own', 'forward_mark', 'settle', 'settle_own'];
+const PAIR_CHAINS = [
+  ...['pick', 'pick_own', 'beside', 'beside_own', 'forward_mark'],
+  ...['learn', 'learn_own', 'settle', 'settle_own'],
+];
 const PICKING = ['pick', 'fixed', 'known_client', 'known_away', 'bind'];
 const CHAINS: Readonly<Record<'pair' | 'client', readonly string[]>> = {
   pair: PAIR_CHAINS,
@@ -32,7 +37,8 @@ export function memoryScript({ balance }: Pick<Config, 'balance'>, rules: readon
   const unused = CHAINS[other].filter((name) => !CHAINS[mode].includes(name));
   const maps = (of: keyof typeof TYPES) =>
     Object.entries(TYPES[of]).map(
-      ([name, type]) => ` map ${name} { type ${type} : mark; flags dynamic,timeout; size ${SIZE}; }`,
+      ([name, type]) =>
+        ` map ${name} { type ${type} : mark; flags dynamic,timeout; size ${of === 'pair' ? PAIRS : CLIENTS}; }`,
     );
   return [
     'table inet wanhook_memory {',

@@ -11,8 +11,33 @@ export const PAIR_MAPS = {
   own_port: 'ip daddr . meta l4proto . th dport',
 } as const;
 type MapName = keyof typeof PAIR_MAPS;
+
+/** The map that remembers such a connection, and its key there; without a client: the router's own. */
+export function pairKey(
+  { pairByPort }: Pick<Config, 'pairByPort'>,
+  { client, server, protocol, port = 0 }: PairOf,
+): { map: MapName; key: string[] } {
+  const name = { 6: 'tcp', 17: 'udp' }[protocol];
+  const ends = [...(client === undefined ? [] : [client]), server];
+  const apart = name !== undefined && pairByPort.includes(port);
+  const map = client === undefined ? 'own' : 'pair';
+  return apart ? { map: `${map}_port`, key: [...ends, name, String(port)] } : { map, key: ends };
+}
+interface PairOf {
+  readonly client: string | undefined;
+  readonly server: string;
+  readonly protocol: number;
+  readonly port: number | undefined;
+}
+
 const LAN = ['pair_port', 'pair'] as const;
 const OWN = ['own_port', 'own'] as const;
+
+/**
+ * Bit of the connection's labels: a pin or the balance chose its link. By its end nothing else tells it from one that a
+ * rule steered: both carry their link's mark. Setting one bit leaves the others as they are.
+ */
+const TEACHES = 126;
 
 /**
  * The table `inet wanhook_memory` as an nft(8) script. It remembers which link a pair of client and server took, and gives
@@ -49,8 +74,9 @@ function entries(config: Config, devices: readonly string[]): string[] {
       `oifname != ${wans} accept`,
       'ct direction != original accept',
       `ct mark & ${hex(config.markMask)} == 0 accept`,
-      'ct state new goto settle',
-      'tcp flags & (fin | rst) != 0 goto settle',
+      `ct state new meta mark & ${hex(config.markMask)} == 0 goto learn`,
+      `ct state new ct label ${TEACHES} goto settle`,
+      `tcp flags & (fin | rst) != 0 ct label ${TEACHES} goto settle`,
     ]),
   ];
 }
@@ -67,6 +93,7 @@ function pick(config: Config, statuses: readonly LinkStatus[]): string[] {
     ...eachMap(config, maps, (match, map) => [`${match}${mark} set ${PAIR_MAPS[map]} map @${map}`]),
     // A pair on a link that takes no new connections chooses anew, and what it chooses is remembered.
     unlessOneOf(mark, sharing),
+    `${mark} & ${all} != 0 ct label set ${TEACHES}`,
   ];
   return [
     ...chain('pick', lookups('meta mark', LAN)),
@@ -80,19 +107,24 @@ function pick(config: Config, statuses: readonly LinkStatus[]): string[] {
 /**
  * The link really taken, after the main table has put it into the connection's mark. `update` keeps an old element's mark
  * and only lengthens its life: where no pin has decided, the old one goes first. The end of a TCP connection lengthens it
- * once more.
+ * once more. What a rule or `wanhook use` has steered teaches nothing.
  */
 function settle(config: Config): string[] {
   const all = hex(config.markMask);
   const updates = (maps: readonly [MapName, MapName]) =>
-    eachMap(config, maps, (match, map) => {
-      const key = PAIR_MAPS[map];
-      return [
-        `${match}meta mark & ${all} == 0 delete @${map} { ${key} : ct mark & ${all} }`,
-        `${match}update @${map} { ${key} timeout ${config.pairTimeout}s : ct mark & ${all} }`,
-      ];
-    });
+    eachMap(config, maps, (match, map) => [
+      `${match}update @${map} { ${PAIR_MAPS[map]} timeout ${config.pairTimeout}s : ct mark & ${all} }`,
+    ]);
+  const deletes = (maps: readonly [MapName, MapName]) =>
+    eachMap(config, maps, (match, map) => [`${match}delete @${map} { ${PAIR_MAPS[map]} : ct mark & ${all} }`]);
   return [
+    ...chain('learn', [
+      `ct label set ${TEACHES}`,
+      'fib saddr type local goto learn_own',
+      ...deletes(LAN),
+      ...updates(LAN),
+    ]),
+    ...chain('learn_own', [...deletes(OWN), ...updates(OWN)]),
     ...chain('settle', ['fib saddr type local goto settle_own', ...updates(LAN)]),
     ...chain('settle_own', updates(OWN)),
   ];

@@ -22,7 +22,7 @@ export const groupId = (config: Config): number => config.tableBase + 999;
 export const pref = (config: Config, what: keyof typeof PREF): number => config.prefBase + PREF[what];
 
 /** The link's value within MARK_MASK: its id shifted to the mask's lowest bit. */
-export function linkMark(config: Config, link: LinkConfig): Mark {
+export function linkMark(config: Config, link: Pick<LinkConfig, 'id'>): Mark {
   return { value: link.id * lowestBit(config.markMask), mask: config.markMask };
 }
 

@@ -1,5 +1,6 @@
 import { isLive, isRefusing } from '../liveness.ts';
 import type { Config, LinkStatus, LinkUp, Neighbour, Nexthop, NexthopGroup, Route, Rule } from '../model.ts';
+import { markPref } from './shortcuts.ts';
 import {
   balanceTable,
   groupId,
@@ -51,7 +52,7 @@ function probeRules(config: Config, status: LinkStatus): Rule[] {
 
 function linkRules(config: Config, status: LinkStatus): Rule[] {
   const table = linkTable(config, status.link);
-  const marked = { pref: pref(config, 'mark'), fwmark: linkMark(config, status.link) };
+  const marked = { pref: markPref(config, status.link), fwmark: linkMark(config, status.link) };
   const refused = status.up && isRefusing(status);
   const found: Rule[] = [refused ? { ...marked, type: 'unreachable' } : { ...marked, table }];
   if (status.device !== undefined) found.push({ pref: pref(config, 'oif'), oif: status.device, table });

@@ -1,5 +1,7 @@
 import { WanhookError } from '../errors.ts';
-import type { Outcome, Runner } from './runner.ts';
+import { exists, glance, verify, type Condition } from './memory-check.ts';
+import { isAbsent, MEMORY_TABLE, told } from './nft-words.ts';
+import type { Runner } from './runner.ts';
 
 /** One remembered key of a map in the table `inet wanhook_memory`. */
 export interface Remembered {
@@ -13,30 +15,22 @@ export interface Remembered {
 
 /** The table of pairs and clients. Kept apart from `inet wanhook`: it must survive that table's reload. */
 export interface Memory {
-  /**
-   * Is the table there? Asked by a check of what would change nothing: nft 1.0.6 reads every element for any kind of
-   * listing, `list tables` included (0.4 to 0.8 s for 65,536), which no hook can wait for.
-   */
   exists(): Promise<boolean>;
+  /** Is it still as this script made it? Closely: see memory-check.ts for what that finds, and what it costs. */
+  condition(script: string, closely: boolean): Promise<Condition>;
   /** The elements of these maps; undefined if one does not exist. */
   read(maps: readonly string[]): Promise<readonly Remembered[] | undefined>;
   /** Forget these elements; those that have gone by themselves meanwhile do not matter. */
   forget(elements: readonly Remembered[]): Promise<void>;
 }
 
-const MEMORY_TABLE = 'inet wanhook_memory';
-
 /** Elements per transaction: a netlink message must fit the socket's buffer. */
 const CHUNK = 4096;
 
 export function openMemory(runner: Runner): Memory {
   return {
-    async exists() {
-      const outcome = await runner.run('nft', ['-c', 'add', 'chain', ...MEMORY_TABLE.split(' '), 'prerouting']);
-      if (outcome.code === 0) return true;
-      if (isAbsent(outcome)) return false;
-      throw new WanhookError(`cannot look for the table "${MEMORY_TABLE}": nft: ${told(outcome)}`);
-    },
+    exists: () => exists(runner),
+    condition: (script, closely) => (closely ? verify : glance)(runner, script),
     async read(maps) {
       const found: Remembered[] = [];
       // One by one: given several `list` commands, nft 1.0.6 finds only what the last one names.
@@ -98,7 +92,3 @@ function secondsOf(text: string): number {
   const parts = [...text.matchAll(/(\d+)(ms|[dhms])/g)];
   return Math.round(parts.reduce((sum, [, count, unit = 's']) => sum + Number(count) * (UNITS[unit] ?? 0), 0));
 }
-
-const isAbsent = ({ stderr }: Outcome) => /No such file or directory|does not exist/.test(stderr);
-
-const told = ({ code, stderr }: Outcome) => stderr.replace(/\s+/g, ' ').trim().slice(0, 400) || `exit code ${code}`;

@@ -88,6 +88,7 @@ function readRule(json: Json): Rule {
   const suppress = number(json, 'suppress_prefixlen');
   // A single port would be printed as `sport`: ours never is one.
   const sports = [number(json, 'sport_start'), number(json, 'sport_end')];
+  const goto = number(json, 'goto');
   return {
     pref: number(json, 'priority') ?? 0,
     ...(source !== undefined && source !== 'all' && { from: source + prefixSuffix(json, 'srclen', 32) }),
@@ -97,8 +98,11 @@ function readRule(json: Json): Rule {
     ...(fwmark !== undefined && {
       fwmark: { value: Number(fwmark), mask: Number(text(json, 'fwmask') ?? '0xffffffff') },
     }),
+    ...('not' in json && text(json, 'iif') === 'lo' && { notFromRouter: true }),
     ...(table !== undefined && { table: Number(table) }),
+    ...(goto !== undefined && { goto }),
     ...(text(json, 'action') === RTN_UNREACHABLE && { type: 'unreachable' }),
+    ...('nop' in json && { type: 'nop' }),
     ...(suppress !== undefined && { suppressPrefixlength: suppress }),
   };
 }

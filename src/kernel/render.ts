@@ -42,12 +42,14 @@ export function ipWords(op: Op): string[] | undefined {
 export function ruleWords(rule: Rule): string[] {
   return [
     ...['pref', String(rule.pref)],
+    ...(rule.notFromRouter === true ? ['not', 'iif', 'lo'] : []),
     ...(rule.from === undefined ? [] : ['from', rule.from]),
     ...(rule.sports === undefined ? [] : ['sport', rule.sports.join('-')]),
     ...(rule.to === undefined ? [] : ['to', rule.to]),
     ...(rule.oif === undefined ? [] : ['oif', rule.oif]),
     ...(rule.fwmark === undefined ? [] : ['fwmark', markWord(rule.fwmark)]),
     ...(rule.table === undefined ? [] : ['lookup', String(rule.table)]),
+    ...(rule.goto === undefined ? [] : ['goto', String(rule.goto)]),
     ...(rule.type === undefined ? [] : [rule.type]),
     ...(rule.suppressPrefixlength === undefined ? [] : ['suppress_prefixlength', String(rule.suppressPrefixlength)]),
     ...['protocol', PROTO],

@@ -1,7 +1,8 @@
-import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, readdirSync, readFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { errorCode, WanhookError } from '../errors.ts';
+
+/** Loaded when something is started: that costs 3 ms, and a hook with nothing to do starts nothing. */
+const processes = () => process.getBuiltinModule('node:child_process');
 
 export type Tool = 'ip' | 'nft' | 'ss' | 'conntrack' | 'logger';
 
@@ -55,7 +56,7 @@ export function tookTooLong(tool: Tool, argv: readonly string[]): WanhookError {
 export const spawnRunner: Runner = {
   run: (tool, argv, stdin, { discard = false } = {}) =>
     new Promise((resolve) => {
-      const { status, stdout, stderr, error } = spawnSync(tool, argv, {
+      const { status, stdout, stderr, error } = processes().spawnSync(tool, argv, {
         env: TOOL_ENV,
         cwd: '/',
         input: stdin ?? '',
@@ -74,7 +75,7 @@ export const spawnRunner: Runner = {
 /** A process of its own, in a session of its own, that nobody waits for. Its pid, or undefined if it did not start. */
 export function spawnDetached(file: string, argv: readonly string[]): number | undefined {
   closeInherited();
-  const child = spawn(file, argv, { env: TOOL_ENV, cwd: '/', stdio: 'ignore', detached: true });
+  const child = processes().spawn(file, argv, { env: TOOL_ENV, cwd: '/', stdio: 'ignore', detached: true });
   child.on('error', () => undefined);
   child.unref();
   return child.pid;
@@ -97,7 +98,7 @@ export interface ResidentEvents {
  * killed, they are by their next line: nobody reads the pipe any more.
  */
 export function spawnResident(command: string, argv: readonly string[], events: ResidentEvents): Resident {
-  const child = spawn(command, argv, { env: TOOL_ENV, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = processes().spawn(command, argv, { env: TOOL_ENV, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'] });
   let stopped = false;
   const end = (why: string) => {
     if (!stopped) events.end(why);
@@ -132,7 +133,7 @@ const MAX_LINE = 1024 * 1024;
 export function tellSystemd(socket: string | undefined, ...words: readonly string[]): void {
   if (socket === undefined) return;
   const env = { ...TOOL_ENV, NOTIFY_SOCKET: socket };
-  const child = spawn('systemd-notify', words, { env, cwd: '/', stdio: 'ignore' });
+  const child = processes().spawn('systemd-notify', words, { env, cwd: '/', stdio: 'ignore' });
   child.on('error', () => undefined);
 }
 
@@ -160,7 +161,7 @@ const DRAIN_MS = 200;
 export function runGroup(file: string, args: readonly string[], limits: GroupLimits): Promise<GroupOutcome> {
   const { env, limitMs, graceMs, maxBytes } = limits;
   return new Promise((resolve) => {
-    const child = spawn(file, args, { env, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const child = processes().spawn(file, args, { env, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     const timers: NodeJS.Timeout[] = [];
     const after = (ms: number, act: () => void) => timers.push(setTimeout(act, ms));
     let output = '';
@@ -217,7 +218,7 @@ function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
 
 /** flock(1) on an open descriptor; the lock stays with the descriptor when the command is gone. */
 export function flockDescriptor(descriptor: number): boolean {
-  const { status } = spawnSync('flock', ['-x', '3'], {
+  const { status } = processes().spawnSync('flock', ['-x', '3'], {
     env: TOOL_ENV,
     stdio: ['ignore', 'ignore', 'ignore', descriptor],
     timeout: 5_000,
@@ -229,7 +230,7 @@ export function flockDescriptor(descriptor: number): boolean {
 export function runForeground(argv: readonly string[], env: Readonly<Record<string, string>>): Promise<number> {
   const [command = '', ...args] = argv;
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { env, stdio: 'inherit' });
+    const child = processes().spawn(command, args, { env, stdio: 'inherit' });
     // The terminal's own go to the whole foreground group: only survive them.
     const survive = () => undefined;
     const pass = (signal: NodeJS.Signals) => child.kill(signal);
@@ -239,6 +240,8 @@ export function runForeground(argv: readonly string[], env: Readonly<Record<stri
       const code = errorCode(cause) === 'ENOENT' ? 127 : 126;
       reject(new WanhookError(`cannot run "${command}"`, { cause, exitCode: code }));
     });
-    child.once('exit', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+    child.once('exit', (code, signal) =>
+      resolve(code ?? 128 + (signal === null ? 0 : process.getBuiltinModule('node:os').constants.signals[signal])),
+    );
   });
 }

@@ -1,14 +1,16 @@
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { errorCode, WanhookError } from '../errors.ts';
 
 /** Temp file → fsync → rename: a reader, or a crash at any instruction, sees the old text or the new, never half. */
@@ -27,6 +29,25 @@ export function writeAtomically(path: string, text: string, mode = 0o600): void 
   } catch (error) {
     removeIfThere(temporary);
     throw new WanhookError(`cannot write ${path}`, { cause: error });
+  }
+}
+
+/** Remove what processes that were killed in the middle of `writeAtomically` have left in these directories. */
+export function sweepTemporaries(...directories: readonly string[]): void {
+  for (const directory of directories) {
+    for (const name of namesIn(directory)) {
+      const pid = /\.(\d+)\.tmp$/.exec(name)?.[1];
+      if (pid !== undefined && !existsSync(`/proc/${pid}`)) removeIfThere(join(directory, name));
+    }
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw new WanhookError(`cannot read ${directory}`, { cause: error });
   }
 }
 

@@ -44,7 +44,15 @@ export function recordEvent(state: State, event: LinkEvent, config: Config, devi
   if (late !== undefined) return { state, ignored: late };
   const said = event.kind === 'up' ? upRecord(event, known) : downRecord(event, known);
   const record: LinkRecord = { ...said, knownBy: lineKey(link, event) };
-  return { state: { ...state, links: { ...withoutDevice(state.links, event.device), [link.name]: record } } };
+  return { state: { ...state, links: onlyOnDevice({ ...state.links, [link.name]: record }, link.name) } };
+}
+
+/** Does the event say, of a link that is up, what is recorded already? Then most likely nothing is to be done. */
+export function isRepeat({ links, verdicts }: State, event: LinkEvent, config: Config): boolean {
+  const name = findLink(config, event)?.name ?? '';
+  const known = links[name];
+  const same = known?.device === event.device && known.address === event.address && known.heldDown === undefined;
+  return verdicts[name]?.up === true && (event.kind === 'check' || (event.kind === 'up' && same));
 }
 
 /**
@@ -142,6 +150,9 @@ function downRecord(event: LinkEvent, known: LinkRecord | undefined): LinkRecord
 }
 
 /** A device carries one line: the newest claim wins over a record that a lost `down` left behind. */
-function withoutDevice(links: State['links'], device: string): State['links'] {
-  return Object.fromEntries(Object.entries(links).filter(([, record]) => record.device !== device));
+function onlyOnDevice(links: State['links'], owner: string): State['links'] {
+  const device = links[owner]?.device;
+  return Object.fromEntries(
+    Object.entries(links).filter(([name, record]) => name === owner || record.device !== device),
+  );
 }

@@ -1,31 +1,100 @@
-import type { Config, LinkConfig, LinkRecord, LinkStatus, Route, State } from '../model.ts';
+import { isUsableIpv4 } from '../checked.ts';
+import type {
+  Config,
+  ConntrackHelper,
+  Learned,
+  LinkConfig,
+  LinkRecord,
+  LinkStatus,
+  Route,
+  Rule,
+  State,
+} from '../model.ts';
+
+/** Where our objects stand. */
+export interface Places {
+  readonly tableOf: (link: LinkConfig) => number;
+  /** Preferences of the rules to resolvers and to tunnels' servers. */
+  readonly resolver: number;
+  readonly tunnel: number;
+  readonly tunnelEnd: number;
+}
+
+interface Ours {
+  readonly routes: readonly Route[];
+  readonly rules: readonly Rule[];
+}
 
 /**
  * The record of a link of which nothing is known (a lost or damaged state file), from the default that we ourselves put
- * into its table: the kernel drops that with the device or the address, so while it is there it is true.
+ * into its table: the kernel drops that with the device or the address, so while it is there it is true. Its resolvers
+ * from our rules to them.
  */
-export function recoverRecords(
-  config: Config,
-  state: State,
-  routes: readonly Route[],
-  tableOf: (link: LinkConfig) => number,
-): State {
+export function recoverRecords(config: Config, state: State, { routes, rules }: Ours, places: Places): State {
   const recovered = config.links.flatMap((link) => {
     if (state.links[link.name] !== undefined || state.verdicts[link.name] !== undefined) return [];
-    const route = routes.find(({ table, type }) => table === tableOf(link) && type === 'unicast');
-    return route?.device === undefined ? [] : [[link.name, recordOf(route.device, route)] as const];
+    const table = places.tableOf(link);
+    const route = routes.find((one) => one.table === table && one.type === 'unicast');
+    if (route?.device === undefined) return [];
+    const dns = addressesAt(
+      places.resolver,
+      rules.filter((rule) => rule.table === table),
+    );
+    return [[link.name, recordOf(route.device, route, dns)] as const];
   });
   return recovered.length === 0 ? state : { ...state, links: { ...state.links, ...Object.fromEntries(recovered) } };
 }
 
-function recordOf(device: string, { source, gateway }: Route): LinkRecord {
+function recordOf(device: string, { source, gateway }: Route, dns: readonly string[]): LinkRecord {
   return {
     source: 'kernel',
     device,
     ...(source !== undefined && { address: source }),
     ...(gateway !== undefined && { gateway }),
-    dns: [],
+    dns,
   };
+}
+
+function addressesAt(pref: number, rules: readonly Rule[]): string[] {
+  return rules.flatMap(({ pref: at, to }) => (at === pref && to !== undefined && isUsableIpv4(to) ? [to] : []));
+}
+
+/**
+ * What only commands find out, if nothing is known of it: a hook must neither ask nor take away what the last `apply` put
+ * there. `helpers`: those that our table holds.
+ */
+export function recoverLearned(
+  config: Config,
+  state: State,
+  rules: readonly Rule[],
+  helpers: readonly ConntrackHelper[],
+  places: Places,
+): State {
+  if (state.learned !== undefined) return state;
+  const names = recoverNames(config, rules, places);
+  const isNothing = helpers.length === 0 && Object.keys(names).length === 0;
+  return isNothing ? state : { ...state, learned: { names, helpers } };
+}
+
+/** Each server that no TUNNEL_SERVER is the address of: the tunnel's over whose line it is reached. */
+function recoverNames(
+  config: Config,
+  rules: readonly Rule[],
+  { tableOf, tunnel, tunnelEnd }: Places,
+): Learned['names'] {
+  const given = new Set(config.links.map(({ tunnelServer }) => tunnelServer));
+  const named = config.links.filter(({ tunnelServer }) => tunnelServer !== undefined && !isUsableIpv4(tunnelServer));
+  const found: Record<string, string[]> = {};
+  for (const server of addressesAt(tunnelEnd, rules)) {
+    if (given.has(server)) continue;
+    const rule = rules.find(({ pref, to }) => pref === tunnel && to === server);
+    const line = config.links.find((link) => tableOf(link) === rule?.table)?.name ?? '';
+    const over = ({ tunnelOver = 'balance' }: LinkConfig) => (tunnelOver === 'balance' ? [] : tunnelOver);
+    const owner = named.find((link) => over(link).includes(line)) ?? named.find((link) => over(link).length === 0);
+    const name = (owner ?? named[0])?.tunnelServer;
+    if (name !== undefined) (found[name] ??= []).push(server);
+  }
+  return found;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import type { Config, LinkHealth, State } from '../model.ts';
+import { isDeviceName, isLineName, isUsableIpv4, parseIpv4 } from '../checked.ts';
+import type { LinkHealth, State } from '../model.ts';
 import { readIfThere, writeAtomically } from './files.ts';
 import { hasText, isObject, parseJson } from './json.ts';
 import { EMPTY_STATE } from './record.ts';
@@ -30,8 +31,7 @@ function decodeState(text: string): State | undefined {
   const { links, verdicts, sysctls, firewall, memory, stopped, failback, health, learned, told } = value;
   if (!isObject(links) || !Object.values(links).every(isRecord)) return undefined;
   if (!isObject(verdicts) || !Object.values(verdicts).every(isVerdict)) return undefined;
-  if (!isObject(sysctls) || !Object.values(sysctls).every((memory) => hasText(memory, 'before', 'set')))
-    return undefined;
+  if (!isObject(sysctls) || !Object.entries(sysctls).every(isSysctl)) return undefined;
   if (failback !== undefined && !(isObject(failback) && Object.values(failback).every(isFailback))) return undefined;
   if (health !== undefined && !(isObject(health) && Object.values(health).every(isHealth))) return undefined;
   if (typeof stopped !== 'boolean') return undefined;
@@ -59,23 +59,48 @@ const isMemory = (value: unknown) =>
 const isLoad = (value: unknown) =>
   isObject(value) && ['id', 'weight', 'clients'].every((key) => typeof value[key] === 'number');
 
+/** Absent, or a text that passes the test. */
+const maybe = (value: unknown, test: (text: string) => boolean) =>
+  value === undefined || (typeof value === 'string' && test(value));
+const isAddress = (text: string) => parseIpv4(text) !== undefined;
+const isSource = (value: unknown) => ['pppd', 'dhclient', 'cli', 'kernel'].some((source) => source === value);
+
 const isRecord = (value: unknown) =>
-  hasText(value, 'source', 'device') &&
-  Array.isArray(value['dns']) &&
-  ['address', 'gateway'].every((key) => value[key] === undefined || typeof value[key] === 'string') &&
-  (value['heldDown'] === undefined || hasText(value['heldDown'], 'source', 'cause')) &&
-  (value['knownBy'] === undefined || isObject(value['knownBy']));
+  hasText(value, 'device') &&
+  isSource(value['source']) &&
+  maybe(value['device'], isDeviceName) &&
+  isTexts(value['dns'], isUsableIpv4) &&
+  maybe(value['address'], isAddress) &&
+  maybe(value['gateway'], isAddress) &&
+  (value['heldDown'] === undefined || (hasText(value['heldDown'], 'cause') && isSource(value['heldDown']['source']))) &&
+  (value['knownBy'] === undefined || isLineKey(value['knownBy']));
+
+const isLineKey = (value: unknown) =>
+  ['ipparam', 'linkname', 'device'].some((key) => hasText(value, key) && maybe(value[key], isLineName));
 
 const isVerdict = (value: unknown) =>
-  hasText(value, 'reason') && typeof value['up'] === 'boolean' && typeof value['since'] === 'number';
+  hasText(value, 'reason') &&
+  typeof value['up'] === 'boolean' &&
+  typeof value['since'] === 'number' &&
+  maybe(value['device'], isDeviceName) &&
+  maybe(value['address'], isAddress) &&
+  (value['mtu'] === undefined || typeof value['mtu'] === 'number');
 
-const isTexts = (value: unknown) => Array.isArray(value) && value.every((one) => typeof one === 'string');
+/** It will be written to a file below /proc/sys: nothing that leads out of there. */
+const isSysctl = ([key, memory]: [string, unknown]) =>
+  /^net(?:\/[\w:@-][\w.:@-]*)+$/.test(key) &&
+  hasText(memory, 'before', 'set') &&
+  [memory['before'], memory['set']].every((value) => maybe(value, (text) => /^[\w\t -]{1,64}$/.test(text)));
+
+const isTexts = (value: unknown, test: (text: string) => boolean = () => true) =>
+  Array.isArray(value) && value.every((one) => typeof one === 'string' && test(one));
+
 const isLearned = (value: unknown) =>
   isObject(value) &&
   isTexts(value['helpers']) &&
   (value['managedNeighbours'] === undefined || typeof value['managedNeighbours'] === 'boolean') &&
   isObject(value['names']) &&
-  Object.values(value['names']).every(isTexts);
+  Object.values(value['names']).every((addresses) => isTexts(addresses, isUsableIpv4));
 
 const isFailback = (value: unknown) =>
   isObject(value) && (value['backAt'] === undefined || typeof value['backAt'] === 'number');
@@ -93,15 +118,3 @@ const isTold = (value: unknown) =>
   isObject(value['links']) &&
   Object.values(value['links']).every((link) => hasText(link, 'condition')) &&
   (value['standing'] === undefined || typeof value['standing'] === 'number');
-
-/** The last configuration without a problem: what hooks go on with while somebody is editing a broken one. */
-export function saveGoodConfig(directory: string, config: Config): void {
-  const path = join(directory, 'config.json');
-  const text = `${JSON.stringify(config)}\n`;
-  if (readIfThere(path) !== text) writeAtomically(path, text);
-}
-
-export function loadGoodConfig(directory: string): Config | undefined {
-  const value = parseJson(readIfThere(join(directory, 'config.json')) ?? '');
-  return isObject(value) && Array.isArray(value['links']) ? (value as unknown as Config) : undefined;
-}

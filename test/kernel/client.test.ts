@@ -1,5 +1,7 @@
 /** BALANCE=client as traffic: every LAN client has one link, by load and weight, through deaths, changes and reboots. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { Answer } from '../../src/cli/explain-answer.ts';
+import { applyRules } from '../support/router-rules.ts';
 import { createRouter, type LinkKeys, type Router } from '../support/router.ts';
 
 let router: Router;
@@ -50,6 +52,7 @@ interface Row {
   readonly home: string | null;
   readonly why: string;
 }
+const explain = async (...argv: string[]) => JSON.parse(await router.must('explain', '--json', ...argv)) as Answer;
 const listed = async () => JSON.parse(await router.must('clients', '--json')) as Row[];
 
 test('thirty clients at weights 1:2:3 are 5:10:15, and stay', async () => {
@@ -60,6 +63,60 @@ test('thirty clients at weights 1:2:3 are 5:10:15, and stay', async () => {
   expect(Object.fromEntries(rows.map(({ client, link }) => [client, Number(link!.slice(-1)) - 1]))).toEqual(got);
   expect(new Set(rows.map(({ why }) => why))).toEqual(new Set(['had the fewest clients for its weight']));
   expect(await router.plan(), 'what has come as prepared needs no new order').toEqual([]);
+});
+
+test('three hundred clients at weights 1:2:4, with nothing happening meanwhile: nobody is more than one away', async () => {
+  await router.configure(
+    keys.map((each, n) => ({ ...each, WEIGHT: [1, 2, 4][n]! })),
+    CLIENT,
+  );
+  await router.must('apply');
+  const many = Array.from({ length: 300 }, (_, n) => `10.11.${n >> 7}.${1 + (n & 127)}`);
+  await router.lan.sh(`ip -batch - <<'IP'\n${many.map((each) => `addr add ${each}/32 dev eth0`).join('\n')}\nIP`);
+  await router.rtr.run(['ip', 'route', 'add', '10.11.0.0/16', 'dev', 'lan0']);
+  const got = await speak(many);
+  const away = counts(got).map((count, n) => Math.abs(count - (300 * [1, 2, 4][n]!) / 7));
+  expect(Math.max(...away), counts(got).join(':')).toBeLessThan(1);
+  await router.lan.sh(`ip -batch - <<'IP'\n${many.map((each) => `addr del ${each}/32 dev eth0`).join('\n')}\nIP`);
+  await router.rtr.run(['ip', 'route', 'del', '10.11.0.0/16', 'dev', 'lan0']);
+});
+
+test('what a rule steers binds nobody', async () => {
+  await router.serve('net', { tcp: [7002] });
+  await applyRules(router, { '10-one': 'DPORT=7002 USE=line3' });
+  const seen = await router.share({ from: 'lan', localAddresses: router.clients, count: 30, port: 7002 });
+  expect(seen).toMatchObject({ ok: 30 });
+  expect(await listed()).toEqual([]);
+  expect(counts(await speak())).toEqual([5, 10, 15]);
+  await applyRules(router, {});
+});
+
+test('explain: whose link, and why; the router’s own connections are no client’s', async () => {
+  await router.rtr.sh(`mkdir -p /etc/wanhook/clients; cd /etc/wanhook/clients
+    printf 'CLIENT=10.10.0.8/29\\nLINK=line1\\n' >room.env`);
+  await router.configure(keys, { ...CLIENT, REBALANCE: 'gradual' });
+  await router.must('apply');
+  const ask = (from: string) => explain('--from', from, '203.0.113.10:80');
+  expect(await ask('10.10.0.2')).toMatchObject({
+    by: 'client',
+    verdict: 'balance',
+    why: 'it has no link yet; the one with the fewest clients for its weight, most likely line3',
+  });
+  expect(await ask('10.10.0.9')).toMatchObject({ by: 'client', links: [{ name: 'line1' }], why: 'fixed by clients/room.env' }); // prettier-ignore
+  const got = await speak();
+  for (const client of ['10.10.0.2', '10.10.0.20', '10.10.0.31']) {
+    const answer = await ask(client);
+    expect(answer).toMatchObject({ by: 'client', verdict: 'link', links: [{ name: `line${got[client]! + 1}` }] });
+    expect(answer.why).toMatch(/^had the fewest clients for its weight; its last new connection was \d+ s ago$/);
+  }
+  const lost = Object.keys(got).find((client) => got[client] === 1)!;
+  await router.down(1);
+  expect((await ask(lost)).why).toMatch(/^line2 takes no connections: its next one chooses; .* most likely line\d$/);
+  const [moved] = Object.values(await speak([lost]));
+  await router.up(1);
+  expect(await ask(lost)).toMatchObject({ by: 'client', links: [{ name: `line${moved! + 1}` }] });
+  expect((await ask(lost)).why).toMatch(/^was sent away from line2 while that was down/);
+  expect(await explain('203.0.113.10:80')).toMatchObject({ by: 'balance', iif: 'lo' });
 });
 
 test('never: a dead link’s clients, and only they, are spread by load, and stay there', async () => {
@@ -153,6 +210,15 @@ test('fixed by prefix, by address and by MAC address; while the link is down lik
   await router.rtr.sh(`printf 'CLIENT=${mac.toUpperCase()}\\nLINK=line3\\n' >/etc/wanhook/clients/phone.env`);
   await router.must('apply');
   expect(counts(await speak())).toEqual([0, 0, 30]);
+  const why = `fixed by clients/phone.env (MAC ${mac})`;
+  expect(new Set((await listed()).map((row) => row.why))).toEqual(new Set([why]));
+  expect(await explain('--from', router.clients[0]!, '203.0.113.10')).toMatchObject({
+    by: 'client',
+    links: [{ name: 'line3' }],
+    why: expect.stringMatching(
+      /^fixed by clients\/phone\.env \(MAC .*\); its last new connection was \d+ s ago$/,
+    ) as string,
+  });
 });
 
 test('foreign bits of the packet’s mark stay, and clients are bound all the same', async () => {

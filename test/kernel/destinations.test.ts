@@ -78,7 +78,10 @@ test('an ISP’s resolver is asked over its own line, and over the others while 
   expect(await router.plan()).toEqual([]);
 });
 
-/** An FTP server as far as active mode goes: it connects from port 20 to whatever PORT says. */
+/**
+ * An FTP server as far as data connections go: from port 20 to whatever PORT says, or, after PASV, to a port of its own, where
+ * it tells both addresses that it sees.
+ */
 const FTP_SERVER = `
 const net = require('node:net');
 net.createServer((control) => {
@@ -86,6 +89,17 @@ net.createServer((control) => {
   control.on('error', () => {});
   control.on('data', (chunk) => {
     if (chunk.toString().startsWith('USER')) return control.write('331 go on\\r\\n');
+    if (chunk.toString().startsWith('PASV')) {
+      const passive = net.createServer((data) => {
+        data.end(control.remoteAddress + ' and ' + data.remoteAddress);
+        passive.close();
+      }).listen(0, control.localAddress, () => {
+        const { address, port } = passive.address();
+        const where = [...address.split('.'), port >> 8, port & 255].join();
+        control.write('227 Entering Passive Mode (' + where + ')\\r\\n');
+      });
+      return;
+    }
     const [, h, p1, p2] = /^PORT (\\d+,\\d+,\\d+,\\d+),(\\d+),(\\d+)/.exec(chunk.toString()) ?? [];
     if (h === undefined) return;
     const data = net.connect({ host: h.replaceAll(',', '.'), port: p1 * 256 + +p2, localPort: 20, localAddress: control.localAddress });
@@ -104,20 +118,34 @@ data.listen(0, '10.10.0.2', () => {
   control.on('data', (chunk) => {
     // The helper takes the first line as a sign of where lines begin.
     if (chunk.toString().startsWith('220')) control.write('USER test\\r\\n');
-    if (chunk.toString().startsWith('331')) control.write('PORT 10,10,0,2,' + (port >> 8) + ',' + (port & 255) + '\\r\\n');
+    if (chunk.toString().startsWith('331') && process.argv[1] === 'passive') control.write('PASV\\r\\n');
+    else if (chunk.toString().startsWith('331')) control.write('PORT 10,10,0,2,' + (port >> 8) + ',' + (port & 255) + '\\r\\n');
+    const [, h, p1, p2] = /^227 .*\\((\\d+,\\d+,\\d+,\\d+),(\\d+),(\\d+)/.exec(chunk.toString()) ?? [];
+    if (h !== undefined) {
+      net.connect({ host: h.replaceAll(',', '.'), port: p1 * 256 + +p2 })
+        .on('data', (got) => { console.log(got.toString()); process.exit(0); });
+    }
     if (chunk.toString().startsWith('425')) { console.log(chunk.toString()); process.exit(0); }
   });
 });
 setTimeout(() => { console.log('nothing'); process.exit(0); }, 2000);
 `;
 
-test('HELPERS=ftp: active mode works through every line; without it, it does not', async () => {
+test('HELPERS=ftp: active mode works through every line, and passive mode stays on one; without it, they do not', async () => {
   router = await createRouter({ links: ['ppp', 'ppp'] });
   for (const { index } of router.lines) await router.up(index);
   const server = router.net.spawn([process.execPath, '-e', FTP_SERVER]);
   await server.waitLine(/ready/);
-  const fetched = async () => (await router.lan.run([process.execPath, '-e', FTP_CLIENT])).stdout.trim();
+  const fetched = async (mode = 'active') =>
+    (await router.lan.run([process.execPath, '-e', FTP_CLIENT, mode])).stdout.trim();
+  /** Of some passive sessions: control and data connection from different lines? */
+  const torn = async () => {
+    const got = await Promise.all(Array.from({ length: 16 }, () => fetched('passive')));
+    expect(got.filter((line) => !/^192\.0\.2\.1[12] and 192\.0\.2\.1[12]$/.test(line))).toEqual([]);
+    return got.filter((line) => new Set(line.split(' and ')).size > 1).length;
+  };
   expect(await fetched()).toMatch(/^(nothing|425 .*)$/);
+  expect(await torn()).toBeGreaterThan(0);
   const links = [1, 2].map((ID) => ({ ID, PPP_IPPARAM: `line${ID}` }));
   await router.configure(links, { LAN: 'lan0', HELPERS: 'ftp,sip,pptp,irc,tftp' });
   expect((await router.wanhook('apply')).stderr).toBe('');
@@ -125,6 +153,10 @@ test('HELPERS=ftp: active mode works through every line; without it, it does not
   for (let n = 0; n < 40 && seen.size < 2; n++) seen.add(await fetched());
   console.log(`active FTP: ${[...seen].join('; ')}`);
   expect([...seen].toSorted()).toEqual(['192.0.2.11', '192.0.2.12'].map((at) => `from the server to ${at}`));
+  const data = await router.rtr.sh('conntrack -L -p tcp --orig-port-src 20 2>/dev/null');
+  const marks = [...data.matchAll(/dst=192\.0\.2\.1([12]) .* mark=(\d+)/g)].map(([, line, mark]) => `${line} ${mark}`);
+  expect(new Set(marks)).toEqual(new Set(['1 16777216', '2 33554432']));
+  expect(await torn()).toBe(0);
   // A hook goes by what the last command found.
   await router.down(0);
   expect(await fetched()).toBe('from the server to 192.0.2.12');

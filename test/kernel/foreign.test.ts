@@ -188,6 +188,30 @@ describe('stop', () => {
     },
   );
 
+  test.each([
+    ['of a host that forwards between some devices only', 'echo 1 >lan0/forwarding; echo 0 >all/accept_redirects'],
+    ['for new devices, too', 'echo 1 >default/forwarding; echo 1 >eth1/forwarding'],
+    ['of nobody', ':'],
+  ])('gives back what the kernel changes with ip_forward: %s', async (_, settings) => {
+    await router.rtr.sh(`cd /proc/sys/net/ipv4; echo 0 >ip_forward; cd conf; ${settings}`);
+    await linesUp();
+    const before = await router.snapshot();
+    for (let round = 0; round < 2; round++) {
+      await router.must('apply');
+      await router.down(0);
+      await router.up(0);
+      expect(await router.rtr.sh('cat /proc/sys/net/ipv4/conf/*/forwarding | sort -u')).toBe('1\n');
+      expect(await router.plan()).toEqual([]);
+      await router.must('stop');
+      expect(await router.snapshot()).toBe(before);
+    }
+    // Killed when it had given back ip_forward alone.
+    await router.must('apply');
+    await router.rtr.sh('echo 0 >/proc/sys/net/ipv4/ip_forward');
+    await router.must('stop');
+    expect(await router.snapshot()).toBe(before);
+  });
+
   test('works without a configuration, and while every line is down', async () => {
     const before = await router.snapshot();
     for (const { index } of router.lines) await router.up(index);

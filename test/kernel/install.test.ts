@@ -9,9 +9,11 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
-  symlinkSync,
+  statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -47,7 +49,7 @@ const FILES = [
   '/etc/wanhook/rules/README',
   '/etc/wanhook/sets/README',
   '/etc/wanhook/wanhook.env',
-  ...['dhclient', ...PPP_HOOKS, 'wanhook'].map((name) => `/usr/lib/wanhook/hooks/${name}.cjs`),
+  ...['dhclient', ...PPP_HOOKS, 'load', 'wanhook'].map((name) => `/usr/lib/wanhook/hooks/${name}.cjs`),
   '/usr/lib/wanhook/manifest',
 ];
 
@@ -62,9 +64,19 @@ beforeAll(() => {
   for (const name of ['src', 'hooks', 'etc', 'install.sh', 'package.json', 'package-lock.json']) {
     cpSync(join(ROOT, name), join(checkout, name), { recursive: true, preserveTimestamps: true });
   }
-  symlinkSync(join(ROOT, 'node_modules'), join(checkout, 'node_modules'));
+  copyModules(join(ROOT, 'node_modules'), join(checkout, 'node_modules'));
   install(['--destdir', join(scratch, 'first')]);
 });
+/**
+ * A copy, without caches: npm empties the directory that it finds, and install.sh gives it to the checkout's owner. It is
+ * fresh, however old ours is: npm would ask the network.
+ */
+function copyModules(from: string, to: string): void {
+  mkdirSync(to);
+  const names = readdirSync(from).filter((name) => name !== '.cache');
+  execFileSync('cp', ['-a', '--reflink=auto', ...names.map((name) => join(from, name)), to]);
+  utimesSync(join(to, '.package-lock.json'), new Date(), new Date());
+}
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 interface Outcome {
@@ -103,6 +115,11 @@ function capturedEnv(path: string): Record<string, string> {
     captured(`${path}.env`).map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
   );
 }
+
+test('the checkout’s modules are its own: what npm or chown does to them, it does to no other checkout', () => {
+  const file = 'node_modules/esbuild/package.json';
+  expect(statSync(join(checkout, file)).ino).not.toBe(statSync(join(ROOT, file)).ino);
+});
 
 describe('options', () => {
   test.each([
@@ -573,13 +590,13 @@ describe('the shims', () => {
       // Lines for the devices of the captures.
       await machine.sh(`printf 'ID=3\\nDEVICE=ppp7\\n' >/etc/wanhook/links/captured.env; sed -i s/eth1/hkc0/ /etc/wanhook/links/cable.env
         printf '# DEVICE=ppp99 in a comment names no line\\n' >>/etc/wanhook/wanhook.env
-        mkdir -p /run/wanhook; printf '{"links":[{"pppLinkname":"good"}]}' >/run/wanhook/config.json`);
+        mkdir -p /run/wanhook; printf '{"version":1,"files":{"links":[{"text":"PPP_LINKNAME=good\\n"}]}}' >/run/wanhook/config.json`);
     });
     const dump = async () => {
       const text = await machine.sh('cat /run/dump 2>/dev/null || echo null; rm -f /run/dump');
       return JSON.parse(text) as { args: string[]; env: Record<string, string>; cwd: string } | null;
     };
-    const CLEAN = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', WANHOOK_LISTING: 'stdin' };
+    const CLEAN = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', WANHOOK_EARLY: 'stdin' };
 
     test.each([
       ['its device', ['ppp7', '', '0', '192.0.2.1', '', ''], {}, true],

@@ -1,8 +1,11 @@
 /** BALANCE=pair as traffic: a client's connections to one server stay on one link, wherever the lines go meanwhile. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createRouter, type LinkKeys, type Router } from '../support/router.ts';
+import type { Answer } from '../../src/cli/explain-answer.ts';
 import { applyRules } from '../support/router-rules.ts';
 
+/** For `wanhook use`: the host's cgroups are everybody's. */
+const CGROUP = `/sys/fs/cgroup/wanhook-lab-${process.pid}`;
 let router: Router;
 const PAIR = { LAN: 'lan0', BALANCE: 'pair' };
 const keys: LinkKeys[] = [];
@@ -78,6 +81,47 @@ test.each(['tcp', 'udp'] as const)('pairs keep to one link, and pins tells which
   const [{ expires }] = (await pins()) as [Pin];
   expect(expires).toBeGreaterThan(1190);
   expect(expires).toBeLessThanOrEqual(1200);
+});
+
+const explain = async (...argv: string[]) => JSON.parse(await router.must('explain', '--json', ...argv)) as Answer;
+
+test('explain: the pin decides, for LAN and router, by port, after rules; a dead link’s pin does not', async () => {
+  await router.configure(keys, { ...PAIR, PAIR_BY_PORT: '7001' });
+  await applyRules(router, { '10-balance': 'PROTO=udp USE=balance', '20-one': 'DPORT=7002 USE=line2' });
+  const [client, server] = [router.clients[0]!, router.servers[0]!];
+  const before = await explain('--from', client, `${server}:7000`);
+  expect(before).toMatchObject({ by: 'balance', why: 'no rule matches', verdict: 'balance' });
+  const [plain, apart, mine] = [await pairs(1), await pairs(1, { port: 7001 }), await own(1)];
+  const linkOf = (source: string) => `line${router.lines.findIndex(({ address }) => address === source) + 1}`;
+  const pair = `${client}>${server}`;
+  for (const [argv, source, rule] of [
+    [['--from', client, `${server}:7000`], plain[pair]![0]!, null],
+    [['--from', client, server, '--proto', 'icmp'], plain[pair]![0]!, null],
+    [['--from', client, `${server}:7001`], apart[pair]![0]!, null],
+    [['--from', client, `${server}:7000`, '--proto', 'udp'], plain[pair]![0]!, '10-balance'],
+    [[`${server}:53`], mine[server]![0]!, null],
+  ] as const) {
+    const answer = await explain(...argv);
+    expect(answer, argv.join(' ')).toMatchObject({
+      by: 'pin',
+      rule,
+      verdict: 'link',
+      links: [{ name: linkOf(source) }],
+    });
+    expect(answer.why).toMatch(/its pair is pinned to line\d for 1\d{3} s more$/);
+  }
+  expect(await explain('--from', client, `${server}:7002`)).toMatchObject({ by: 'rule', links: [{ name: 'line2' }] });
+  const line = router.lines.findIndex(({ address }) => address === plain[pair]![0]);
+  await router.down(line);
+  expect(await explain('--from', client, `${server}:7000`)).toMatchObject({
+    by: 'balance',
+    why: `its pair is pinned to line${line + 1}, which takes no connections: it is pinned anew`,
+  });
+  await router.up(line);
+  expect(await router.must('explain', '--from', client, `${server}:7000`, '--proto', 'udp')).toMatch(
+    /^decides +rule 10-balance: USE=balance; its pair is pinned to line\d for 1\d+ s more$/m,
+  );
+  await applyRules(router, {});
 });
 
 test('a dead link’s pairs move, only they, and do not move back', async () => {
@@ -177,6 +221,40 @@ test('a rule decides before a pin, also when it blocks, and the pin stays', asyn
   const blocked = await router.share({ from: 'lan', to: router.servers, count: 4, port: 7001, proto: 'udp' });
   expect(blocked).toMatchObject({ ok: 0 });
   expect(await pairs(2, { port: 7001 })).toEqual(pinned);
+  await applyRules(router, {});
+});
+
+test('what a rule or `use` steers neither makes nor moves nor lengthens a pin', async () => {
+  await router.configure(keys, { ...PAIR, PAIR_TIMEOUT: 60 });
+  await applyRules(router, { '10-one': 'DPORT=7002 USE=line2' });
+  await pairs(1, { port: 7002 });
+  await router.rtr.sh(`mount -t cgroup2 none /sys/fs/cgroup; mkdir ${CGROUP}
+    sh -c 'echo $$ >${CGROUP}/cgroup.procs; exec "$0" "$@"' ${process.execPath} /usr/lib/wanhook/wanhook.cjs \
+      use line3 -- bash -c 'exec 3<>/dev/tcp/${router.servers[0]!}/7001'
+    rmdir ${CGROUP}; umount /sys/fs/cgroup`);
+  expect(await pins(), 'none made, neither at the beginning nor at the end').toEqual([]);
+  const pinned = await pairs(1, { port: 7001 });
+  const before = await pins();
+  expect(new Set(before.map(({ link }) => link)).size).toBeGreaterThan(1);
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await pairs(2, { port: 7002 });
+  const after = await pins();
+  expect(remembered(after), 'none moved').toEqual(pinned);
+  const oldest = (all: readonly Pin[]) => Math.max(...all.map(({ expires }) => expires));
+  expect(oldest(after), 'none lengthened').toBeLessThanOrEqual(oldest(before) - 2);
+  await applyRules(router, {});
+});
+
+test('a connection that outlives its pin is learnt at its end, unless a rule steered it', async () => {
+  await router.configure(keys, { ...PAIR, PAIR_TIMEOUT: 2 });
+  await applyRules(router, { '10-one': 'DPORT=7002 USE=line2' });
+  const [steered, free] = await Promise.all(
+    [7002, 7000].map((port, n) =>
+      router.startHold({ from: 'lan', count: 1, ms: 4000, port, localAddresses: [router.clients[n]!] }),
+    ),
+  );
+  await Promise.all([steered!.result, free!.result]);
+  expect((await pins()).map(({ client }) => client)).toEqual([router.clients[1]]);
   await applyRules(router, {});
 });
 

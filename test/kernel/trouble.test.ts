@@ -145,6 +145,25 @@ mount -t tmpfs -o ${options} full /run/wanhook; cp -a /run/kept/. /run/wanhook/;
     await expectTraffic(3);
   });
 
+  test('what a command prints cannot be written: it fails and says so; a reader that has seen enough is none', async () => {
+    const run = async (words: string, to: string) => {
+      const command = `node /usr/lib/wanhook/wanhook.cjs ${words} 2>/run/err ${to}; echo "\${PIPESTATUS[0]}"; cat /run/err`;
+      return (await router.rtr.run(['bash', '-c', command])).stdout;
+    };
+    const said = /^1\nwanhook: cannot write to standard output: ENOSPC[^\n]*\n$/;
+    for (const words of ['status', 'status --json', '--help', '--version']) {
+      expect(await run(words, '>/dev/full')).toMatch(said);
+    }
+    expect(await run('status', '| sleep 0')).toBe('0\n');
+    expect(await run('status', '| head -n 1 >/dev/null')).toBe('0\n');
+    expect(await run('status', '>/dev/null')).toBe('0\n');
+    expect(await run('no-such-command', '2>/dev/full')).toMatch(/^2\n/);
+    // What it did is done, and told: the exit code is of the words, not of the routing.
+    await router.rtr.sh('ip rule del pref 20300');
+    expect(await run('apply', '>/dev/full')).toMatch(said);
+    expect(await router.plan()).toEqual([]);
+  });
+
   test('a broken configuration: the command tells all of it at once, hooks go on with the last good one', async () => {
     await router.rtr.sh(`cd /etc/wanhook; cp -a . /run/etc
       echo 'WEIGTH=3' >>links/line1.env; echo 'WEIGHT=900' >>links/line2.env; echo 'ID=1' >links/line3.env
@@ -205,6 +224,19 @@ mount -t tmpfs -o ${options} full /run/wanhook; cp -a /run/kept/. /run/wanhook/;
     }
   });
 
+  test('a damaged state.json: resolvers, a tunnel’s named server and helpers are found in the kernel', async () => {
+    await router.rtr.sh(`echo HELPERS=ftp >>/etc/wanhook/wanhook.env; echo 203.0.113.9 vpn.example.org >>/etc/hosts
+      printf 'ID=4\\nPPP_IPPARAM=vpn\\nTUNNEL_SERVER=vpn.example.org\\n' >/etc/wanhook/links/vpn.env`);
+    await router.must('apply');
+    const before = await router.snapshot();
+    expect(before).toContain('ct helper set "ftp_tcp"');
+    expect(before).toMatch(/^20050:\tfrom all to 203\.0\.113\.9 lookup 2000/m);
+    await router.rtr.sh('echo rubbish >/run/wanhook/state.json; sed -i /vpn/d /etc/hosts');
+    await router.ppp('ip-up', 0);
+    expect(await router.snapshot()).toBe(before);
+    await expectTraffic(3);
+  });
+
   test('a damaged state.json while lines are named by their ipparam alone', async () => {
     await router.rtr.sh('echo rubbish >/run/wanhook/state.json');
     const before = await router.snapshot();
@@ -236,7 +268,12 @@ describe('hostile words', () => {
     ...['0x7f000001', '2130706433', '::1', '192.0.2.1 192.0.2.2', '192.0.2.1/8', '192.0.2.1\nnew_routers=192.0.2.9'],
     ...['192.0.2.1\x1b[31m\x7f', '-4', '--help', BAD, 'A'.repeat(20_000)],
   ];
-  const lease = { new_ip_address: '198.51.100.2', new_subnet_mask: '255.255.255.0', new_routers: '198.51.100.1' };
+  const lease = {
+    new_ip_address: '198.51.100.2',
+    new_subnet_mask: '255.255.255.0',
+    new_routers: '198.51.100.1',
+    new_domain_name_servers: '198.51.100.1',
+  };
   const dhclient: readonly Readonly<Record<string, string>>[] = [
     ...addresses.map((new_ip_address) => ({ ...lease, new_ip_address })),
     ...['255.0.255.0', '255.255.255', '24', '\n', BAD].map((new_subnet_mask) => ({ ...lease, new_subnet_mask })),
@@ -273,7 +310,7 @@ describe('hostile words', () => {
   });
 
   test.each([
-    ['resolvers', { ...lease, new_domain_name_servers: `127.0.0.1 224.0.0.1 ${BAD}` }],
+    ['rubbish among resolvers', { ...lease, new_domain_name_servers: `127.0.0.1 ${BAD} 198.51.100.1 224.0.0.1` }],
     ['other options', { ...lease, new_domain_name: BAD, new_host_name: 'x\ny', new_root_path: '\x01\x02' }],
     ['a second router that is rubbish', { ...lease, new_routers: '198.51.100.1 $(id)' }],
     ['our own address as the first router', { ...lease, new_routers: '198.51.100.2 198.51.100.1' }],
@@ -285,6 +322,26 @@ describe('hostile words', () => {
     await router.dhclient('BOUND', 2, env);
     expect(await router.snapshot()).toBe(before);
     expect(await router.plan()).toEqual([]);
+    expect(await router.rtr.run(['test', '-e', '/run/pwned'], { check: false })).toMatchObject({ code: 1 });
+    await expectTraffic(3);
+  });
+
+  test('of a lease’s resolvers those that can be one are reached over its line; else routing stays', async () => {
+    const toResolvers = /^20350:\t.*\n/gm;
+    const rest = async () => (await router.snapshot()).replace(toResolvers, '');
+    const before = await rest();
+    const cases = [
+      [`203.0.113.53 127.0.0.1 ${BAD} 198.51.100.53`, ['203.0.113.53', '198.51.100.53']],
+      [`127.0.0.1 224.0.0.1 ${BAD}`, []],
+    ] as const;
+    for (const [new_domain_name_servers, reached] of cases) {
+      await router.dhclient('BOUND', 2, { ...lease, new_domain_name_servers });
+      expect((await router.snapshot()).match(toResolvers) ?? []).toEqual(
+        reached.map((to) => `20350:\tfrom all to ${to} lookup 20003 proto 201\n`),
+      );
+      expect(await rest()).toBe(before);
+      expect(await router.plan()).toEqual([]);
+    }
     expect(await router.rtr.run(['test', '-e', '/run/pwned'], { check: false })).toMatchObject({ code: 1 });
     await expectTraffic(3);
   });

@@ -84,6 +84,23 @@ export const KERNEL_CASES: readonly KernelCase[] = [
     ],
   },
   { name: 'a rule for a device that is not there', when: ['rule add pref 900 oif nosuch lookup 9 protocol 201'] },
+  {
+    name: 'rules that differ only in where they lead are the same',
+    given: ['rule add pref 900 not iif lo goto 950 protocol 201', 'rule add pref 950 nop protocol 201'],
+    when: ['rule add pref 900 not iif lo goto 32766 protocol 201'],
+    want: EEXIST,
+  },
+  {
+    name: 'rules that lead to others, there or not, and one that has lost its target',
+    given: BALANCED,
+    when: [
+      'rule add pref 20099 not iif lo goto 20200 protocol 201',
+      'rule add pref 20199 fwmark 0x0/0x3f000000 goto 20299 protocol 201',
+      'rule add pref 20150 not iif lo goto 20300 protocol 201',
+      'rule del pref 20150 not iif lo goto 20300 protocol 201',
+      'rule del pref 20200 fwmark 0x1000000/0x3f000000 lookup 20001 protocol 201',
+    ],
+  },
 
   {
     name: 'a batch stops at the first refusal, and what was before it stays',

@@ -15,6 +15,37 @@ export function memoryCheck(state: FakeState): Outcome {
   return state.memory === undefined ? refused(NOT_THERE) : said('');
 }
 
+/** `nft -c -f -` with `delete chain` lines: a chain that a rule leads to is busy. */
+export function memoryDeletions(state: FakeState, stdin: string): Outcome {
+  const text = state.memory?.text;
+  const said = [...stdin.matchAll(/^delete chain inet wanhook_memory (\w+)$/gm)].flatMap(([, chain]) => {
+    if (text?.includes(` chain ${chain!} {`) !== true) return [NOT_THERE];
+    const isLedTo = new RegExp(`(?:goto|jump) ${chain!}$`, 'm').test(text);
+    return isLedTo ? ['Error: Could not process rule: Device or resource busy'] : [];
+  });
+  return said.length === 0 ? { code: 0, stdout: '', stderr: '' } : refused(said.join('\n'));
+}
+
+export function forgetRule({ memory }: FakeState, chain: string): void {
+  const last = new RegExp(`^( chain ${chain} \\{\n(?: {2}.*\n)*?) {2}.*\n \\}$`, 'm');
+  if (memory?.text.match(last) == null) throw new Error(`the fake has no rule in ${chain}`);
+  memory.text = memory.text.replace(last, '$1 }');
+}
+
+/** `nft -t list table`: chains, maps, and rules one a line. */
+export function memoryTable(state: FakeState): Outcome {
+  if (state.memory === undefined) return refused(NOT_THERE);
+  const { text, elements } = state.memory;
+  const gone = new Set([...text.matchAll(/^delete chain inet wanhook_memory (\w+)/gm)].map(([, name]) => name));
+  const chains = [...text.matchAll(/^ chain (\w+) \{ (.*)\}$/gm)].filter(([, name]) => !gone.has(name));
+  const printed = chains.map(([, name, hook]) => {
+    const rules = new RegExp(`^ chain ${name!} \\{\n((?: {2}.*\n)*) \\}$`, 'm').exec(text)?.[1] ?? '';
+    return `\tchain ${name!} {\n${hook === '' ? '' : `\t\t${hook!}\n`}${rules.replace(/^ {2}/gm, '\t\t')}\t}\n`;
+  });
+  const maps = [...elements.keys()].map((name) => `\tmap ${name} {\n\t\tsize 65536\n\t}\n\n`);
+  return said(`table inet wanhook_memory {\n${maps.join('')}${printed.join('\n')}}\n`);
+}
+
 export function remember(state: FakeState, map: string, element: string): void {
   const [key = '', mark = ''] = element.split(' : ');
   const elements = state.memory?.elements.get(map);
@@ -42,6 +73,8 @@ export function memoryLoad(state: FakeState, text: string): Outcome | undefined 
     if (verb === 'delete') there.delete(key);
     else there.set(key, mark);
   }
+  const flushed = text === 'flush table inet wanhook_memory\n';
+  if (flushed) state.memory!.text = state.memory!.text.replace(/^ {2}.*\n/gm, '');
   state.memory = { text: isScript ? text : (state.memory?.text ?? ''), elements };
   return said('');
 }

@@ -64,7 +64,7 @@ function deviceJson(device: FakeDevice) {
 
 function ruleJson(
   state: FakeState,
-  { pref, from, sport, to, unreachable, oif, mark, mask, table, suppress, proto }: FakeRule,
+  { pref, from, sport, to, not, iif, unreachable, nop, oif, mark, mask, table, goto, suppress, proto }: FakeRule,
 ) {
   const [src = 'all', length] = from?.split('/') ?? [];
   const detached = oif !== undefined && !state.devices.some(({ name }) => name === oif);
@@ -72,17 +72,23 @@ function ruleJson(
     priority: pref,
     src,
     ...(length !== undefined && { srclen: Number(length) }),
+    ...(not === true && { not: null }),
+    ...optional('iif', iif),
     ...(mark !== undefined && { fwmark: hex(mark), ...(mask !== 0xffffffff && { fwmask: hex(mask ?? 0) }) }),
     ...(oif !== undefined && { oif, ...(detached && { oif_detached: null }) }),
     ...(to !== undefined && { dst: to }),
     ...(sport !== undefined && { sport_start: Number(sport.split('-')[0]), sport_end: Number(sport.split('-')[1]) }),
-    ...(unreachable === true ? { action: TYPES.unreachable } : { table: String(table) }),
+    ...(unreachable === true && { action: TYPES.unreachable }),
+    ...(table !== undefined && { table: String(table) }),
+    ...(nop === true && { nop: null }),
+    ...(goto !== undefined && { goto, ...(!state.rules.some((rule) => rule.pref === goto) && { unresolved: null }) }),
     ...optional('suppress_prefixlen', suppress),
     ...(proto !== undefined && { protocol: String(proto) }),
   };
 }
 
-const hex = (value: number) => `0x${value.toString(16)}`;
+/** As printf's %#x. */
+const hex = (value: number) => (value === 0 ? '0' : `0x${value.toString(16)}`);
 /** linux/rtnetlink.h, as -N prints it. */
 const TYPES = { blackhole: '6', unreachable: '7' } as const;
 

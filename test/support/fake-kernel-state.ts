@@ -27,11 +27,15 @@ export interface FakeRule {
   /** `61000-61063` */
   readonly sport?: string;
   readonly to?: string;
+  readonly not?: boolean;
+  readonly iif?: string;
   readonly oif?: string;
   readonly mark?: number;
   readonly mask?: number;
   readonly table?: number;
+  readonly goto?: number;
   readonly unreachable?: boolean;
+  readonly nop?: boolean;
   readonly suppress?: number;
   /** Absent: somebody typed it. */
   readonly proto?: number;

@@ -13,7 +13,15 @@ import { join } from 'node:path';
 import type { Outcome, Runner } from '../../src/kernel/runner.ts';
 import { ipBatch } from './fake-kernel-ip.ts';
 import { findDevice, removeDevice, setCarrier } from './fake-kernel-link.ts';
-import { memoryCheck, memoryList, memoryLoad, remember } from './fake-kernel-memory.ts';
+import {
+  forgetRule,
+  memoryCheck,
+  memoryDeletions,
+  memoryList,
+  memoryTable,
+  memoryLoad,
+  remember,
+} from './fake-kernel-memory.ts';
 import { forgetConnections, killSockets, nftList, nftListSet, nftLoad } from './fake-kernel-nft.ts';
 import { show, showDefaults } from './fake-kernel-show.ts';
 import { bootedState, type FakeState } from './fake-kernel-state.ts';
@@ -59,6 +67,8 @@ export interface FakeKernel {
   memory(): string | undefined;
   /** Somebody's connection: `10.10.0.2 . 203.0.113.10 : 0x01000000` into a map of that table. */
   remember(map: string, element: string): void;
+  /** Somebody deletes that chain's last rule. */
+  forgetRule(chain: string): void;
   /** What a map of it holds, in that form. */
   remembered(map: string): string[];
   setFirewall(text: string | undefined): void;
@@ -139,6 +149,7 @@ export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
     firewall: () => state.firewall,
     memory: () => state.memory?.text,
     remember: (map, element) => remember(state, map, element),
+    forgetRule: (chain) => forgetRule(state, chain),
     remembered: (map) => [...(state.memory?.elements.get(map) ?? [])].map(([key, mark]) => `${key} : ${mark}`),
     setFirewall: (text) => (state.firewall = text),
     dump: (whose = 'all') => dumpLines(readAll(), whose),
@@ -181,6 +192,8 @@ function runTool(state: FakeState, command: string, argv: readonly string[], std
   if (command === 'nft -s list table inet wanhook') return nftList(state);
   if (command.startsWith('nft list set inet wanhook kept_')) return nftListSet(state, argv.at(-1) ?? '');
   if (command === 'nft -c add chain inet wanhook_memory prerouting') return memoryCheck(state);
+  if (command === 'nft -c -f -') return memoryDeletions(state, stdin);
+  if (command === 'nft -t list table inet wanhook_memory') return memoryTable(state);
   if (command.startsWith('nft list map inet wanhook_memory ')) return memoryList(state, argv.at(-1) ?? '');
   if (command.startsWith('ss -K -H -n -t -4 src ')) return killSockets(state, argv);
   throw new Error(`the fake kernel has no such command: ${command}`);

@@ -56,7 +56,7 @@ const DEFAULT_OVERLAY = ['/etc', '/usr/bin', '/usr/sbin', '/usr/lib', '/var/lib'
 const run = promisify(execFile);
 
 /** A shell outside; what it runs is `nsenter -n …` only, so the host's own network is never touched. */
-async function hostShell(script: string): Promise<void> {
+export async function hostShell(script: string): Promise<void> {
   await run('/bin/sh', ['-euc', script], { timeout: 10_000, cwd: '/' });
 }
 

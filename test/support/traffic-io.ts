@@ -56,6 +56,11 @@ export function endWithReset(socket: Socket): void {
   else socket.resetAndDestroy();
 }
 
+/** After what has already come: a process that was kept waiting itself finds its timers first, and its answers after. */
+function after(ms: number, late: () => void): NodeJS.Timeout {
+  return setTimeout(() => setImmediate(late), ms);
+}
+
 /** A new connection that ends with a reset as soon as the server has said whom it sees. */
 function tcpExchange(target: Target): Promise<Exchange> {
   const start = now();
@@ -71,7 +76,9 @@ function tcpExchange(target: Target): Promise<Exchange> {
       endWithReset(socket);
       resolve({ ok: 'source' in result, ms: now() - start, ...result });
     };
-    const timer = setTimeout(() => finish({ error: 'timeout' }), target.timeoutMs);
+    const timer = after(target.timeoutMs, () => {
+      if (!socket.destroyed) finish({ error: 'timeout' });
+    });
     socket.on('data', (chunk: Buffer) => {
       text += chunk.toString();
       if (text.includes('\n')) finish({ source: addressOf(text) });
@@ -94,7 +101,7 @@ function udpExchange(target: Target): Promise<Exchange> {
       socket.close();
       resolve({ ok: 'source' in result, ms: now() - start, ...result });
     };
-    const timer = setTimeout(() => finish({ error: 'timeout' }), target.timeoutMs);
+    const timer = after(target.timeoutMs, () => finish({ error: 'timeout' }));
     socket.on('error', (error) => finish({ error: errorCode(error) }));
     socket.on('message', (message) => finish({ source: addressOf(message.toString().split('\n')[0]!) }));
     // Connected, so that ICMP errors reach us as ECONNREFUSED and the like.

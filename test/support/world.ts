@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runProgram } from '../../src/cli/program.ts';
-import { parseConfig } from '../../src/config/parse.ts';
+import { parseConfig, type ConfigFiles } from '../../src/config/parse.ts';
 import { explain } from '../../src/errors.ts';
 import { dhclient } from '../../src/events/dhclient.ts';
 import type { HookInput, ParsedHook } from '../../src/events/hook-input.ts';
@@ -17,8 +17,9 @@ import { preview, reconcile, type Report, type World } from '../../src/reconcile
 import { makePrivateDirectory } from '../../src/state/files.ts';
 import { dropEvent } from '../../src/state/inbox.ts';
 import { findLink } from '../../src/state/record.ts';
+import { loadGoodConfig } from '../../src/state/good-config.ts';
 import type { Variables } from '../../src/state/script-queue.ts';
-import { encodeState, loadGoodConfig, loadState } from '../../src/state/store.ts';
+import { encodeState, loadState } from '../../src/state/store.ts';
 import { createFakeKernel, type FakeKernel } from './fake-kernel.ts';
 import { scratchDirectory } from './world-scratch.ts';
 
@@ -200,11 +201,12 @@ function parseFiles(files: ConfigText): ReturnType<World['loadConfig']> {
       .filter(([path]) => path.startsWith(`${folder}/`))
       .map(([path, text]) => ({ path, text, name: path.slice(folder.length + 1, path.length - ending.length) }));
   const main = files.get('wanhook.env');
-  return parseConfig({
+  const all: ConfigFiles = {
     ...(main !== undefined && { main: { path: 'wanhook.env', text: main } }),
     links: named('links', '.env'),
     rules: named('rules', '.env'),
     sets: named('sets', ''),
     clients: named('clients', '.env'),
-  });
+  };
+  return { ...parseConfig(all), files: all };
 }

@@ -1,9 +1,9 @@
 /** Who gets which link: loads, the order of the next clients, fixed assignments, and what survives a reboot. */
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/parse.ts';
-import { baseFor, fixedFor, fixedRanges, linkOf, loadsOf, nextLinks } from '../../src/desired/clients.ts';
+import { baseFor, clientOrder, fixedFor, fixedRanges, linkOf, loadsOf, nextLinks } from '../../src/desired/clients.ts';
 import { GLOBAL_DEFAULTS } from '../../src/config/keys.ts';
 import type { LinkLoad } from '../../src/model.ts';
 import { loadClients, saveClients } from '../../src/state/clients.ts';
@@ -26,7 +26,7 @@ test.each([
   expect(nextLinks(loads(base), count)).toEqual(want);
 });
 
-test('without a link there is no order', () => expect(nextLinks([])).toEqual([]));
+test('without a link there is no order', () => expect(clientOrder([])).toEqual({ first: [], round: [] }));
 
 test.each([1, 2, 3, 5, 8])('%i links: never more than one client away from fair', (links) => {
   const base = Array.from({ length: links }, (_, n) => ({ id: n + 1, weight: 1 + ((n * 7) % 5), clients: 0 }));
@@ -34,6 +34,43 @@ test.each([1, 2, 3, 5, 8])('%i links: never more than one client away from fair'
   const went = nextLinks(base, 128);
   for (const { id, weight } of base) {
     expect(Math.abs(went.filter((each) => each === id).length - (128 * weight) / whole)).toBeLessThan(links);
+  }
+});
+
+/** Where `count` clients go, the kernel's way: the order once, then its round for ever. */
+function arrivals(base: readonly LinkLoad[], count: number): number[] {
+  const { first, round } = clientOrder(base);
+  return Array.from({ length: count }, (_, n) => first[n] ?? round[(n - first.length) % round.length]!);
+}
+
+/** How far the worst link is from its fair share, in clients, after these have gone there. */
+function unfairness(base: readonly LinkLoad[], went: readonly number[]): number {
+  const counts = base.map(({ id, clients }) => clients + went.filter((each) => each === id).length);
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  const whole = base.reduce((sum, { weight }) => sum + weight, 0);
+  return Math.max(...base.map(({ weight }, n) => Math.abs(counts[n]! - (all * weight) / whole)));
+}
+
+test.each([
+  ['nobody', '1x1=0 2x2=0 3x4=0', 300],
+  ['equal', '1x1=0 2x1=0 3x1=0', 1000],
+  ['one empty', '1x1=0 2x1=60', 500],
+  ['one empty, by weight', '1x1=10 2x2=20 3x4=0', 500],
+  ['primes', '1x3=7 2x5=0 3x7=2', 1000],
+  ['large weights', '1x100=0 2x50=0', 1000],
+  ['one link', '4x9=3', 300],
+])('%s (%s): also the client after the prepared ones goes to the least loaded link', (_, base, count) => {
+  expect(arrivals(loads(base), count)).toEqual(nextLinks(loads(base), count));
+});
+
+test.each([
+  ['1x1=0 2x1=900', 3000],
+  ['1x255=0 2x254=0 3x253=0 4x1=0', 3000],
+])('%s: what cannot be caught up or is too fine is at least shared', (base, count) => {
+  const went = arrivals(loads(base), count);
+  const before = unfairness(loads(base), []);
+  for (let each = 100; each <= count; each += 100) {
+    expect(unfairness(loads(base), went.slice(0, each))).toBeLessThanOrEqual(before + 4 + each / 256);
   }
 });
 
@@ -150,13 +187,13 @@ test('one client in two files', () => {
 
 test('what survives a reboot: whole, written once, and damaged parts left out', () => {
   const directory = join(scratchDirectory('lib'), 'wanhook');
-  expect(loadClients(directory)).toEqual(new Map());
+  expect(loadClients(directory)).toEqual({ clients: new Map() });
   const clients = new Map([
     ['10.0.0.10', 2],
     ['10.0.0.9', 1],
   ]);
   saveClients(directory, clients);
-  expect(loadClients(directory)).toEqual(clients);
+  expect(loadClients(directory)).toEqual({ clients });
   const file = join(directory, 'clients.json');
   const { ino, mode } = statSync(file);
   expect(mode & 0o777).toBe(0o600);
@@ -164,9 +201,26 @@ test('what survives a reboot: whole, written once, and damaged parts left out', 
   expect(statSync(file).ino, 'not written again').toBe(ino);
   mkdirSync(directory, { recursive: true });
   writeFileSync(file, '{"version":1,"clients":{"10.0.0.9":1,"x":1,"10.0.0.8":"1","10.0.0.7":-1,"10.0.0.6":1.5}}');
-  expect(loadClients(directory)).toEqual(new Map([['10.0.0.9', 1]]));
+  expect(loadClients(directory)).toEqual({ clients: new Map([['10.0.0.9', 1]]) });
   for (const text of ['', '{', '[]', '{"version":2,"clients":{"10.0.0.9":1}}', '{"version":1}']) {
     writeFileSync(file, text);
-    expect(loadClients(directory)).toEqual(new Map());
+    expect(loadClients(directory)).toEqual({
+      clients: new Map(),
+      damaged: `${file} is damaged: clients are assigned anew`,
+    });
   }
+});
+
+test('what is no file of ours is not read, told once, and replaced', () => {
+  const directory = scratchDirectory('lib');
+  mkdirSync(directory, { recursive: true });
+  const file = join(directory, 'clients.json');
+  symlinkSync('/dev/zero', file);
+  expect(loadClients(directory).damaged).toBe(`${file} is no regular file: clients are assigned anew`);
+  saveClients(directory, new Map([['10.0.0.9', 1]]));
+  expect(loadClients(directory)).toEqual({ clients: new Map([['10.0.0.9', 1]]) });
+  truncateSync(file, 2 ** 32);
+  expect(loadClients(directory).damaged).toBe(`${file} is larger than 4194304 bytes: clients are assigned anew`);
+  saveClients(directory, new Map([['10.0.0.8', 1]]));
+  expect(loadClients(directory)).toEqual({ clients: new Map([['10.0.0.8', 1]]) });
 });

@@ -52,6 +52,29 @@ const EMPTY: Observed = {
   ...{ neighbours: [], permanent: [], sysctls: {} },
 };
 
+test('up to seven links there are no jumps; beyond it each has a target, whatever is up', () => {
+  const jumps = (statuses: readonly LinkStatus[]) => {
+    const { rules } = desired(...statuses);
+    const found = rules.filter((rule) => rule.goto !== undefined);
+    expect(found.filter(({ goto }) => !rules.some((rule) => rule.pref === goto))).toEqual([]);
+    return found.map((rule) => [rule.pref, rule.goto]);
+  };
+  const links = (count: number, status: typeof up | typeof down) =>
+    Array.from({ length: count }, (_, n) => status(n + 1));
+  expect(jumps(links(7, up))).toEqual([]);
+  for (const status of [up, down]) {
+    expect(jumps(links(8, status))).toEqual([
+      [20099, 20199],
+      [20199, 20299],
+      [20199, 20201],
+      [20299, 20349],
+    ]);
+    expect(jumps(links(63, status))).toHaveLength(3 + 7);
+  }
+  // Who is forwarded is no probe.
+  expect(jumps(Array.from({ length: 8 }, (_, n) => up(n + 1, { probe: SOCKETS })))[0]).toEqual([19_997, 20_000]);
+});
+
 /** `id tier up|down` → who shares. */
 test.each([
   [[], []],

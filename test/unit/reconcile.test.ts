@@ -1,9 +1,12 @@
 /** The whole sequence on the fake kernel, when something goes wrong in the middle of it. */
-import { readdirSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createKernel } from '../../src/kernel/kernel.ts';
+import { OBSERVE_BATCH, parseIpBatch } from '../../src/kernel/observe.ts';
 import type { Runner } from '../../src/kernel/runner.ts';
+import type { Learned } from '../../src/model.ts';
 import { reconcile } from '../../src/reconcile.ts';
 import { dropEvent } from '../../src/state/inbox.ts';
 import { fakeSteps } from '../support/world-fake-steps.ts';
@@ -143,6 +146,31 @@ test('a damaged state is told, and everything is found again', async () => {
   expect(world.journal().at(-1)?.notes.join()).toContain('is damaged: going on with what the kernel holds');
 });
 
+test('a damaged state: what only events and commands knew is found again in our rules and our table', async () => {
+  const world = await started(
+    'config wanhook.env HELPERS=ftp,sip,tftp',
+    'config links/vpn.env ID=4 PPP_IPPARAM=vpn TUNNEL_SERVER=vpn.example.org TUNNEL_OVER=cable,dsl2',
+    'config links/lab.env ID=5 PPP_IPPARAM=lab TUNNEL_SERVER=lab.example.org TUNNEL_OVER=dsl1',
+    'config links/fixed.env ID=6 PPP_IPPARAM=fixed TUNNEL_SERVER=203.0.113.9',
+    ...ALL_UP,
+  );
+  const learned: Learned = {
+    names: { 'vpn.example.org': ['203.0.113.1', '203.0.113.2'], 'lab.example.org': ['203.0.113.3'] },
+    helpers: ['ftp', 'sip'],
+  };
+  world.writeState({ ...world.state(), learned });
+  await world.event({ ...eventOf(UP2), dns: ['192.0.2.53', '192.0.2.54'] });
+  await world.event({ ...eventOf(BOUND), dns: ['198.51.100.53'] });
+  const before = whole(world);
+  expect(before.filter((line) => line?.includes(' to ') === true)).toHaveLength(11);
+  world.loseState();
+  await play(world, UP1);
+  expect(whole(world)).toEqual(before);
+  expect(world.state().learned).toEqual(learned);
+  expect(world.state().links['dsl2']?.dns).toEqual(['192.0.2.53', '192.0.2.54']);
+  expect(world.state().links['cable']?.dns).toEqual(['198.51.100.53']);
+});
+
 test('a broken configuration with a last good one: hooks go on, commands refuse, and nobody forgets', async () => {
   const world = await started(...ALL_UP);
   const before = whole(world);
@@ -155,6 +183,32 @@ test('a broken configuration with a last good one: hooks go on, commands refuse,
   await expect(world.apply()).rejects.toThrow('ID="99" is not valid');
   expect((await world.command('plan')).code).toBe(2);
   expect(whole(world)).toEqual(before);
+});
+
+test('a broken configuration, and a last good one of an older version: as if there were none', async () => {
+  const world = await started(...ALL_UP);
+  const before = whole(world);
+  const older = { balance: 'flow', markMask: 0x3f000000, tableBase: 20000, prefBase: 20000, lan: 'any' };
+  const links = [{ name: 'dsl1', id: 1, device: 'ppp0', weight: 1, onDown: 'failover', masquerade: true, mss: 'auto' }];
+  writeFileSync(join(world.stateDirectory, 'config.json'), JSON.stringify({ ...older, links }));
+  await play(world, `config ${DSL1} ID=99`, UP1);
+  expect(world.errors.at(-1)).toMatch(/ID="99" is not valid/);
+  expect(whole(world)).toEqual(before);
+  await play(world, `config ${DSL1} ID=1 DEVICE=ppp0 PPP_IPPARAM=dsl1 WEIGHT=2`, UP1);
+  expect(world.errors).toHaveLength(1);
+  expect(whole(world)).toEqual(before);
+});
+
+test('a run sweeps what killed ones were writing', async () => {
+  const world = await started(...ALL_UP);
+  const dead = spawnSync('true').pid;
+  for (const name of ['state.json', 'events/1-1.json', 'lib/clients.json']) {
+    mkdirSync(join(world.stateDirectory, 'lib'), { recursive: true });
+    writeFileSync(join(world.stateDirectory, `${name}.${dead}.tmp`), '');
+  }
+  await play(world, UP1);
+  const left = readdirSync(world.stateDirectory, { recursive: true }).filter((name) => String(name).endsWith('.tmp'));
+  expect(left).toEqual([]);
 });
 
 test('a broken configuration and no good one ever: the event waits for it', async () => {
@@ -368,8 +422,73 @@ test.each([
       return world.kernel.listFirewall();
     },
   };
-  const report = await reconcile({ ...world, kernel, earlyListing: () => early(listing) }, { cause: 'test' });
+  const report = await reconcile(
+    { ...world, kernel, earlyLook: () => ({ listing: early(listing) }) },
+    { cause: 'test' },
+  );
   expect([listed, report?.ops]).toEqual([asked, []]);
+});
+
+/** What run-hook.sh would have looked up at this moment. */
+function look(world: TestWorld) {
+  const { stdout } = world.fake.runSync('ip', ['-N', '-j', '-batch', '-'], `${OBSERVE_BATCH.join('\n')}\n`);
+  const listing = world.state().firewall?.listing ?? '';
+  return () => ({ ip: parseIpBatch(stdout), listing });
+}
+
+/** The hook with that look; how many commands it ran. */
+async function early(world: TestWorld, given: ReturnType<typeof look>, text: string): Promise<number> {
+  const before = world.fake.commands();
+  let earlyLook: typeof given | undefined = given;
+  const once = () => {
+    const now = earlyLook?.() ?? {};
+    earlyLook = undefined;
+    return now;
+  };
+  const event = eventOf(text);
+  const eventPath = dropEvent(world.stateDirectory, event);
+  await reconcile({ ...world, earlyLook: once }, { cause: event.cause, eventPath, lenient: true });
+  expect(pendingCount(world)).toBe(0);
+  return world.fake.commands() - before;
+}
+
+test('an early look that shows nothing to do starts nothing; any other is looked at again', async () => {
+  const world = await started(...ALL_UP);
+  const before = whole(world);
+  const state = world.state();
+  expect(await early(world, look(world), UP1), 'nothing new').toBe(0);
+  expect([whole(world), world.state()]).toEqual([before, state]);
+
+  world.fake.ip('rule del pref 20300 from 192.0.2.11 lookup 20001 protocol 201');
+  expect(await early(world, look(world), UP1), 'a rule is missing').toBe(2);
+  expect(whole(world)).toEqual(before);
+
+  const old = look(world);
+  await play(world, 'line ppp1 hangs up', 'ip-down ppp1 192.0.2.12 192.0.2.254 dsl2');
+  const down = whole(world);
+  expect(await early(world, old, UP1), 'another hook was faster').toBe(1);
+  expect(whole(world)).toEqual(down);
+  expect(world.state().verdicts['dsl2']?.up).toBe(false);
+});
+
+test('an early look decides nothing about events that may be newer', async () => {
+  const world = await started(...ALL_UP);
+  const old = look(world);
+  // Ours is the last word on a link that another hook, whose event we take along, says has changed.
+  world.fake.ip('rule del pref 20300 from 192.0.2.12 lookup 20002 protocol 201');
+  dropEvent(world.stateDirectory, eventOf(UP2));
+  await early(world, old, UP1);
+  expect(whole(world)).toEqual(whole(await started(...ALL_UP)));
+});
+
+test('an early look does not decide about pairs, which it has not seen', async () => {
+  const world = await started('config wanhook.env BALANCE=pair', ...ALL_UP);
+  expect(await early(world, look(world), UP1)).toBeGreaterThan(0);
+});
+
+test('run-hook.sh looks up what we understand', () => {
+  const script = readFileSync(new URL('../../hooks/run-hook.sh', import.meta.url), 'utf8');
+  expect(script).toContain(`timeout 10 ip -N -j -batch - <<'LOOK'\n${OBSERVE_BATCH.join('\n')}\nLOOK\n`);
 });
 
 test('one link that the kernel will not have does not keep the others from coming up', async () => {

@@ -1,14 +1,22 @@
 /** What is kept in /run: state, inbox, last good configuration, journal, sysctl memory. Damaged files included. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { GLOBAL_DEFAULTS } from '../../src/config/keys.ts';
+import { parseConfig, type ConfigFiles } from '../../src/config/parse.ts';
 import { appendJournal } from '../../src/journal.ts';
 import type { LinkEvent, State } from '../../src/model.ts';
-import { makePrivateDirectory, readIfThere, removeIfThere, writeAtomically } from '../../src/state/files.ts';
+import {
+  makePrivateDirectory,
+  readIfThere,
+  removeIfThere,
+  sweepTemporaries,
+  writeAtomically,
+} from '../../src/state/files.ts';
 import { decodeEvent, discardEvents, dropEvent, isTaken, pendingEvents } from '../../src/state/inbox.ts';
 import { EMPTY_STATE } from '../../src/state/record.ts';
-import { encodeState, loadGoodConfig, loadState, saveGoodConfig, saveState } from '../../src/state/store.ts';
+import { loadGoodConfig, saveGoodConfig } from '../../src/state/good-config.ts';
+import { encodeState, loadState, saveState } from '../../src/state/store.ts';
 import { rememberSysctls, restoredSysctls } from '../../src/state/sysctl-memory.ts';
 import { scratchDirectory } from '../support/world-scratch.ts';
 
@@ -63,6 +71,19 @@ const DAMAGED: readonly (readonly [name: string, text: string])[] = [
   ['a verdict without reason', change({ verdicts: { dsl: { up: true, since: 1 } } })],
   ['a sysctl without its value before', change({ sysctls: { x: { set: '1' } } })],
   ['stopped: maybe', change({ stopped: 'maybe' })],
+  ['a device that leads elsewhere', change({ links: { dsl: { source: 'pppd', device: '../../x', dns: [] } } })],
+  ['a record from nowhere', change({ links: { dsl: { source: 'root', device: 'ppp0', dns: [] } } })],
+  ['a gateway that is none', change({ links: { dsl: { source: 'pppd', device: 'ppp0', dns: [], gateway: '-4' } } })],
+  ['a resolver that is none', change({ links: { dsl: { source: 'pppd', device: 'ppp0', dns: ['::1'] } } })],
+  [
+    'a line known by nothing',
+    change({ links: { dsl: { source: 'pppd', device: 'ppp0', dns: [], knownBy: { ipparam: 1 } } } }),
+  ],
+  ['a verdict on a strange address', change({ verdicts: { dsl: { up: true, since: 1, reason: 'up', address: 'x' } } })],
+  ['a verdict on a strange MTU', change({ verdicts: { dsl: { up: true, since: 1, reason: 'up', mtu: '1' } } })],
+  ['a sysctl that is another file', change({ sysctls: { 'net/../kernel/x': { before: '0', set: '1' } } })],
+  ['a sysctl’s value that is none', change({ sysctls: { 'net/ipv4/x': { before: '0\n1', set: '1' } } })],
+  ['a name that leads nowhere', change({ learned: { helpers: [], names: { vpn: ['127.0.0.1'] } } })],
   ['a firewall without its listing', change({ firewall: { text: 'x' } })],
 ];
 
@@ -160,17 +181,57 @@ test.each(NO_EVENTS)('%j is no event', (wrong) => {
   expect(decodeEvent(JSON.stringify(EVENT))).toEqual(EVENT);
 });
 
-test('the last good configuration', () => {
+const GOOD: ConfigFiles = {
+  main: { path: '/etc/wanhook/wanhook.env', text: '# LAN=eth7\n\nLAN=lan0\n' },
+  links: [{ path: '/etc/wanhook/links/dsl.env', name: 'dsl', text: 'ID=1\n  # DEVICE=ppp7\nDEVICE=ppp0\n' }],
+  rules: [{ path: 'rules/10-web.env', name: '10-web', text: 'DPORT=80\nTO=@far\nUSE=dsl\n' }],
+  sets: [{ path: 'sets/far', name: 'far', text: '# far away\n192.0.2.0/24\n' }],
+  clients: [{ path: 'clients/tv.env', name: 'tv', text: 'CLIENT=10.0.0.9\nLINK=dsl\n' }],
+};
+
+test('the last good configuration is the same configuration, written once', () => {
   const run = directory();
   expect(loadGoodConfig(run)).toBeUndefined();
-  const config = { ...GLOBAL_DEFAULTS, markMask: 240, tableBase: 300, prefBase: 1, lan: ['a'], links: [] };
-  saveGoodConfig(run, config);
+  saveGoodConfig(run, GOOD);
   const { mtimeNs } = statSync(join(run, 'config.json'), { bigint: true });
-  saveGoodConfig(run, config);
+  saveGoodConfig(run, GOOD);
   expect(statSync(join(run, 'config.json'), { bigint: true }).mtimeNs, 'written once').toBe(mtimeNs);
-  expect(loadGoodConfig(run)).toEqual(config);
-  writeFileSync(join(run, 'config.json'), '{"links":');
+  expect(parseConfig(GOOD)).toMatchObject({ config: { lan: ['lan0'], rules: [{ name: '10-web' }] }, problems: [] });
+  expect(loadGoodConfig(run)).toEqual(parseConfig(GOOD).config);
+  // run-hook.sh looks for devices in it: one in a comment is no link's.
+  expect(readFileSync(join(run, 'config.json'), 'utf8')).not.toMatch(/eth7|ppp7/);
+});
+
+const good = (changed: object) => JSON.stringify({ version: 1, files: { ...GOOD, ...changed } });
+test.each([
+  ['empty', ''],
+  ['half of one', good({}).slice(0, 90)],
+  ['null', 'null'],
+  ['of a version to come', good({}).replace('"version":1', '"version":2')],
+  // Before there was a version: keys that came later are missing in it.
+  ['an older version’s', JSON.stringify({ balance: 'flow', markMask: 240, tableBase: 300, prefBase: 1, links: [] })],
+  ['one with an unknown key', good({ main: { path: 'wanhook.env', text: 'PURPOSE=none\n' } })],
+  ['one without links', good({ links: [] })],
+  ['one whose links are a word', good({ links: 'dsl' })],
+  ['one whose link is null', good({ links: [null] })],
+  ['one whose link has no text', good({ links: [{ path: 'a', name: 'dsl' }] })],
+  ['one whose main file is a word', good({ main: 'LAN=any' })],
+  ['one whose sets are an object', good({ sets: {} })],
+])('a last good configuration that is %s counts as none', (_, text) => {
+  const run = directory();
+  writeFileSync(join(run, 'config.json'), text);
   expect(loadGoodConfig(run)).toBeUndefined();
+});
+
+test('what killed processes were writing is swept away, what living ones write is not', () => {
+  const run = directory();
+  dropEvent(run, EVENT);
+  const dead = spawnSync('true').pid;
+  const names = [`state.json.${dead}.tmp`, `events/1-1.json.${dead}.tmp`, `config.json.${process.pid}.tmp`, 'my.tmp'];
+  for (const name of names) writeFileSync(join(run, name), '');
+  sweepTemporaries(run, join(run, 'events'), join(run, 'none'));
+  expect(readdirSync(run).toSorted()).toEqual([`config.json.${process.pid}.tmp`, 'events', 'my.tmp']);
+  expect(readdirSync(join(run, 'events'))).toHaveLength(1);
 });
 
 test('the journal takes two files at most, and is no reason to fail', () => {
@@ -260,6 +321,34 @@ const SYSCTLS: readonly SysctlCase[] = [
   { name: 'the device is gone', memory: { a: { before: '0', set: '2' } }, wanted: {}, now: {}, set: {}, after: {} },
   { name: 'this kernel has no such thing', memory: {}, wanted: { a: '1' }, now: {}, set: { a: '1' }, after: {} },
 ];
+
+const FORWARD = 'net/ipv4/ip_forward';
+const REDIRECTS = 'net/ipv4/conf/all/accept_redirects';
+const LAN0 = 'net/ipv4/conf/lan0/forwarding';
+const LAN1 = 'net/ipv4/conf/lan1/forwarding';
+const OFF = { [REDIRECTS]: '1', [LAN0]: '0', [LAN1]: '0' };
+/** As the kernel leaves them: forwarding on. */
+const FORWARDING = { [FORWARD]: '1', [REDIRECTS]: '0', [LAN0]: '1', [LAN1]: '1' };
+const SIDE = { [REDIRECTS]: { before: '0', set: '0' }, [LAN0]: { before: '1', set: '1' } };
+const REMEMBERED = { [FORWARD]: { before: '0', set: '1' }, ...SIDE };
+
+test('sysctl: what turning forwarding off will reset is remembered when it is turned on, and given back after', () => {
+  const wanted = { [FORWARD]: '1' };
+  const before = { [FORWARD]: '0', [REDIRECTS]: '0', [LAN0]: '1', [LAN1]: '0' };
+  expect(rememberSysctls({}, wanted, before, OFF)).toEqual(REMEMBERED);
+  // It was on already: it will stay on.
+  expect(rememberSysctls({}, wanted, FORWARDING, OFF)).toEqual({});
+  // And from then on it is no matter what they are.
+  expect(rememberSysctls(REMEMBERED, wanted, { ...FORWARDING, [LAN0]: '0' }, OFF)).toEqual(REMEMBERED);
+  expect(rememberSysctls(REMEMBERED, {}, FORWARDING, OFF)).toEqual({});
+  expect(restoredSysctls(REMEMBERED, {}, FORWARDING)).toEqual({ [FORWARD]: '0', [REDIRECTS]: '0', [LAN0]: '1' });
+  expect(restoredSysctls(REMEMBERED, {}, { ...FORWARDING, [LAN0]: '0' }), 'somebody has changed it').toEqual({
+    ...{ [FORWARD]: '0', [REDIRECTS]: '0' },
+  });
+  expect(restoredSysctls(REMEMBERED, {}, { [FORWARD]: '0', ...OFF }), 'killed half-way').toEqual({
+    ...{ [REDIRECTS]: '0', [LAN0]: '1' },
+  });
+});
 
 test.each(SYSCTLS)('sysctl: $name', ({ memory, wanted, now, set, after }) => {
   expect(restoredSysctls(memory, wanted, now)).toEqual(set);

@@ -14,6 +14,8 @@ OUT=${WANHOOK_VM_OUT:-/vm}
 LAB=/lab
 PEER=10.64.64.64
 INTERNET=203.0.113.10
+# What every ISP gives out as its resolver; wanhook asks it over that ISP's line, so it is nobody else's address.
+RESOLVER=203.0.113.53
 VM_DIR=${BASH_SOURCE[0]%/*}
 # SYNs of some thousand that may have to be repeated, because the emulated machine stood still for a moment, or the peer
 # of a line that has just returned is not quite ready. A connection that fails for good is never allowed.
@@ -249,7 +251,7 @@ pppoe_up() {
   cat >"$dir/options" <<-END
 	require-chap
 	name $ns
-	ms-dns $INTERNET
+	ms-dns $RESOLVER
 	lcp-echo-interval 1
 	lcp-echo-failure 3
 	mtu 1492
@@ -381,7 +383,7 @@ dhcp_serve() {
 	subnet $net.0 netmask 255.255.255.0 {
 	  range $net.$2 $net.$3;
 	  option routers $net.1;
-	  option domain-name-servers $INTERNET;
+	  option domain-name-servers $RESOLVER;
 	}
 	END
   : >"$dir/leases"

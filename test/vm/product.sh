@@ -32,7 +32,7 @@ product_ready() {
   [ -d /opt/checkout/dist ] && touch /opt/checkout/dist/hooks/*.cjs
   now
   local start=$NOW status=0
-  (cd /opt/checkout && timeout 60 ./install.sh --no-deps) >"$OUT/install.log" 2>&1 || status=$?
+  (cd /opt/checkout && timeout 180 ./install.sh --no-deps) >"$OUT/install.log" 2>&1 || status=$?
   now
   check 'install.sh --no-deps' "$status" 0 $((NOW - start))
   if [ "$status" -ne 0 ]; then
@@ -49,7 +49,7 @@ product_ready() {
   serve
   now
   start=$NOW
-  if ! await 30 balance_is dsl1 dsl2 cable; then
+  if ! await 60 balance_is dsl1 dsl2 cable; then
     what_is 'never balanced'
     check 'three lines in the balance' no yes $((NOW - start))
     give_up 'the three lines never were in the balance'
