@@ -22,7 +22,7 @@ import {
   memoryLoad,
   remember,
 } from './fake-kernel-memory.ts';
-import { killSockets, nftList, nftListSet, nftLoad } from './fake-kernel-nft.ts';
+import { killSockets, nftList, nftLoad } from './fake-kernel-nft.ts';
 import { show, showDefaults } from './fake-kernel-show.ts';
 import { bootedState, type FakeState } from './fake-kernel-state.ts';
 import { noDevice, Refusal } from './fake-kernel-words.ts';
@@ -141,7 +141,7 @@ export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
     setSysctl,
     addSocket: (address) => state.sockets.push(address),
     sockets: () => state.sockets,
-    firewall: () => state.firewall,
+    firewall: () => (state.firewall === undefined ? undefined : state.firewall + (state.kept ?? '')),
     memory: () => state.memory?.text,
     remember: (map, element) => remember(state, map, element),
     forgetRule: (chain) => forgetRule(state, chain),
@@ -164,6 +164,7 @@ function withoutOurs(state: FakeState): FakeState {
     nexthops: theirs(nexthops),
     groups: theirs(groups),
     firewall: undefined,
+    kept: undefined,
     memory: undefined,
   };
 }
@@ -182,7 +183,6 @@ function runTool(state: FakeState, command: string, argv: readonly string[], std
   if (command === 'ip -batch -') return ipBatch(state, stdin);
   if (command === 'nft -f -') return memoryLoad(state, stdin) ?? nftLoad(state, stdin);
   if (command === 'nft -s list table inet wanhook') return nftList(state);
-  if (command.startsWith('nft list set inet wanhook kept_')) return nftListSet(state, argv.at(-1) ?? '');
   if (command === 'nft -c add chain inet wanhook_memory prerouting') return memoryCheck(state);
   if (command === 'nft -c -f -') return memoryDeletions(state, stdin);
   if (command === 'nft -t list table inet wanhook_memory') return memoryTable(state);
