@@ -42,6 +42,13 @@ export function inSubnet(other: string, address: string, prefix: number): boolea
   return Math.floor((parseIpv4(other) ?? -1) / size) === Math.floor((parseIpv4(address) ?? -2) / size);
 }
 
+/** The subnet of `address/prefix` in full: `192.0.2.0/24`. */
+export function subnetOf(address: string, prefix: number): string {
+  const size = 2 ** (32 - prefix);
+  const first = Math.floor((parseIpv4(address) ?? 0) / size) * size;
+  return `${[24, 16, 8, 0].map((shift) => Math.floor(first / 2 ** shift) % 256).join('.')}/${prefix}`;
+}
+
 /** The network's own address or its broadcast address, as seen from `address/prefix`; /31 and /32 have neither. */
 export function isNoHost(other: string, address: string, prefix: number): boolean {
   if (prefix > 30 || !inSubnet(other, address, prefix)) return false;

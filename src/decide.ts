@@ -7,6 +7,7 @@ import { linkTable, pref } from './desired/numbers.ts';
 import { explain } from './errors.ts';
 import type { Kernel } from './kernel/kernel.ts';
 import type { IpObserved } from './kernel/observe.ts';
+import { KEPT_TABLE } from './kernel/render.ts';
 import type { Config, Desired, Device, LinkStatus, MemoryRecord, Observed, Op, State, Sysctls } from './model.ts';
 import { plan } from './plan.ts';
 import { clientBase, memoryInKernel, memoryRecord, observeMemory } from './remember.ts';
@@ -67,7 +68,7 @@ export async function decide(world: Surroundings, known: Known, early: Early = {
   const { config } = known;
   const notes: string[] = [];
   const ip = early.ip ?? (await kernel.observe());
-  const listing = await listFirewall(kernel, known.state, early.listing, notes);
+  const { listing, firewall } = await observeFirewall(kernel, known.state, early.listing, notes);
   const recovered = recover(config, rehomeRecords(config, known.state), ip, listing);
   // Without links there is nobody to ask whose the records are: keep them for when wanhook is started again.
   const recorded =
@@ -82,10 +83,7 @@ export async function decide(world: Surroundings, known: Known, early: Early = {
   const wanted = recorded.stopped ? NOTHING : desiredFor(config, statuses, recorded, ending, { base, ...remembered });
   const { sysctls, reset } = lookAtSysctls(kernel, recorded.sysctls, wanted.sysctls, ip.devices);
   const desired: Desired = { ...wanted, sysctls: restoredSysctls(recorded.sysctls, wanted.sysctls, sysctls) };
-  const ops = plan(
-    { ...ip, sysctls, ...observedFirewall(recorded, listing), ...memoryInKernel(recorded, remembered) },
-    desired,
-  );
+  const ops = plan({ ...ip, sysctls, ...firewall, ...memoryInKernel(recorded, remembered) }, desired);
   const state: State = {
     ...learnt,
     ...(!recorded.stopped && { failback, health }),
@@ -107,7 +105,7 @@ function lookAtSysctls(kernel: Kernel, memory: State['sysctls'], wanted: Sysctls
 function recover(config: Config, state: State, ip: IpObserved, listing: string | undefined): State {
   const places: Places = {
     tableOf: (link) => linkTable(config, link),
-    resolver: pref(config, 'resolver'),
+    resolvers: [pref(config, 'resolver'), pref(config, 'nearResolver')],
     tunnel: pref(config, 'tunnel'),
     tunnelEnd: pref(config, 'tunnelEnd'),
   };
@@ -141,27 +139,26 @@ function recordAll({ config, pending }: Known, state: State, devices: readonly D
 }
 
 /**
- * What was listed early, outside the lock, can only confirm that nothing has changed since our last load. Stopping must
- * work without nft, too: then there is no table to take away.
+ * Is the table in the kernel still the one we loaded? What was listed early, outside the lock, can only confirm that nothing
+ * has changed since. Stopping must work without nft, too: then there is no table to take away.
  */
-async function listFirewall(
+async function observeFirewall(
   kernel: Kernel,
   { firewall, stopped }: State,
   early: string | undefined,
   notes: string[],
-): Promise<string | undefined> {
-  if (early !== undefined && early === firewall?.listing) return early;
+): Promise<{ listing?: string; firewall: Pick<Observed, 'firewall'> }> {
+  const loaded = firewall === undefined ? {} : { firewall: firewall.text };
+  if (early !== undefined && early === firewall?.listing) return { listing: early, firewall: loaded };
   try {
-    return await kernel.listFirewall();
+    const listing = await kernel.listFirewall();
+    // Somebody took it away: what was loaded with it may still be there.
+    const rest = firewall?.text.includes(KEPT_TABLE) === true;
+    if (listing === undefined) return { firewall: rest ? { firewall: { changed: true } } : {} };
+    return { listing, firewall: listing === firewall?.listing ? loaded : { firewall: { changed: true } } };
   } catch (error) {
     if (!stopped) throw error;
     notes.push(explain(error));
-    return undefined;
+    return { firewall: {} };
   }
-}
-
-/** Is the table in the kernel still the one we loaded? */
-function observedFirewall({ firewall }: State, listing: string | undefined): Pick<Observed, 'firewall'> {
-  if (listing === undefined) return {};
-  return { firewall: firewall?.listing === listing ? firewall.text : { changed: true } };
 }

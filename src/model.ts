@@ -333,6 +333,8 @@ export interface LinkUp {
   readonly gateway?: string;
   /** The gateway is outside the address's own prefix (a /32 from DHCP). */
   readonly onlink: boolean;
+  /** Its subnet (`192.0.2.0/24`), if another link has an address in there, too: `main` knows one device for both. */
+  readonly sharedSubnet?: string;
   /** Up, but must not take traffic back from a worse tier: until then (epoch milliseconds), or until told to. */
   readonly waits?: { readonly until?: number };
   /** Judged dead. `lastResort`: takes traffic all the same, because all that are up are dead. */
@@ -369,7 +371,7 @@ export interface Mark {
   readonly mask: number;
 }
 
-/** ip-rule(8). At most one selector; `from` may have source ports beside it. */
+/** ip-rule(8). One selector, or none; and a destination, or source ports. */
 export interface Rule {
   readonly pref: number;
   readonly from?: string;
@@ -388,9 +390,11 @@ export interface Rule {
   readonly suppressPrefixlength?: number;
 }
 
-/** ip-route(8): a default route; wanhook makes no other. */
+/** ip-route(8). */
 export interface Route {
   readonly table: number;
+  /** Absent: the default. */
+  readonly destination?: string;
   readonly type: 'unicast' | 'unreachable';
   /** Absent: 0, which wins. */
   readonly metric?: number;

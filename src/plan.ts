@@ -139,9 +139,9 @@ function nexthopDels(observed: Observed, desired: Desired): Op[] {
   return observed.nexthops.filter(({ id }) => !wanted.has(id)).map((nexthop) => ({ op: 'nexthop-del', nexthop }));
 }
 
-/** A default that stays at its metric needs no deletion: `route replace` has taken the old one's place. */
+/** A route that stays at its metric needs no deletion: `route replace` has taken the old one's place. */
 function routeDels(observed: Observed, desired: Desired): Op[] {
-  const place = ({ table, metric = 0 }: Route) => `${table} ${metric}`;
+  const place = ({ table, destination = 'default', metric = 0 }: Route) => `${table} ${destination} ${metric}`;
   const kept = new Set(desired.routes.map(place));
   const gone = new Set(groupDels(observed, desired).flatMap((op) => (op.op === 'group-del' ? [op.group.id] : [])));
   return observed.routes

@@ -241,6 +241,8 @@ async function carryOut(world: World, ops: readonly Op[], done: Op[]): Promise<s
  */
 async function rememberDone(world: World, { ops, state, ending }: Decision): Promise<State> {
   const ended = ending.size === 0 ? state : { ...state, verdicts: flowsEnded(state.verdicts, ending) };
+  // Nothing is there to be compared with, or to be taken away once more.
+  if (ops.some(({ op }) => op === 'firewall-delete')) return { ...ended, firewall: { text: '', listing: '' } };
   const load = ops.find((op) => op.op === 'firewall-load');
   if (load === undefined) return ended;
   const listing = await world.kernel.listFirewall();
@@ -271,5 +273,6 @@ function chooseConfig(world: World, lenient: boolean, notes: string[], keep = fa
 /** The journal keeps one line an operation; the firewall's text can be had from `wanhook plan`. */
 function journalWords(op: Op): string {
   if (op.op === 'memory-load') return 'nft -f - (table inet wanhook_memory)';
+  if (op.op === 'firewall-delete') return 'nft delete table inet wanhook';
   return op.op === 'firewall-load' ? 'nft -f - (table inet wanhook)' : pasteable(op);
 }

@@ -132,7 +132,7 @@ const linkName: Key<string> = {
 /** `clients/NAME.env`. */
 export const CLIENT_KEYS = { CLIENT: client, LINK: linkName };
 
-/** `wanhook.env` only. Bases leave room for 63 tables, the group at +999, and prefs from -3 up to +900 before main (32766). */
+/** `wanhook.env` only. Bases leave room for 63 tables, the group at +999, and prefs up to +900 before main (32766). */
 export const GLOBAL_KEYS = {
   BALANCE: oneOf('flow', 'pair', 'client'),
   PAIR_TIMEOUT: integer(1, LONGEST_PAIR),
@@ -142,7 +142,7 @@ export const GLOBAL_KEYS = {
   REBALANCE_QUIET: integer(1, 86_400),
   MARK_MASK: markMask,
   TABLE_BASE: integer(256, 2_000_000_000),
-  PREF_BASE: integer(4, 31_000),
+  PREF_BASE: integer(1, 31_000),
   LAN: lan,
   HELPERS: helpers,
   LAST_RESORT: oneOf('keep', 'block'),

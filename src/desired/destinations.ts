@@ -1,3 +1,4 @@
+import { inSubnet } from '../checked.ts';
 import { isLive } from '../liveness.ts';
 import type { Config, LinkConfig, LinkStatus, LinkUp, Rule, State } from '../model.ts';
 import { linkTable, pref, standing } from './numbers.ts';
@@ -68,9 +69,12 @@ export function resolverLinks(statuses: readonly LinkStatus[], { links, verdicts
 /**
  * Queries to the resolvers that a line gave leave by that line while it is up. After mark and source rules: who is bound
  * to another line stays there. Of several lines that gave the same one the better tier has it, then the last to come up.
+ * Before `main` where that has two lines' connected routes for it.
  */
 export function resolverRules(config: Config, statuses: readonly LinkStatus[], memory: Memory = NO_MEMORY): Rule[] {
-  return [...resolverLinks(statuses, memory)].map(([to, { link }]) => ({
-    ...{ pref: pref(config, 'resolver'), to, table: linkTable(config, link) },
-  }));
+  return [...resolverLinks(statuses, memory)].map(([to, { link, sharedSubnet }]) => {
+    const [network = '', prefix] = sharedSubnet?.split('/') ?? [];
+    const near = inSubnet(to, network, Number(prefix));
+    return { pref: pref(config, near ? 'nearResolver' : 'resolver'), to, table: linkTable(config, link) };
+  });
 }

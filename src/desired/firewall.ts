@@ -1,12 +1,13 @@
 import type { Config, LinkStatus } from '../model.ts';
-import { blockDeclarations, blockRecord, blockRefusal, blockRestore } from './firewall-block.ts';
+import { blockTable } from './firewall-block.ts';
 import { helperLines } from './firewall-helpers.ts';
 import { linkMark } from './numbers.ts';
 import { policy, type PolicyText } from './policy.ts';
 
 interface Wan {
   readonly id: number;
-  readonly device: string;
+  /** Absent: a fail-closed link whose unit has gone to another line. Its flows must be refused all the same. */
+  readonly device?: string;
   readonly mark: string;
   readonly masquerade: boolean;
   /** ON_DOWN=block. */
@@ -35,34 +36,38 @@ export function firewall(config: Config, statuses: readonly LinkStatus[], known:
     'table inet wanhook {',
     ...declarations(wans),
     ...(blocks.length > 0 || rules.refuses ? REFUSED : []),
-    ...blockDeclarations(blocks),
     ...rules.declarations,
     ...wans.flatMap(({ id, device, mark, block }) => [
       ` chain record_${id} { ct mark set ct mark & ${keep} | ${mark}; }`,
       ` chain use_${id} { meta mark set meta mark & ${keep} | ${mark}; }`,
-      ` chain check_${id} { oifname ${text(device)} return; goto ${block ? 'refused' : 'guard'}; }`,
+      ` chain check_${id} { ${device === undefined ? '' : `oifname ${text(device)} return; `}goto ${block ? 'refused' : 'guard'}; }`,
     ]),
     ...sizes.map((size) => ` chain mss_${size} { tcp option maxseg size set ${size}; }`),
     ...rules.chains,
-    ...memory(all, blocks, rules),
-    ...blockRefusal(blocks, all),
+    ...memory(all, rules),
     ...nat(),
     ...forwarding(all, rules),
     ...helperLines(config.helpers.filter((helper) => known.includes(helper))),
     '}',
+    ...blockTable(
+      blocks,
+      wans.flatMap(({ device }) => device ?? []),
+      all,
+      keep,
+    ),
     '',
   ].join('\n');
 }
 
 function wanOf(config: Config, { link, device, mtu }: LinkStatus): Wan[] {
-  if (device === undefined) return [];
+  if (device === undefined && link.onDown !== 'block') return [];
   const fromMtu = mtu !== undefined && mtu < ETHERNET_MTU ? mtu - HEADERS : undefined;
   const mss = link.mss === 'auto' ? fromMtu : link.mss === 'off' ? undefined : link.mss;
   const mark = hex(linkMark(config, link).value);
   return [
     {
       id: link.id,
-      device,
+      ...(device !== undefined && { device }),
       mark,
       masquerade: link.masquerade,
       block: link.onDown === 'block',
@@ -73,19 +78,20 @@ function wanOf(config: Config, { link, device, mtu }: LinkStatus): Wan[] {
 
 function declarations(wans: readonly Wan[]): string[] {
   const elements = (entries: string[]) => (entries.length === 0 ? '' : ` elements = { ${entries.join(', ')} };`);
-  const each = (entry: (wan: Wan) => string, which: (wan: Wan) => boolean = () => true) =>
-    elements(wans.filter(which).map(entry));
+  const each = (entry: (wan: Wan) => string) => elements(wans.map(entry));
+  const byDevice = (entry: (device: string, wan: Wan) => string, which: (wan: Wan) => boolean = () => true) =>
+    elements(wans.filter(which).flatMap((wan) => (wan.device === undefined ? [] : entry(text(wan.device), wan))));
   return [
-    ` set wan { type ifname;${each(({ device }) => text(device))} }`,
-    ` set masqueraded { type ifname;${each(
-      ({ device }) => text(device),
+    ` set wan { type ifname;${byDevice((device) => device)} }`,
+    ` set masqueraded { type ifname;${byDevice(
+      (device) => device,
       ({ masquerade }) => masquerade,
     )} }`,
-    ` map record { type ifname : verdict;${each(({ device, id }) => `${text(device)} : goto record_${id}`)} }`,
+    ` map record { type ifname : verdict;${byDevice((device, { id }) => `${device} : goto record_${id}`)} }`,
     ` map restore { type mark : verdict;${each(({ mark, id }) => `${mark} : goto use_${id}`)} }`,
     ` map check { type mark : verdict;${each(({ mark, id }) => `${mark} : goto check_${id}`)} }`,
-    ` map clamp { type ifname : verdict;${each(
-      ({ device, mss }) => `${text(device)} : jump mss_${mss ?? 0}`,
+    ` map clamp { type ifname : verdict;${byDevice(
+      (device, { mss }) => `${device} : jump mss_${mss ?? 0}`,
       ({ mss }) => mss !== undefined,
     )} }`,
   ];
@@ -96,7 +102,7 @@ function declarations(wans: readonly Wan[]): string[] {
  * link they came by; later packets get the recorded mark, and the mark rule sends them to that link's table. Packets
  * that come in from a WAN are never marked: their answers' reverse path must stay in `main`.
  */
-function memory(all: string, blocks: readonly Wan[], rules: PolicyText): string[] {
+function memory(all: string, rules: PolicyText): string[] {
   return [
     ' chain prerouting {',
     '  type filter hook prerouting priority mangle; policy accept;',
@@ -104,7 +110,6 @@ function memory(all: string, blocks: readonly Wan[], rules: PolicyText): string[
     '  iifname @wan goto inbound',
     ...rules.beforeRestore.lan,
     `  ct mark & ${all} vmap @restore`,
-    ...blockRestore(blocks),
     ...rules.afterRestore.lan,
     ' }',
     ' chain inbound {',
@@ -122,7 +127,6 @@ function memory(all: string, blocks: readonly Wan[], rules: PolicyText): string[
     '  type filter hook postrouting priority mangle; policy accept;',
     '  meta nfproto != ipv4 accept',
     ...rules.postrouting,
-    ...blockRecord(blocks, all),
     `  ct mark & ${all} == 0 oifname vmap @record`,
     ' }',
   ];

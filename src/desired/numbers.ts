@@ -2,10 +2,13 @@ import type { Config, LinkConfig, Mark, Range } from '../model.ts';
 
 /** Offsets from PREF_BASE, in steps that leave room (DESIGN: source rules last, so that a mark can override an address). */
 const PREF = {
+  specific: 0,
+  neighbours: 1,
+  nearResolver: 2,
   // Before main: a more specific route of somebody's must not take probes to another line.
-  probe: -2,
-  probeEnd: -1,
-  main: 0,
+  probe: 5,
+  probeEnd: 6,
+  main: 10,
   tunnel: 50,
   tunnelEnd: 51,
   oif: 100,

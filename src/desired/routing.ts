@@ -21,14 +21,15 @@ export function sharingLinks(statuses: readonly LinkStatus[]): LinkUp[] {
 }
 
 /**
- * ip-rule(8), in order: `main` first but without its default, so that nobody's default needs deleting and more
- * specific routes (VPN, OSPF) win; then whoever is bound to a device, carries a mark, or has a source address; then
- * everybody else by the balance. Device and mark rules stay while a link is down: its empty table falls through.
+ * ip-rule(8), in order: neighbours of links that share a subnet; then `main`, but without its default, so that nobody's
+ * default needs deleting and more specific routes (VPN, OSPF) win; then whoever is bound to a device, carries a mark, or
+ * has a source address; then everybody else by the balance. Device and mark rules stay while a link is down: its empty table falls through.
  * A dead link keeps its table for what is bound to it, the probes above all; only the marked flows of a fail-closed one
  * are refused.
  */
 export function rules(config: Config, statuses: readonly LinkStatus[]): Rule[] {
   return [
+    ...neighbourRules(config, statuses),
     ...statuses.flatMap((status) => probeRules(config, status)),
     { pref: pref(config, 'main'), table: 254, suppressPrefixlength: 0 },
     ...statuses.flatMap((status) => linkRules(config, status)),
@@ -50,6 +51,30 @@ function probeRules(config: Config, status: LinkStatus): Rule[] {
   ];
 }
 
+/**
+ * Two links in one subnet: `main` has a connected route for each, and finds the first whatever the source. So what is
+ * bound to one of them by address or mark is asked about before; a more specific route of `main` still wins.
+ */
+function neighbourRules(config: Config, statuses: readonly LinkStatus[]): Rule[] {
+  const sharing = statuses.flatMap((status) =>
+    status.up && status.sharedSubnet !== undefined ? [{ ...status, to: status.sharedSubnet }] : [],
+  );
+  const subnets = [...new Set(sharing.map(({ to }) => to))].toSorted();
+  return [
+    ...subnets.map((to): Rule => {
+      const suppressPrefixlength = Number(to.split('/')[1]);
+      return { pref: pref(config, 'specific'), to, table: 254, suppressPrefixlength };
+    }),
+    ...sharing.flatMap(({ link, address, to }): Rule[] => {
+      const end = { pref: pref(config, 'neighbours'), to, table: linkTable(config, link) };
+      return [
+        { ...end, from: address },
+        { ...end, fwmark: linkMark(config, link) },
+      ];
+    }),
+  ];
+}
+
 function linkRules(config: Config, status: LinkStatus): Rule[] {
   const table = linkTable(config, status.link);
   const marked = { pref: markPref(config, status.link), fwmark: linkMark(config, status.link) };
@@ -68,13 +93,13 @@ function linkRules(config: Config, status: LinkStatus): Rule[] {
  */
 const BEHIND = 65535;
 
-/** A default in each live link's table, and the balance route over the nexthop group. */
+/** A default in each live link's table, its subnet where that is another's too, and the balance route over the nexthop group. */
 export function routes(config: Config, statuses: readonly LinkStatus[]): Route[] {
   const own = statuses.flatMap((status): Route[] => {
     const table = linkTable(config, status.link);
     // An empty table lets the link's flows fall through to the balance; `block` refuses them.
     const behind: Route[] = status.link.onDown === 'block' ? [{ table, type: 'unreachable', metric: BEHIND }] : [];
-    return status.up ? [...behind, linkRoute(table, status)] : behind;
+    return status.up ? [...behind, ...linkRoutes(table, status)] : behind;
   });
   if (sharingLinks(statuses).length === 0) {
     // LAST_RESORT=block: not by somebody's default in `main` either, which may lead into a dead line.
@@ -84,15 +109,12 @@ export function routes(config: Config, statuses: readonly LinkStatus[]): Route[]
   return [...own, { table: balanceTable(config), type: 'unicast', nexthopId: groupId(config) }];
 }
 
-function linkRoute(table: number, { device, address, gateway, onlink }: LinkUp): Route {
-  return {
-    table,
-    type: 'unicast',
-    device,
-    source: address,
-    ...(gateway !== undefined && { gateway }),
-    ...(onlink && { onlink }),
-  };
+function linkRoutes(table: number, { device, address, gateway, onlink, sharedSubnet }: LinkUp): Route[] {
+  const own = { table, type: 'unicast', device, source: address } as const;
+  return [
+    ...(sharedSubnet === undefined ? [] : [{ ...own, destination: sharedSubnet }]),
+    { ...own, ...(gateway !== undefined && { gateway }), ...(onlink && { onlink }) },
+  ];
 }
 
 /**

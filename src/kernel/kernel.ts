@@ -133,7 +133,7 @@ async function applyStep(runner: Runner, procSys: string, step: readonly Op[]): 
     case 'sysctl-set':
       return setSysctl(procSys, op.key, op.value);
     case 'firewall-load':
-      return loadFirewall(runner, op.text);
+      return must('load the table "inet wanhook"', await runner.run('nft', ['-f', '-'], firewallTransaction(op.text)));
     case 'firewall-delete':
       return must('delete the table "inet wanhook"', await runner.run('nft', ['-f', '-'], FIREWALL_DELETE));
     case 'memory-load':
@@ -150,22 +150,6 @@ async function applyStep(runner: Runner, procSys: string, step: readonly Op[]): 
     default:
       return ipBatch(runner, step);
   }
-}
-
-/**
- * The flows of fail-closed links (desired/firewall-block.ts) are taken along: a rule whose choice changes when such a link
- * goes down has the table loaded anew just when they must be refused. While it is down none of them is new, and while it
- * is up the next packet of each is enough, so nothing is lost between reading and loading.
- */
-async function loadFirewall(runner: Runner, text: string): Promise<[]> {
-  const kept: string[] = [];
-  for (const [, set = ''] of text.matchAll(/^ set (kept_\d+) /gm)) {
-    const { code, stdout } = await runner.run('nft', ['list', 'set', 'inet', 'wanhook', set]);
-    const elements = code === 0 ? /elements = \{([^}]*)\}/.exec(stdout)?.[1] : undefined;
-    if (elements !== undefined) kept.push(`add element inet wanhook ${set} {${elements}}\n`);
-  }
-  const transaction = firewallTransaction(text) + kept.join('');
-  return must('load the table "inet wanhook"', await runner.run('nft', ['-f', '-'], transaction));
 }
 
 function must(act: string, outcome: Outcome): [] {

@@ -39,7 +39,7 @@ export function parseIpBatch(stdout: string): IpObserved {
   return {
     devices: devices.map(readDevice),
     rules: rules.filter((rule) => text(rule, 'protocol') === PROTO).map(readRule),
-    routes: routes.filter((route) => route['dst'] === 'default').map(readRoute),
+    routes: routes.map(readRoute),
     nexthops: nexthops.filter((nexthop) => !Array.isArray(nexthop['group'])).map(readNexthop),
     groups: nexthops.filter((nexthop) => Array.isArray(nexthop['group'])).map(readGroup),
     neighbours: neighbours.map(readNeighbour),
@@ -109,16 +109,19 @@ function readRule(json: Json): Rule {
 
 function readRoute(json: Json): Route {
   const nexthopId = number(json, 'nhid');
+  const destination = text(json, 'dst');
+  const place = destination === undefined || destination === 'default' ? {} : { destination };
   const table = Number(text(json, 'table') ?? '254');
   const unreachable = text(json, 'type') === RTN_UNREACHABLE;
   const metric = number(json, 'metric');
   // With a nexthop object the kernel repeats that object's device and gateway.
-  if (nexthopId !== undefined) return { table, type: 'unicast', nexthopId };
+  if (nexthopId !== undefined) return { table, ...place, type: 'unicast', nexthopId };
   const gateway = text(json, 'gateway');
   const device = text(json, 'dev');
   const source = text(json, 'prefsrc');
   return {
     table,
+    ...place,
     type: unreachable ? 'unreachable' : 'unicast',
     ...(metric !== undefined && { metric }),
     ...(gateway !== undefined && { gateway }),

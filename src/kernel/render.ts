@@ -60,7 +60,7 @@ export function ruleWords(rule: Rule): string[] {
 export function routeWords(route: Route): string[] {
   return [
     ...(route.type === 'unicast' ? [] : [route.type]),
-    'default',
+    route.destination ?? 'default',
     ...(route.nexthopId === undefined ? [] : ['nhid', String(route.nexthopId)]),
     ...(route.gateway === undefined ? [] : ['via', route.gateway]),
     ...(route.device === undefined ? [] : ['dev', route.device]),
@@ -91,13 +91,20 @@ function markWord({ value, mask }: Mark): string {
   return `0x${value.toString(16)}/0x${mask.toString(16)}`;
 }
 
-/** One transaction: the old table goes and the new one comes in the same instant. The first line makes `delete` safe. */
-export function firewallTransaction(text: string): string {
-  return `table inet wanhook\ndelete table inet wanhook\n${text}`;
-}
-export const FIREWALL_DELETE = 'table inet wanhook\ndelete table inet wanhook\n';
+/** The flows of fail-closed links (desired/firewall-block.ts), loaded with our table, and kept over its loads. */
+export const KEPT_TABLE = 'inet wanhook_kept';
 
-export const MEMORY_DELETE = 'table inet wanhook_memory\ndelete table inet wanhook_memory\n';
+/** The first line makes `delete` safe. */
+const tableDelete = (table: string) => `table ${table}\ndelete table ${table}\n`;
+
+/** One transaction: the old table goes and the new one comes in the same instant. */
+export function firewallTransaction(text: string): string {
+  const kept = text.includes(KEPT_TABLE) ? '' : tableDelete(KEPT_TABLE);
+  return tableDelete('inet wanhook') + kept + text;
+}
+export const FIREWALL_DELETE = tableDelete('inet wanhook') + tableDelete(KEPT_TABLE);
+
+export const MEMORY_DELETE = tableDelete('inet wanhook_memory');
 
 /** ss(8): established TCP only; listeners and UDP sockets are let alone, as their owners see an error themselves. */
 export function socketKillWords(address: string): string[] {
@@ -127,7 +134,7 @@ export function pasteable(op: Op): string {
     case 'firewall-load':
       return `nft -f - <<'EOF'\n${firewallTransaction(op.text)}EOF`;
     case 'firewall-delete':
-      return 'nft delete table inet wanhook';
+      return `nft -f - <<'EOF'\n${FIREWALL_DELETE}EOF`;
     case 'memory-load':
       return `nft -f - <<'EOF'\n${op.text}EOF`;
     case 'memory-delete':

@@ -62,4 +62,4 @@ function readAddress(rest: string): string | undefined {
 
 /** `delete table inet wanhook` */
 export const readNftLine: ReadLine = (line) =>
-  /^delete table inet wanhook(?:_memory)?$/.test(line) ? 'firewall' : undefined;
+  /^delete table inet wanhook(?:_memory|_kept)?$/.test(line) ? 'firewall' : undefined;

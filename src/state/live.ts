@@ -1,4 +1,4 @@
-import { inSubnet, isNoHost, isLinkLocalIpv4, isUsableIpv4 } from '../checked.ts';
+import { inSubnet, isNoHost, isLinkLocalIpv4, isUsableIpv4, subnetOf } from '../checked.ts';
 import { isLive } from '../liveness.ts';
 import type {
   Config,
@@ -23,7 +23,7 @@ export function linkStatuses(
   mainGateways: MainGateways,
 ): LinkStatus[] {
   const owners = deviceOwners(config, state);
-  return config.links.map((link) => {
+  const statuses = config.links.map((link) => {
     const record = state.links[link.name];
     const verdict = state.verdicts[link.name];
     const isOwn = (name: string | undefined) => name !== undefined && owners.get(name) === link.name;
@@ -33,6 +33,20 @@ export function linkStatuses(
     const name = present?.name ?? names[0] ?? (isOwn(verdict?.device) ? verdict?.device : undefined);
     return possible(linkStatus(link, record, verdict, { name, present }, mainGateways), devices);
   });
+  const wans = devices.filter(({ name }) => statuses.some(({ device }) => device === name));
+  return statuses.map((status) => withSharedSubnet(status, wans));
+}
+
+/** An address of another link's device in the same subnet, be that link up or not: `main` has a route by that device, too. */
+function withSharedSubnet(status: LinkStatus, wans: readonly Device[]): LinkStatus {
+  if (!status.up || status.gateway === undefined) return status;
+  const { device, address } = status;
+  const own = wans.find(({ name }) => name === device)?.addresses.find(({ local }) => local === address);
+  if (own === undefined || own.prefix === 32) return status;
+  const others = wans.filter(({ name }) => name !== device).flatMap(({ addresses }) => addresses);
+  // Of two prefixes the shorter one tells whether they overlap.
+  const overlaps = others.some(({ local, prefix }) => inSubnet(local, address, Math.min(prefix, own.prefix)));
+  return overlaps ? { ...status, sharedSubnet: subnetOf(address, own.prefix) } : status;
 }
 
 /** The kernel would refuse a gateway that is our own address or no host's, and everything else in the same batch with it. */

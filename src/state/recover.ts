@@ -15,7 +15,7 @@ import type {
 export interface Places {
   readonly tableOf: (link: LinkConfig) => number;
   /** Preferences of the rules to resolvers and to tunnels' servers. */
-  readonly resolver: number;
+  readonly resolvers: readonly number[];
   readonly tunnel: number;
   readonly tunnelEnd: number;
 }
@@ -34,12 +34,10 @@ export function recoverRecords(config: Config, state: State, { routes, rules }: 
   const recovered = config.links.flatMap((link) => {
     if (state.links[link.name] !== undefined || state.verdicts[link.name] !== undefined) return [];
     const table = places.tableOf(link);
-    const route = routes.find((one) => one.table === table && one.type === 'unicast');
+    const route = routes.find((one) => one.table === table && one.type === 'unicast' && one.destination === undefined);
     if (route?.device === undefined) return [];
-    const dns = addressesAt(
-      places.resolver,
-      rules.filter((rule) => rule.table === table),
-    );
+    const own = rules.filter((rule) => rule.table === table);
+    const dns = places.resolvers.flatMap((pref) => addressesAt(pref, own));
     return [[link.name, recordOf(route.device, route, dns)] as const];
   });
   return recovered.length === 0 ? state : { ...state, links: { ...state.links, ...Object.fromEntries(recovered) } };

@@ -4,8 +4,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { HoldSummary } from '../support/traffic-hold.ts';
 import { createRouter, type Router } from '../support/router.ts';
 import { applyRules } from '../support/router-rules.ts';
+import { SERVER } from '../support/lab-topology.ts';
 
 const CYCLES = 20;
+/** What of the second that the README promises is left to the kernel and the programs; the rest is the hook's own time. */
+const TOLD_MS = 700;
 /** The user's own port forward, on line 0. */
 const FORWARDS = `table ip forwards {
   chain pre {
@@ -99,17 +102,18 @@ describe('the flows of a line that drops', () => {
     await router.up(2);
     const droppedAt = Date.now();
     await router.down(0);
+    const bound = Date.now() - droppedAt + TOLD_MS;
     await sleep(1000);
     const sockets = await openSockets();
     await sleep(1500);
     const got = await after(holds, droppedAt);
     for (const name of ['LAN TCP', 'router TCP', 'router TCP bound'] as const) {
       expect([name, got[name].stalled, got[name].broken]).toEqual([name, 0, 8]);
-      expect(toldWithin(got[name], droppedAt)).toBeLessThan(1000);
+      expect(toldWithin(got[name], droppedAt)).toBeLessThan(bound);
     }
     for (const name of ['LAN UDP', 'router UDP'] as const) {
       expect(got[name]).toMatchObject({ survived: 8, broken: 0, stalled: 0 });
-      expect(Math.max(...got[name].flows.map(({ longestGapMs }) => longestGapMs))).toBeLessThan(1000);
+      expect(Math.max(...got[name].flows.map(({ longestGapMs }) => longestGapMs))).toBeLessThan(bound);
     }
     // The far ends of inbound connections cannot be told: the line is gone. The router's ends have been.
     expect(sockets).toBe(0);
@@ -135,6 +139,7 @@ describe('the flows of a line that drops', () => {
     await sleep(300);
     expect(await seen()).toEqual([0, 0]);
     await router.ppp('ip-down', 0);
+    const bound = Date.now() - droppedAt + TOLD_MS;
     await sleep(700);
     const sockets = await openSockets();
     for (let n = 0; n < CYCLES; n++) {
@@ -150,12 +155,109 @@ describe('the flows of a line that drops', () => {
     const got = await after(holds, droppedAt);
     for (const name of ['LAN TCP', 'router TCP', 'router TCP bound'] as const) {
       expect([name, got[name].stalled, got[name].broken]).toEqual([name, 0, 8]);
-      expect(toldWithin(got[name], droppedAt)).toBeLessThan(1000);
+      expect(toldWithin(got[name], droppedAt)).toBeLessThan(bound);
     }
     // UDP has waited for its own line, and goes on there.
     expect(got['LAN UDP']).toMatchObject({ survived: 8, broken: 0, stalled: 0 });
     expect(sockets).toBe(0);
     expect(await router.plan()).toEqual([]);
+  });
+
+  test('block: another line that gets the unit of the dead one gets nothing of its flows', async () => {
+    await configure('block');
+    await router.up(0);
+    await router.serve('net', { tcp: [7100], udp: [7100] });
+    const lan = {
+      from: 'lan',
+      localAddresses: router.clients,
+      port: 7100,
+      ms: 100_000,
+      everyMs: 50,
+      count: 8,
+    } as const;
+    const holds = [await router.startHold(lan), await router.startHold({ ...lan, proto: 'udp' })];
+    await router.isps[1]!.run(['nft', '-f', '-'], { stdin: countPorts([7100]) });
+    await router.down(0);
+    await router.lineUp(1);
+    await router.rtr.sh('ip link set ppp1 down; ip link set ppp1 name ppp0; ip link set ppp0 up');
+    await router.ppp('ip-up', 1, { device: 'ppp0' });
+    await sleep(1000);
+    expect(await router.share({ from: 'lan', count: 8 })).toMatchObject({ ok: 8 });
+    expect(await router.isps[1]!.sh('nft list counter ip witness blocked')).toContain('packets 0 ');
+    const got = await Promise.all(holds.map((hold) => hold.stop()));
+    expect(got.map(({ survived }) => survived)).toEqual([0, 0]);
+    expect(await router.plan()).toEqual([]);
+  });
+
+  test('block: a route of somebody else’s to there, by another line, does not let them out', async () => {
+    await configure('block');
+    await router.up(0);
+    await router.serve('net', { tcp: [7100], udp: [7100] });
+    const lan = {
+      from: 'lan',
+      localAddresses: router.clients,
+      port: 7100,
+      ms: 100_000,
+      everyMs: 50,
+      count: 8,
+    } as const;
+    const holds = [await router.startHold(lan), await router.startHold({ ...lan, proto: 'udp' })];
+    await router.up(1);
+    await router.isps[1]!.run(['nft', '-f', '-'], { stdin: countPorts([7100]) });
+    await router.down(0);
+    await router.rtr.sh(`ip route add ${SERVER} dev ppp1`);
+    await sleep(1000);
+    expect(await router.share({ from: 'lan', count: 8 })).toMatchObject({ ok: 8 });
+    expect(await router.isps[1]!.sh('nft list counter ip witness blocked')).toContain('packets 0 ');
+    const got = await Promise.all(holds.map((hold) => hold.stop()));
+    expect(got.map(({ survived }) => survived)).toEqual([0, 0]);
+  });
+
+  test('block: a flow that the user’s own firewall sends to another server is known from its first packet', async () => {
+    await configure('block');
+    const redirect = 'iifname "lan0" udp dport 7200 dnat to 203.0.113.11:7100';
+    await router.rtr.sh(`nft add rule ip forwards pre ${redirect}`);
+    await router.up(0);
+    const script = `const socket = require('dgram').createSocket('udp4');
+      socket.bind(40001, () => socket.send('.', 7200, '${SERVER}', () => socket.close()));`;
+    const sendOne = () => router.lan.run([process.execPath, '-e', script]);
+    const seen = async (index: number) => router.isps[index]!.sh('nft list counter ip witness blocked');
+    for (const isp of router.isps) await isp.run(['nft', '-f', '-'], { stdin: countPorts([7100]) });
+    await sendOne();
+    expect(await seen(0)).toContain('packets 1 ');
+    await router.up(1);
+    await router.lineHangup(0);
+    for (let n = 0; n < 3; n++) await sendOne();
+    expect(await seen(1)).toContain('packets 0 ');
+  });
+
+  test('block: a hook need not read the flows that are remembered', async () => {
+    await configure('block');
+    await router.up(0);
+    await router.up(1);
+    const hookMs = async () => {
+      const times: number[] = [];
+      for (let n = 0; n < 5; n++) {
+        const started = performance.now();
+        await router.ppp('ip-up', 1);
+        times.push(performance.now() - started);
+      }
+      return Math.min(...times);
+    };
+    const before = await hookMs();
+    const flows = Array.from({ length: 20_000 }, (_, n) => `10.20.${n >> 8}.${n & 255} . ${SERVER} . tcp . 1024 . 443`);
+    const stdin = `add element inet wanhook_kept kept_1 { ${flows.join(',\n')} }\n`;
+    await router.rtr.run(['nft', '-f', '-'], { stdin: stdin.replaceAll(' . 443', ' . 443 timeout 1h') });
+    const after = await hookMs();
+    console.log(`a hook with nothing to do: ${before.toFixed(0)} ms, with 20000 flows ${after.toFixed(0)} ms`);
+    expect(after).toBeLessThan(3 * before);
+    // Nor does a reload lose them.
+    await router.configure([{ ID: 1, PPP_IPPARAM: 'line1', ON_DOWN: 'block', MSS: 1300 }]);
+    await router.must('apply');
+    const count = await router.rtr.sh('nft list set inet wanhook_kept kept_1 | grep -oF " . tcp . " | wc -l');
+    expect(Number(count)).toBe(20_000);
+    await router.must('stop');
+    expect(await router.rtr.sh('nft list tables')).not.toContain('wanhook');
   });
 
   test('block: a rule that chooses another link now, and has the firewall loaded anew, lets nothing out', async () => {

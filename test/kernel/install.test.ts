@@ -420,7 +420,10 @@ describe('onto a live system', () => {
     expect((await machine.sh('cat /run/systemctl.log')).trim().split('\n')).toEqual([
       'daemon-reload',
       '-q enable wanhook.service',
+      '-q try-restart wanhook-monitor.service',
       'daemon-reload',
+      '-q try-restart wanhook-monitor.service',
+      '-q disable --now wanhook-monitor.service wanhook-scripts.path',
       '-q disable --now wanhook.service',
       'daemon-reload',
     ]);

@@ -48,7 +48,7 @@ async function reset(router: Router): Promise<void> {
     ip -4 rule flush; ip rule add pref 32766 lookup 254 2>/dev/null || :; ip rule add pref 32767 lookup 253 2>/dev/null || :
     ip nexthop flush; ip route flush type blackhole
     for device in ppp0 ppp1; do ip link del $device 2>/dev/null || :; done
-    ip addr flush dev eth1; ip link set eth1 down; ip link set eth1 up`);
+    for device in eth1 eth2; do ip addr flush dev $device; ip link set $device down; ip link set $device up; done`);
   for (const line of router.lines) await router.lineHangup(line.index).catch(() => undefined);
 }
 
@@ -68,7 +68,7 @@ async function expectConverged(router: Router, taken: Walk): Promise<void> {
 describe('random walks on the real kernel', () => {
   let router: Router;
   beforeAll(async () => {
-    router = await createRouter({ links: ['ppp', 'ppp', 'dhcp'] });
+    router = await createRouter({ links: ['ppp', 'ppp', 'dhcp', { kind: 'dhcp', address: '198.51.100.3' }] });
   });
   afterAll(() => router.destroy());
 

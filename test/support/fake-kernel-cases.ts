@@ -39,6 +39,16 @@ const BALANCED = [
   'route replace default nhid 20999 table 20000 proto 201',
 ];
 
+/** And for a second line in the subnet of the first. */
+const NEIGHBOURS = [
+  ...['device eth2', 'link set eth2 up', 'addr add 198.51.100.3/24 dev eth2'],
+  'rule add pref 20000 to 198.51.100.0/24 lookup 254 suppress_prefixlength 24 protocol 201',
+  'rule add pref 20001 from 198.51.100.3 to 198.51.100.0/24 lookup 20003 protocol 201',
+  'rule add pref 20001 to 198.51.100.0/24 fwmark 0x3000000/0x3f000000 lookup 20003 protocol 201',
+  'route replace 198.51.100.0/24 dev eth2 src 198.51.100.3 table 20003 proto 201',
+  'route replace default via 198.51.100.1 dev eth2 src 198.51.100.3 table 20003 proto 201',
+];
+
 const STRANGERS = [
   'rule add pref 20300 from 192.0.2.11 lookup 20001',
   'rule add pref 100 from 10.1.0.0/16 lookup 100',
@@ -58,6 +68,13 @@ const GATEWAY = '1: Error: Nexthop has invalid gateway.';
 
 export const KERNEL_CASES: readonly KernelCase[] = [
   { name: 'all that wanhook makes for two lines', when: BALANCED },
+  { name: 'two lines in one subnet', given: BALANCED, when: NEIGHBOURS },
+  {
+    name: 'a route in one subnet to delete',
+    given: NEIGHBOURS,
+    when: ['route del 198.51.100.0/24 dev eth2 src 198.51.100.3 table 20003 proto 201'],
+  },
+  { name: 'the second line’s address goes', given: NEIGHBOURS, when: ['addr del 198.51.100.3/24 dev eth2'] },
   { name: 'strangers beside it', given: BALANCED, when: STRANGERS },
   { name: 'all replaced by the same', given: BALANCED, when: BALANCED.filter((line) => line.includes(' replace ')) },
 
@@ -77,10 +94,10 @@ export const KERNEL_CASES: readonly KernelCase[] = [
   {
     name: 'rules by source ports',
     when: [
-      'rule add pref 19998 from 192.0.2.11 sport 61000-61063 lookup 20001 protocol 201',
-      'rule add pref 19998 from 192.0.2.11 sport 61064-61127 lookup 20001 protocol 201',
-      'rule add pref 19999 from 192.0.2.11 sport 61000-61063 unreachable protocol 201',
-      'rule del pref 19998 from 192.0.2.11 sport 61000-61063 lookup 20001 protocol 201',
+      'rule add pref 20005 from 192.0.2.11 sport 61000-61063 lookup 20001 protocol 201',
+      'rule add pref 20005 from 192.0.2.11 sport 61064-61127 lookup 20001 protocol 201',
+      'rule add pref 20006 from 192.0.2.11 sport 61000-61063 unreachable protocol 201',
+      'rule del pref 20005 from 192.0.2.11 sport 61000-61063 lookup 20001 protocol 201',
     ],
   },
   { name: 'a rule for a device that is not there', when: ['rule add pref 900 oif nosuch lookup 9 protocol 201'] },

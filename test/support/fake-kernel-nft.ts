@@ -9,28 +9,35 @@ interface Outcome {
 const done: Outcome = { code: 0, stdout: '', stderr: '' };
 const refused = (stderr: string): Outcome => ({ code: 1, stdout: '', stderr: `${stderr}\n` });
 
-/** `nft -f -`: a transaction, all or nothing. */
+const STATEMENT = /^\s*(?:(?:(delete|flush) )?table inet (\w+)\n|table inet (\w+) \{\n[^]*?\n\}\n)/;
+
+/** `nft -f -`: a transaction, all or nothing. `wanhook` is defined once, `wanhook_kept` by declarations and then rules. */
 export function nftLoad(state: FakeState, text: string): Outcome {
-  let table = state.firewall;
+  const tables = new Map([
+    ['wanhook', state.firewall],
+    ['wanhook_kept', state.kept],
+  ]);
   let rest = text;
   while (rest.trim() !== '') {
-    const declared = /^\s*table inet wanhook\n/.exec(rest);
-    const deleted = /^\s*delete table inet wanhook\n/.exec(rest);
-    const defined = /^\s*table inet wanhook \{\n[^]*?\n\}\n/.exec(rest);
-    const taken = declared ?? deleted ?? defined;
-    if (taken === null) return refused(`Error: syntax error: ${rest.slice(0, 60)}`);
-    rest = rest.slice(taken[0].length);
-    if (declared !== null) table ??= 'table inet wanhook {\n}\n';
-    else if (deleted !== null) {
-      if (table === undefined) return refused('Error: Could not process rule: No such file or directory');
-      table = undefined;
-    } else {
-      const problem = problemOf(taken[0]);
+    const [taken, verb, named, defined] = STATEMENT.exec(rest) ?? [];
+    const name = named ?? defined ?? '';
+    if (taken === undefined || !tables.has(name)) return refused(`Error: syntax error: ${rest.slice(0, 60)}`);
+    rest = rest.slice(taken.length);
+    const table = tables.get(name);
+    if (verb !== undefined && table === undefined) {
+      return refused('Error: Could not process rule: No such file or directory');
+    }
+    if (verb === 'delete') tables.set(name, undefined);
+    else if (verb === undefined && named !== undefined) tables.set(name, table ?? `table inet ${name} {\n}\n`);
+    else if (defined !== undefined) {
+      const problem = problemOf(name === 'wanhook' ? taken : `${table ?? ''}${taken}`);
       if (problem !== undefined) return refused(`Error: Could not process rule: ${problem}`);
-      table = taken[0].trimStart();
+      const flushed = name === 'wanhook' || !taken.includes('{ }');
+      tables.set(name, flushed ? taken.trimStart() : (table ?? '') + taken.trimStart());
     }
   }
-  state.firewall = table;
+  state.firewall = tables.get('wanhook');
+  state.kept = tables.get('wanhook_kept');
   return done;
 }
 
@@ -60,12 +67,6 @@ export function nftList(state: FakeState): Outcome {
     return `elements = { ${turned.join(',\n\t\t\t     ')} }`;
   });
   return { code: 0, stdout, stderr: '' };
-}
-
-/** `nft list set`: nobody's connections are in it. */
-export function nftListSet(state: FakeState, set: string): Outcome {
-  if (state.firewall?.includes(` set ${set} `) !== true) return refused('Error: No such file or directory');
-  return { ...done, stdout: `table inet wanhook {\n\tset ${set} {\n\t\tflags dynamic,timeout\n\t}\n}\n` };
 }
 
 /** `ss -K … src ADDRESS`: says which it has ended, and exits 0 in any case. */

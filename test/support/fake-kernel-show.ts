@@ -41,9 +41,15 @@ export function showDefaults(state: FakeState, device: string): unknown[] {
     .map((route) => ({ ...routeJson(state, route, route.proto), dev: undefined }));
 }
 
-/** Tables hang in 256 chains by their low byte. */
+/** Tables hang in 256 chains by their low byte; in a table the default comes first. */
 const inHashOrder = (routes: readonly FakeRoute[]) =>
-  routes.toSorted((a, b) => (a.table & 255) - (b.table & 255) || a.table - b.table || a.metric - b.metric);
+  routes.toSorted(
+    (a, b) =>
+      (a.table & 255) - (b.table & 255) ||
+      a.table - b.table ||
+      Number(a.dst !== 'default') - Number(b.dst !== 'default') ||
+      a.metric - b.metric,
+  );
 
 function deviceJson(device: FakeDevice) {
   const { name, index, up, mtu, pointToPoint } = device;
@@ -67,6 +73,7 @@ function ruleJson(
   { pref, from, sport, to, not, iif, unreachable, nop, oif, mark, mask, table, goto, suppress, proto }: FakeRule,
 ) {
   const [src = 'all', length] = from?.split('/') ?? [];
+  const [dst, dstLength] = to?.split('/') ?? [];
   const detached = oif !== undefined && !state.devices.some(({ name }) => name === oif);
   return {
     priority: pref,
@@ -76,8 +83,9 @@ function ruleJson(
     ...optional('iif', iif),
     ...(mark !== undefined && { fwmark: hex(mark), ...(mask !== 0xffffffff && { fwmask: hex(mask ?? 0) }) }),
     ...(oif !== undefined && { oif, ...(detached && { oif_detached: null }) }),
-    ...(to !== undefined && { dst: to }),
     ...(sport !== undefined && { sport_start: Number(sport.split('-')[0]), sport_end: Number(sport.split('-')[1]) }),
+    ...optional('dst', dst),
+    ...(dstLength !== undefined && { dstlen: Number(dstLength) }),
     ...(unreachable === true && { action: TYPES.unreachable }),
     ...(table !== undefined && { table: String(table) }),
     ...(nop === true && { nop: null }),

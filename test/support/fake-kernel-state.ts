@@ -86,8 +86,9 @@ export interface FakeState {
   /** Tables that have ever held a route: they stay, empty. */
   tables: Set<number>;
   nextIndex: number;
-  /** `table inet wanhook` as loaded. */
+  /** `table inet wanhook` as loaded; and the rules of `table inet wanhook_kept`. */
   firewall: string | undefined;
+  kept: string | undefined;
   /** The script `table inet wanhook_memory` was last loaded with, and what its maps hold: `KEY : MARK` by map. */
   memory: { text: string; readonly elements: Map<string, Map<string, string>> } | undefined;
   /** Local addresses of established TCP connections. */
@@ -114,6 +115,7 @@ export function bootedState(): FakeState {
     tables: new Set([MAIN, 255]),
     nextIndex: 2,
     firewall: undefined,
+    kept: undefined,
     memory: undefined,
     sockets: [],
     connections: [],

@@ -22,7 +22,7 @@ import {
   memoryLoad,
   remember,
 } from './fake-kernel-memory.ts';
-import { forgetConnections, killSockets, nftList, nftListSet, nftLoad } from './fake-kernel-nft.ts';
+import { forgetConnections, killSockets, nftList, nftLoad } from './fake-kernel-nft.ts';
 import { show, showDefaults } from './fake-kernel-show.ts';
 import { bootedState, type FakeState } from './fake-kernel-state.ts';
 import { noDevice, Refusal } from './fake-kernel-words.ts';
@@ -146,7 +146,7 @@ export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
     sockets: () => state.sockets,
     addConnection: (mark) => state.connections.push(mark),
     connections: () => state.connections,
-    firewall: () => state.firewall,
+    firewall: () => (state.firewall === undefined ? undefined : state.firewall + (state.kept ?? '')),
     memory: () => state.memory?.text,
     remember: (map, element) => remember(state, map, element),
     forgetRule: (chain) => forgetRule(state, chain),
@@ -170,6 +170,7 @@ function withoutOurs(state: FakeState): FakeState {
     groups: theirs(groups),
     neighbours: theirs(neighbours),
     firewall: undefined,
+    kept: undefined,
     memory: undefined,
   };
 }
@@ -190,7 +191,6 @@ function runTool(state: FakeState, command: string, argv: readonly string[], std
   if (command.startsWith('conntrack -D -f ipv4 -m ')) return forgetConnections(state, argv);
   if (command === 'nft -f -') return memoryLoad(state, stdin) ?? nftLoad(state, stdin);
   if (command === 'nft -s list table inet wanhook') return nftList(state);
-  if (command.startsWith('nft list set inet wanhook kept_')) return nftListSet(state, argv.at(-1) ?? '');
   if (command === 'nft -c add chain inet wanhook_memory prerouting') return memoryCheck(state);
   if (command === 'nft -c -f -') return memoryDeletions(state, stdin);
   if (command === 'nft -t list table inet wanhook_memory') return memoryTable(state);

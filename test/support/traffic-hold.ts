@@ -6,7 +6,8 @@ import { addressOf, type CommonOptions, endWithReset, errorCode, now, print, tur
 export interface Flow {
   /** Sources that the server saw, in order. More than one is possible with UDP only. */
   readonly sources: string[];
-  /** Echoes that came back. */
+  /** What was sent, and the echoes that came back, in bytes (TCP) or datagrams. */
+  sent: number;
   echoes: number;
   /** Longest time without an echo, ms; the end of the run counts. */
   longestGapMs: number;
@@ -40,9 +41,12 @@ interface Target {
   readonly from: string | undefined;
 }
 
+/** How long the last echoes may take. */
+const LAST_MS = 200;
+
 type Clock = () => number;
 
-const newFlow = (): Flow => ({ sources: [], echoes: 0, longestGapMs: 0, lastEchoAt: 0 });
+const newFlow = (): Flow => ({ sources: [], sent: 0, echoes: 0, longestGapMs: 0, lastEchoAt: 0 });
 
 function sawSource(flow: Flow, source: string): void {
   if (flow.sources.at(-1) !== source) flow.sources.push(source);
@@ -83,7 +87,9 @@ function tcpFlow(target: Target, clock: Clock): Live {
   return {
     flow,
     send: () => {
-      if (flow.brokeAt === undefined && !socket.connecting) socket.write('.');
+      if (flow.brokeAt !== undefined || socket.connecting) return;
+      flow.sent++;
+      socket.write('.');
     },
     close: () => endWithReset(socket),
   };
@@ -102,7 +108,10 @@ function udpFlow(target: Target, clock: Clock): Live {
   return {
     flow,
     // A refused datagram is a gap, not the end: the flow goes on when there is a route again.
-    send: () => socket.send('.', target.port, target.host, () => undefined),
+    send: () => {
+      flow.sent++;
+      socket.send('.', target.port, target.host, () => undefined);
+    },
     close: () => socket.close(),
   };
 }
@@ -143,6 +152,8 @@ export async function hold(options: CommonOptions & { count: number; ms: number;
   clearInterval(timer);
 
   const endMs = clock();
+  // The echoes of the last ones are on their way.
+  await new Promise((resolve) => setTimeout(resolve, LAST_MS));
   const flows = live.map((each) => structuredClone(each.flow));
   for (const each of live) each.close();
   for (const flow of flows) flow.longestGapMs = Math.max(flow.longestGapMs, endMs - flow.lastEchoAt);

@@ -30,11 +30,12 @@ function ruleLine(rule: Json): string {
   const source = word(rule['src']) ?? 'all';
   const length = word(rule['srclen']);
   const mask = word(rule['fwmask']);
+  const [destination, prefix] = [word(rule['dst']), word(rule['dstlen'])];
   return [
     'ip rule add pref',
     word(rule['priority']),
     ...(source === 'all' ? [] : ['from', length === undefined ? source : `${source}/${length}`]),
-    ...pair('to', rule['dst']),
+    ...(destination === undefined ? [] : ['to', prefix === undefined ? destination : `${destination}/${prefix}`]),
     ...pair('oif', rule['oif']),
     ...pair('fwmark', mask === undefined ? rule['fwmark'] : `${word(rule['fwmark']) ?? ''}/${mask}`),
     ...pair('lookup', rule['table']),

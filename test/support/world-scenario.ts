@@ -53,6 +53,7 @@ async function stillToDo(world: TestWorld): Promise<string[]> {
 function took(world: TestWorld): string[] {
   const commands = world.echoed.splice(0).map((command) => {
     if (!command.startsWith('nft -f')) return command;
+    if (!command.includes('{')) return 'nft -f - (no firewall)';
     return command.includes('wanhook_memory') ? 'nft -f - (the memory)' : 'nft -f - (the firewall)';
   });
   const warnings = world.warnings.splice(0).map((warning) => `warning: ${warning}`);

@@ -1,5 +1,5 @@
 /**
- * Random walks: what may happen to a router with two PPPoE lines and a cable line, in any order, as steps of
+ * Random walks: what may happen to a router with two PPPoE lines and two cables in one subnet, in any order, as steps of
  * world-steps.ts. The walk itself knows only what is true of the lines, not what wanhook makes of it.
  */
 import { createRandom, type Random } from './world-random.ts';
@@ -36,23 +36,15 @@ export interface WalkOptions {
   readonly moves: boolean;
 }
 
-const CABLE_ROUTER = '198.51.100.1';
+const [CABLE_ROUTER, CABLE, CABLE2] = ['198.51.100.1', '198.51.100.2', '198.51.100.3'] as const;
 const UNITS = ['ppp0', 'ppp1', 'ppp7'];
 
 function startLines(): WalkLine[] {
   return [
     { name: 'dsl1', kind: 'ppp', id: 1, device: 'ppp0', address: '192.0.2.11', state: 'gone', known: false, told: '' },
     { name: 'dsl2', kind: 'ppp', id: 2, device: 'ppp1', address: '192.0.2.12', state: 'gone', known: false, told: '' },
-    {
-      name: 'cable',
-      kind: 'dhcp',
-      id: 3,
-      device: 'eth1',
-      address: '198.51.100.2',
-      state: 'gone',
-      known: false,
-      told: '',
-    },
+    { name: 'cable', kind: 'dhcp', id: 3, device: 'eth1', address: CABLE, state: 'gone', known: false, told: '' },
+    { name: 'cable2', kind: 'dhcp', id: 4, device: 'eth2', address: CABLE2, state: 'gone', known: false, told: '' },
   ];
 }
 
@@ -67,7 +59,8 @@ interface Walker {
   lostState: boolean;
 }
 
-const linkKeys = ({ id, kind, name }: WalkLine) => `ID=${id} ${kind === 'ppp' ? `PPP_IPPARAM=${name}` : 'DEVICE=eth1'}`;
+const linkKeys = ({ id, kind, name, device }: WalkLine) =>
+  `ID=${id} ${kind === 'ppp' ? `PPP_IPPARAM=${name}` : `DEVICE=${device}`}`;
 const configure = (line: WalkLine, more = '') => `config links/${line.name}.env ${linkKeys(line)}${more}`;
 
 /** The hook that goes with the line's state, as its daemon calls it. */
@@ -115,7 +108,7 @@ function heard({ lines, amiss }: Walker, line: WalkLine, said = line.address): v
 }
 
 function newAddress({ random }: Walker, { kind, id }: WalkLine): string {
-  return kind === 'ppp' ? `192.0.2.${id * 60 + random.below(40)}` : `198.51.100.${10 + random.below(40)}`;
+  return kind === 'ppp' ? `192.0.2.${id * 60 + random.below(40)}` : `198.51.100.${id * 40 + random.below(40)}`;
 }
 
 function goDown(walker: Walker, line: WalkLine): void {

@@ -122,6 +122,15 @@ test.each<[string, LinkStatus[], Memory, (string | number | undefined)[][]]>([
   expect(resolverRules(config(), statuses, memory).map(({ to, table }) => [to, table])).toEqual(want),
 );
 
+test('resolvers in a subnet that two lines share are asked for before main', () => {
+  const near = { ...up(a), gateway: R, sharedSubnet: '192.0.2.0/24' } as LinkStatus;
+  const memory = { ...EMPTY, links: { a: record('192.0.2.53'), b: record('9.9.9.9') } };
+  expect(resolverRules(config(), [near, up(b)], memory).map(({ pref, to }) => [pref, to])).toEqual([
+    [20002, '192.0.2.53'],
+    [20350, '9.9.9.9'],
+  ]);
+});
+
 const linkFile = (name: string, text: string) => ({ path: `links/${name}.env`, name, text });
 test.each([
   ['TUNNEL_OVER=b\n', 'TUNNEL_OVER without TUNNEL_SERVER: which server is to be reached over it?'],

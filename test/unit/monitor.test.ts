@@ -79,6 +79,7 @@ test('a device that says the same again is nothing new', () => {
 test('of nftables, only our tables', () => {
   expect(readNftLine('delete table inet wanhook')).toBe('firewall');
   expect(readNftLine('delete table inet wanhook_memory')).toBe('firewall');
+  expect(readNftLine('delete table inet wanhook_kept')).toBe('firewall');
   expect(readNftLine('delete table inet wanhook_use_77')).toBeUndefined();
   expect(readNftLine('delete table ip wanhook')).toBeUndefined();
 });

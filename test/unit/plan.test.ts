@@ -5,8 +5,8 @@ import { desiredFor, NOTHING } from '../../src/desired/desired.ts';
 import { sharingLinks } from '../../src/desired/routing.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import { normalListing, parseIpBatch, parseMainGateway } from '../../src/kernel/observe.ts';
-import { pasteable } from '../../src/kernel/render.ts';
-import type { Config, Desired, LinkConfig, LinkStatus, Observed, Op } from '../../src/model.ts';
+import { firewallTransaction, pasteable } from '../../src/kernel/render.ts';
+import type { Config, Desired, LinkConfig, LinkStatus, LinkUp, Observed, Op } from '../../src/model.ts';
 import { GLOBAL_DEFAULTS } from '../../src/config/keys.ts';
 import { PROBE_DEFAULTS } from '../../src/config/probe-keys.ts';
 import { plan } from '../../src/plan.ts';
@@ -34,6 +34,10 @@ const up = (id: number, more: Partial<LinkConfig> = {}, mtu = 1492): LinkStatus 
   mtu,
   address: `192.0.2.${id}`,
   onlink: false,
+});
+const near = (id: number): LinkStatus => ({
+  ...(up(id) as LinkUp),
+  ...{ gateway: '192.0.2.254', onlink: true, sharedSubnet: '192.0.2.0/24' },
 });
 const down = (id: number, more: Partial<LinkConfig> = {}): LinkStatus => ({
   up: false,
@@ -72,7 +76,7 @@ test('up to seven links there are no jumps; beyond it each has a target, whateve
     expect(jumps(links(63, status))).toHaveLength(3 + 7);
   }
   // Who is forwarded is no probe.
-  expect(jumps(Array.from({ length: 8 }, (_, n) => up(n + 1, { probe: SOCKETS })))[0]).toEqual([19_997, 20_000]);
+  expect(jumps(Array.from({ length: 8 }, (_, n) => up(n + 1, { probe: SOCKETS })))[0]).toEqual([20_004, 20_010]);
 });
 
 /** `id tier up|down` → who shares. */
@@ -104,6 +108,8 @@ const STATES: Readonly<Record<string, Desired>> = {
   'tier one is gone': desired(down(1), up(2, { tier: 2 }), down(3)),
   'one link only': desired(up(1)),
   'asked by sockets': desired(up(1, { probe: SOCKETS }), up(2, { probe: SOCKETS }), down(3, { probe: SOCKETS })),
+  'two in one subnet': desired(near(1), near(2), down(3)),
+  'one in that subnet': desired(near(1), down(2), down(3)),
   'other marks': desiredFor({ ...CONFIG, markMask: 0xff }, [up(1), up(2)]),
   'other numbers': desiredFor({ ...CONFIG, tableBase: 300, prefBase: 5 }, [up(1), up(2)]),
 };
@@ -167,6 +173,17 @@ const OPS: readonly (readonly [op: Op, want: string])[] = [
     'ip rule add pref 20000 lookup 254 suppress_prefixlength 0 protocol 201',
   ],
   [
+    { op: 'rule-add', rule: { pref: 20001, from: '192.0.2.2', to: '192.0.2.0/24', table: 20001 } },
+    'ip rule add pref 20001 from 192.0.2.2 to 192.0.2.0/24 lookup 20001 protocol 201',
+  ],
+  [
+    {
+      op: 'route-replace',
+      route: { table: 1, type: 'unicast', device: 'a', source: '192.0.2.2', destination: '192.0.2.0/24' },
+    },
+    'ip route replace 192.0.2.0/24 dev a src 192.0.2.2 table 1 proto 201',
+  ],
+  [
     { op: 'rule-del', rule: { pref: 1, fwmark: { value: 0xff, mask: 0x80000000 }, table: 3 } },
     'ip rule del pref 1 fwmark 0xff/0x80000000 lookup 3 protocol 201',
   ],
@@ -206,7 +223,12 @@ const OPS: readonly (readonly [op: Op, want: string])[] = [
     { op: 'sysctl-set', key: 'net/ipv4/conf/eth0.7/rp_filter', value: '2' },
     'sysctl -qw net/ipv4/conf/eth0.7/rp_filter=2',
   ],
-  [{ op: 'firewall-delete' }, 'nft delete table inet wanhook'],
+  [
+    { op: 'firewall-delete' },
+    "nft -f - <<'EOF'\n" +
+      ['wanhook', 'wanhook_kept'].map((name) => `table inet ${name}\ndelete table inet ${name}\n`).join('') +
+      'EOF',
+  ],
   [{ op: 'socket-kill', address: '192.0.2.7' }, 'ss -K -H -n -t -4 src 192.0.2.7'],
 ];
 
@@ -224,7 +246,7 @@ test('a shell takes the firewall as it is', () => {
   const { firewall = '' } = desired(up(1), up(2));
   const command = pasteable({ op: 'firewall-load', text: firewall });
   const got = execFileSync('sh', ['-c', command.replace(/^nft -f -/, 'cat')], { encoding: 'utf8' });
-  expect(got).toBe(`table inet wanhook\ndelete table inet wanhook\n${firewall}`);
+  expect(got).toBe(firewallTransaction(firewall));
 });
 
 /** MSS setting, MTU → the clamp. */
@@ -264,8 +286,8 @@ test('rules for probes by sockets come before main, for links that are up and ha
   expect(of(PROBE_DEFAULTS)).toEqual([]);
   expect(of({ ...PROBE_DEFAULTS, targets: [{ text: 'gateway', kind: 'gateway' }] })).toEqual([]);
   expect(of(SOCKETS)).toEqual([
-    { pref: 19998, from: '192.0.2.1', sports: [61_000, 61_063], table: 20001 },
-    { pref: 19999, from: '192.0.2.1', sports: [61_000, 61_063], type: 'unreachable' },
+    { pref: 20005, from: '192.0.2.1', sports: [61_000, 61_063], table: 20001 },
+    { pref: 20006, from: '192.0.2.1', sports: [61_000, 61_063], type: 'unreachable' },
   ]);
   const [last] = desired(up(63, { probe: SOCKETS })).rules;
   expect(last?.sports).toEqual([64_968, 65_031]);

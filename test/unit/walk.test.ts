@@ -21,8 +21,10 @@ const isOurs = (step: string) => /^(?:ip-|ipv6-|dhclient|wanhook|monitor)/.test(
 async function takeWalk({ steps }: Walk): Promise<TestWorld> {
   const world = createTestWorld();
   world.fake.addDevice('lan0');
-  world.fake.addDevice('eth1');
-  world.fake.setUp('eth1', true);
+  for (const cable of ['eth1', 'eth2']) {
+    world.fake.addDevice(cable);
+    world.fake.setUp(cable, true);
+  }
   const on = fakeSteps(world);
   for (const [index, step] of steps.entries()) {
     const before = isOurs(step) ? world.fake.others() : undefined;
