@@ -195,11 +195,30 @@ export interface FailbackMemory {
   readonly backAt?: number;
 }
 
+/**
+ * What a link is worth to those outside: scripts, `health`, metrics. `down`: there is no line; `dead`: there is one, but it
+ * leads nowhere; `degraded`: it works, but badly.
+ */
+export type Condition = 'up' | 'degraded' | 'dead' | 'down';
+
+/** What those outside were told last. In the record, so that whoever notices a change tells it, and only once. */
+export interface Told {
+  readonly links: Readonly<Record<string, ToldLink>>;
+  /** Of the links that took traffic when any last did (desired/numbers.ts); absent: none has. */
+  readonly standing?: number;
+}
+export interface ToldLink {
+  readonly condition: Condition;
+  readonly device?: string;
+  readonly address?: string;
+}
+
 export interface State {
   readonly links: Readonly<Record<string, LinkRecord>>;
   readonly verdicts: Readonly<Record<string, LinkVerdict>>;
   /** The monitor's verdicts by link; absent: nobody has looked. */
   readonly health?: Readonly<Record<string, LinkHealth>>;
+  readonly told?: Told;
   /** Links with `FAILBACK=delay:…` or `manual` that went down since they last took traffic. */
   readonly failback?: Readonly<Record<string, FailbackMemory>>;
   readonly sysctls: Readonly<Record<string, SysctlMemory>>;
