@@ -20,8 +20,10 @@ const MAY_IMPORT = {
   'src/journal.ts': [],
   'src/refusals.ts': ['desired', 'kernel'],
   'src/decide.ts': ['config', 'events', 'state', 'desired', 'plan', 'kernel'],
+  'src/tell.ts': ['decide', 'desired', 'state'],
   'src/reconcile.ts': [
     'decide',
+    'tell',
     'refusals',
     'config',
     'events',

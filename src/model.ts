@@ -61,6 +61,10 @@ export interface Config {
   readonly lan: readonly string[] | 'any' | 'none';
   /** Connection-tracking helpers to assign. */
   readonly helpers: readonly ConntrackHelper[];
+  /** Seconds that a script in events.d may take. */
+  readonly eventTimeout: number;
+  /** Where the monitor writes its metrics. */
+  readonly metricsFile?: string;
   readonly links: readonly LinkConfig[];
   /** The user's rules in the order in which they are tried; absent: none. */
   readonly rules?: readonly PolicyRule[];

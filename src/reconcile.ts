@@ -16,11 +16,12 @@ import { sweepTemporaries } from './state/files.ts';
 import { loadGoodConfig, saveGoodConfig } from './state/good-config.ts';
 import { isRepeat } from './state/record.ts';
 import { loadState, saveState, encodeState } from './state/store.ts';
+import { tellOutside, type Outside } from './tell.ts';
 
 export type { Early } from './decide.ts';
 
 /** Everything the sequence touches, passed in. */
-export interface World extends Surroundings {
+export interface World extends Surroundings, Outside {
   readonly stateDirectory: string;
   readonly loadConfig: () => Loaded;
   /** What a hook's shell has looked up while node was starting; given once. */
@@ -109,12 +110,14 @@ async function once(world: World, options: Options): Promise<Report> {
   const cause =
     pending.length > 0 ? pending.map(({ event }) => `${event.source} ${event.cause} ${event.device}`) : [options.cause];
   damaged.forEach((path) => notes.push(`${path} is not an event, or one too many: removed`));
+  const events: string[] = [];
+  const time = new Date(started).toISOString();
   const write = (error?: string) => {
-    if (done.length === 0 && notes.length === 0 && error === undefined) return;
+    if (done.length + notes.length + events.length === 0 && error === undefined) return;
     const changed = done.map((op) => journalWords(op));
     const ms = world.now() - started;
-    const time = new Date(started).toISOString();
-    appendJournal(directory, { time, cause, changed, notes, ...(error !== undefined && { error }), ms });
+    const said = { ...(events.length > 0 && { events }), ...(error !== undefined && { error }) };
+    appendJournal(directory, { time, cause, changed, notes, ...said, ms });
   };
   try {
     discardEvents(damaged);
@@ -132,9 +135,13 @@ async function once(world: World, options: Options): Promise<Report> {
     const report =
       (isGlance ? await nothingNew(world, known, early) : undefined) ??
       (await settle(world, known, early, { notes, done }));
+    const outside = tellOutside(world, report, { time, source: cause.join(', ') });
+    saveIfChanged(world, report.state, outside.state);
+    events.push(...outside.events);
+    notes.push(...outside.notes);
     discardEvents(pending.map(({ path }) => path));
     write();
-    return report;
+    return { ...report, state: outside.state };
   } catch (error) {
     write(explain(error));
     throw error;

@@ -12,6 +12,11 @@ export interface Context {
   readonly callerEnv: Readonly<Record<string, string>>;
   readonly openWorld: (voice: Pick<World, 'echo' | 'warn'>) => World;
   readonly sources: Sources;
+  /** events.d. */
+  readonly scriptDirectory: string;
+  /** One runner of scripts at a time; rejects if there is one. */
+  readonly aloneWithScripts: (work: () => Promise<void>) => Promise<void>;
+  readonly syslog: (message: string) => Promise<void>;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
 }

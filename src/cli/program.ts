@@ -10,6 +10,7 @@ import { explainCommand } from './explain.ts';
 import type { ExplainOptions } from './explain-question.ts';
 import { flushPins, pins } from './pins.ts';
 import { planCommand } from './plan.ts';
+import { runScripts } from './run-scripts.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
 import { use } from './use.ts';
@@ -137,5 +138,6 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .description('forget all pairs, or those that match; running connections stay')
     .argument('[filter]', 'a link’s name, a client’s address, or "client>server"')
     .action((filter?: string) => asRoot(() => flushPins(context, common(), filter))());
+  program.command('run-scripts', { hidden: true }).action(asRoot(() => runScripts(context, common())));
   return program;
 }

@@ -46,6 +46,12 @@ const markMask: Key<number> = {
   },
 };
 
+/** Where another program looks for it; what root writes must have a name that nobody else can choose. */
+const path: Key<string> = {
+  expected: 'an absolute path without spaces',
+  parse: (text) => (/^(?:\/[A-Za-z0-9_.@+-]+)+$/.test(text) && !text.split('/').includes('..') ? text : undefined),
+};
+
 const lan: Key<Config['lan']> = {
   expected: 'any, none, or device names separated by spaces or commas',
   parse: (text) => {
@@ -156,6 +162,8 @@ export const GLOBAL_KEYS = {
   PREF_BASE: integer(1, 31_000),
   LAN: lan,
   HELPERS: helpers,
+  EVENT_TIMEOUT: integer(1, 3600),
+  METRICS_FILE: path,
 };
 
 /** After Tailscale (5200–5299), before pbr (~30000) and main (32766); clear of tables 52, 51820 and 1–255. */
@@ -175,6 +183,7 @@ export const GLOBAL_DEFAULTS: Omit<Config, 'links'> = {
   prefBase: 20000,
   lan: 'any',
   helpers: [],
+  eventTimeout: 30,
 };
 
 export const LINK_DEFAULTS: Omit<LinkConfig, 'name' | 'id'> = {

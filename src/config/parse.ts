@@ -76,6 +76,8 @@ function assembleConfig(globals: Values<typeof GLOBAL_KEYS>, links: readonly Lin
     prefBase: globals.PREF_BASE ?? GLOBAL_DEFAULTS.prefBase,
     lan: globals.LAN ?? GLOBAL_DEFAULTS.lan,
     helpers: globals.HELPERS ?? GLOBAL_DEFAULTS.helpers,
+    eventTimeout: globals.EVENT_TIMEOUT ?? GLOBAL_DEFAULTS.eventTimeout,
+    ...(globals.METRICS_FILE !== undefined && { metricsFile: globals.METRICS_FILE }),
     links: links.toSorted((a, b) => a.id - b.id),
   };
 }

@@ -1,3 +1,4 @@
+import { closeSync, readdirSync, readFileSync } from 'node:fs';
 import { errorCode, WanhookError } from '../errors.ts';
 
 /** Loaded when something is started: that costs 3 ms, and a hook with nothing to do starts nothing. */
@@ -71,6 +72,85 @@ export function spawnDetached(file: string, argv: readonly string[]): number | u
   child.on('error', () => undefined);
   child.unref();
   return child.pid;
+}
+
+/** How a program of the user's ended. */
+export interface GroupOutcome {
+  /** `exit 0`, `signal TERM`, `ended after 30 s`, or why it could not be started. */
+  readonly how: string;
+  readonly ok: boolean;
+  /** Standard output and error, as far as they were kept. */
+  readonly output: string;
+}
+
+interface GroupLimits {
+  readonly env: Readonly<Record<string, string>>;
+  /** Then TERM to the whole group; and KILL, when `graceMs` have passed or the program itself has ended. */
+  readonly limitMs: number;
+  readonly graceMs: number;
+  readonly maxBytes: number;
+}
+
+/** What somebody left running in the background keeps our pipe open: nobody waits for that. */
+const DRAIN_MS = 200;
+
+/** Run a program in a session and group of its own, without any descriptor of ours. Never rejects. */
+export function runGroup(file: string, args: readonly string[], limits: GroupLimits): Promise<GroupOutcome> {
+  const { env, limitMs, graceMs, maxBytes } = limits;
+  return new Promise((resolve) => {
+    const child = processes().spawn(file, args, { env, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const timers: NodeJS.Timeout[] = [];
+    const after = (ms: number, act: () => void) => timers.push(setTimeout(act, ms));
+    let output = '';
+    let late = false;
+    // What is too much is read all the same: a full pipe would make it wait.
+    const keep = (chunk: string) => (output = (output + chunk).slice(0, maxBytes));
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', keep);
+    const end = (how: string, ok: boolean) => {
+      timers.forEach((timer) => clearTimeout(timer));
+      child.stdout.destroy();
+      child.stderr.destroy();
+      resolve({ how, ok, output });
+    };
+    child.once('error', (cause) => end(`cannot be run: ${cause.message}`, false));
+    child.once('exit', (code, signal) => {
+      if (late) signalGroup(child.pid, 'SIGKILL');
+      const natural = code === null ? `signal ${signal?.replace('SIG', '') ?? 'unknown'}` : `exit ${code}`;
+      const finish = () => end(late ? `ended after ${limitMs / 1000} s` : natural, code === 0 && !late);
+      child.once('close', finish);
+      after(DRAIN_MS, finish);
+    });
+    after(limitMs, () => {
+      late = true;
+      signalGroup(child.pid, 'SIGTERM');
+      after(graceMs, () => signalGroup(child.pid, 'SIGKILL'));
+    });
+  });
+}
+
+/**
+ * Close what whoever started us left open, and would go on to our children. Node does so only up to the first gap beyond
+ * descriptor 15; its own are all marked close-on-exec.
+ */
+export function closeInherited(): void {
+  for (const name of readdirSync('/proc/self/fd')) {
+    try {
+      const flags = /^flags:\t0*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${name}`, 'utf8'))?.[1] ?? '0';
+      if (Number(name) > 2 && (parseInt(flags, 8) & O_CLOEXEC) === 0) closeSync(Number(name));
+    } catch {
+      // The one for the list itself.
+    }
+  }
+}
+
+const O_CLOEXEC = 0o2000000;
+
+function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch {
+    // It has ended meanwhile.
+  }
 }
 
 /** flock(1) on an open descriptor; the lock stays with the descriptor when the command is gone. */

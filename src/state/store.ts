@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { isDeviceName, isLineName, isUsableIpv4, parseIpv4 } from '../checked.ts';
-import type { State } from '../model.ts';
+import type { Condition, State } from '../model.ts';
 import { readIfThere, writeAtomically } from './files.ts';
 import { hasText, isObject, parseJson } from './json.ts';
 import { EMPTY_STATE } from './record.ts';
@@ -28,7 +28,7 @@ export function encodeState(state: State): string {
 function decodeState(text: string): State | undefined {
   const value = parseJson(text);
   if (!isObject(value) || value['version'] !== 1) return undefined;
-  const { links, verdicts, sysctls, firewall, memory, stopped, failback, learned } = value;
+  const { links, verdicts, sysctls, firewall, memory, stopped, failback, learned, told } = value;
   if (!isObject(links) || !Object.values(links).every(isRecord)) return undefined;
   if (!isObject(verdicts) || !Object.values(verdicts).every(isVerdict)) return undefined;
   if (!isObject(sysctls) || !Object.entries(sysctls).every(isSysctl)) return undefined;
@@ -37,12 +37,14 @@ function decodeState(text: string): State | undefined {
   if (firewall !== undefined && !hasText(firewall, 'text', 'listing')) return undefined;
   if (memory !== undefined && !isMemory(memory)) return undefined;
   if (learned !== undefined && !isLearned(learned)) return undefined;
+  if (told !== undefined && !isTold(told)) return undefined;
   // Each part has just been checked against its type.
   const optional = {
     ...(learned !== undefined && { learned }),
     ...(firewall !== undefined && { firewall }),
     ...(memory !== undefined && { memory }),
     ...(failback !== undefined && { failback }),
+    ...(told !== undefined && { told }),
   };
   return { links, verdicts, sysctls, stopped, ...optional } as unknown as State;
 }
@@ -99,3 +101,16 @@ const isLearned = (value: unknown) =>
 
 const isFailback = (value: unknown) =>
   isObject(value) && (value['backAt'] === undefined || typeof value['backAt'] === 'number');
+
+const CONDITIONS = ['up', 'degraded', 'dead', 'down'] satisfies Condition[];
+const isTold = (value: unknown) =>
+  isObject(value) &&
+  isObject(value['links']) &&
+  Object.values(value['links']).every(isToldLink) &&
+  (value['standing'] === undefined || typeof value['standing'] === 'number');
+
+const isToldLink = (value: unknown) =>
+  isObject(value) &&
+  CONDITIONS.some((condition) => condition === value['condition']) &&
+  maybe(value['device'], isDeviceName) &&
+  maybe(value['address'], isAddress);

@@ -18,6 +18,7 @@ import { makePrivateDirectory } from '../../src/state/files.ts';
 import { dropEvent } from '../../src/state/inbox.ts';
 import { findLink } from '../../src/state/record.ts';
 import { loadGoodConfig } from '../../src/state/good-config.ts';
+import type { Variables } from '../../src/state/script-queue.ts';
 import { encodeState, loadState } from '../../src/state/store.ts';
 import { createFakeKernel, type FakeKernel } from './fake-kernel.ts';
 import { scratchDirectory } from './world-scratch.ts';
@@ -28,6 +29,8 @@ export type ConfigText = Map<string, string>;
 export interface TestWorld extends World {
   readonly fake: FakeKernel;
   readonly files: ConfigText;
+  /** What the user's scripts would be started with. */
+  readonly told: Variables[];
   /** Commands as echoed. */
   readonly echoed: string[];
   readonly warnings: string[];
@@ -82,6 +85,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     files,
     stateDirectory,
     libraryDirectory: join(stateDirectory, 'lib'),
+    told: [],
     echoed: [],
     warnings: [],
     errors: [],
@@ -95,6 +99,10 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     now: () => (clock += 1000),
     echo: (command) => world.echoed.push(command),
     wakeAt: (due) => (wakes = due),
+    tell: (events) => {
+      world.told.push(...events);
+      return [];
+    },
     warn: (message) => world.warnings.push(message),
     alone: (work) => work(),
     runs: () => runs,
@@ -140,6 +148,12 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
         sources: { resolve: () => Promise.reject(new Error('no names here')), accepts: () => Promise.resolve(true) },
         pid: process.pid,
         callerEnv: {},
+        scriptDirectory: join(stateDirectory, 'events.d'),
+        aloneWithScripts: (work) => work(),
+        syslog: (message) => {
+          world.errors.push(message);
+          return Promise.resolve();
+        },
         openWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
         out: (text) => (said.out += text),
         err: (text) => (said.err += text),

@@ -55,6 +55,7 @@ test('a link with nothing but what it must have', () => {
     prefBase: 20000,
     lan: 'any',
     helpers: [],
+    eventTimeout: 30,
     links: [
       {
         name: 'dsl',
