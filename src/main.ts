@@ -8,7 +8,7 @@ import { appendJournal } from './journal.ts';
 import { createKernel } from './kernel/kernel.ts';
 import { normalListing, parseIpBatch } from './kernel/observe.ts';
 import { acceptsTable, resolveName } from './kernel/ask.ts';
-import { closeInherited, flockDescriptor, spawnDetached, spawnRunner, type Runner } from './kernel/runner.ts';
+import { flockDescriptor, spawnDetached, spawnRunner, type Runner } from './kernel/runner.ts';
 import { scriptNames } from './kernel/scripts.ts';
 import { wakeAt } from './kernel/sleeper.ts';
 import { isHeld, withLock } from './lock.ts';
@@ -162,7 +162,6 @@ export async function runCommand(program: Program, runner: Runner, version: stri
     openWorld: (voice) => openWorld(runner, voice),
     scriptDirectory: SCRIPT_DIRECTORY,
     aloneWithScripts: async (work) => {
-      closeInherited();
       process.umask(0o022);
       await withLock(SCRIPT_LOCK, { waitMs: 200, flock: flockDescriptor }, work);
     },

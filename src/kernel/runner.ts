@@ -68,6 +68,7 @@ export const spawnRunner: Runner = {
 
 /** A process of its own, in a session of its own, that nobody waits for. Its pid, or undefined if it did not start. */
 export function spawnDetached(file: string, argv: readonly string[]): number | undefined {
+  closeInherited();
   const child = processes().spawn(file, argv, { env: TOOL_ENV, cwd: '/', stdio: 'ignore', detached: true });
   child.on('error', () => undefined);
   child.unref();
@@ -129,10 +130,10 @@ export function runGroup(file: string, args: readonly string[], limits: GroupLim
 }
 
 /**
- * Close what whoever started us left open, and would go on to our children. Node does so only up to the first gap beyond
- * descriptor 15; its own are all marked close-on-exec.
+ * Close what whoever started us left open: a child that lives on would hold the daemon's locks and pipes. Node keeps it from
+ * its children only up to the first gap beyond descriptor 15; its own are all marked close-on-exec.
  */
-export function closeInherited(): void {
+function closeInherited(): void {
   for (const name of readdirSync('/proc/self/fd')) {
     try {
       const flags = /^flags:\t0*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${name}`, 'utf8'))?.[1] ?? '0';
