@@ -35,7 +35,9 @@ const MAY_IMPORT = {
     'journal',
     'log',
   ],
+  'src/monitor/**': ['checked', 'config', 'state', 'desired', 'kernel', 'reconcile', 'decide'],
   'src/cli/**': [
+    'monitor',
     'checked',
     'config',
     'events',

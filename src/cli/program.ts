@@ -8,6 +8,7 @@ import { event, type EventOptions } from './event.ts';
 import { failback } from './failback.ts';
 import { explainCommand } from './explain.ts';
 import type { ExplainOptions } from './explain-question.ts';
+import { metrics } from './metrics.ts';
 import { flushPins, pins } from './pins.ts';
 import { planCommand } from './plan.ts';
 import { runScripts } from './run-scripts.ts';
@@ -138,6 +139,12 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .description('forget all pairs, or those that match; running connections stay')
     .argument('[filter]', 'a link’s name, a client’s address, or "client>server"')
     .action((filter?: string) => asRoot(() => flushPins(context, common(), filter))());
+  const metricsCommand = program.command('metrics').description('the same for Prometheus');
+  metricsCommand
+    .option('--write', 'to METRICS_FILE, as the monitor does')
+    .action(() =>
+      asRoot(() => metrics(context, common(), metricsCommand.opts<{ write?: boolean }>().write === true))(),
+    );
   program.command('run-scripts', { hidden: true }).action(asRoot(() => runScripts(context, common())));
   return program;
 }

@@ -20,8 +20,9 @@ export interface Seen {
   readonly gateway?: string;
   readonly table: number;
   readonly dns: readonly string[];
-  /** It takes new connections. */
+  /** It takes new connections: which part of them, from 0 to 1. */
   readonly sharing: boolean;
+  readonly share: number;
 }
 
 /** Does it work, however badly? */
@@ -42,6 +43,7 @@ export function pictureOf(
 ): Picture {
   const sharing = new Set(sharingLinks(statuses).map(({ link }) => link));
   const [any] = sharing;
+  const total = [...sharing].reduce((sum, { weight }) => sum + weight, 0);
   const links = statuses.map((status): Seen => {
     const { link, device, address } = status;
     const { condition, reason } = worth(status, state);
@@ -56,6 +58,7 @@ export function pictureOf(
       table: linkTable(config, link),
       dns: state.links[link.name]?.dns ?? [],
       sharing: sharing.has(link),
+      share: sharing.has(link) ? link.weight / total : 0,
     };
   });
   return { links, ...(any !== undefined && { standing: standing(any) }) };

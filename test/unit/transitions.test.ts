@@ -119,9 +119,9 @@ test('the variables of an event', () => {
 test('resolvers: of links that work, those that share first, each once', () => {
   const after: Picture = {
     links: [
-      { name: 'lte', condition: 'up', reason: '', table: 3, dns: ['192.0.2.3', '192.0.2.1'], sharing: false },
-      { name: 'dsl', condition: 'up', reason: '', table: 1, dns: ['192.0.2.1'], sharing: true },
-      { name: 'cable', condition: 'dead', reason: '', table: 2, dns: ['192.0.2.2'], sharing: false },
+      { name: 'lte', condition: 'up', reason: '', table: 3, dns: ['192.0.2.3', '192.0.2.1'], sharing: false, share: 0 },
+      { name: 'dsl', condition: 'up', reason: '', table: 1, dns: ['192.0.2.1'], sharing: true, share: 1 },
+      { name: 'cable', condition: 'dead', reason: '', table: 2, dns: ['192.0.2.2'], sharing: false, share: 0 },
     ],
   };
   const given = variables({ event: 'all-down', reason: '' }, after, { time: '', source: '' });
