@@ -190,6 +190,7 @@ stage_tree() {
   done
   put 644 src/lean/load.cjs /usr/lib/wanhook/hooks/load.cjs
   put 755 hooks/run-hook.sh /usr/lib/wanhook/run-hook.sh
+  put 755 hooks/health.sh /usr/lib/wanhook/health.sh
   put 755 hooks/wanhook-command.sh /usr/sbin/wanhook
   for hook in $PPP_HOOKS; do put 755 hooks/pppd.sh "/etc/ppp/$hook.d/wanhook" "$hook"; done
   put 644 hooks/dhclient-exit-hook.sh /etc/dhcp/dhclient-exit-hooks.d/zz-wanhook

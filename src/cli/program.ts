@@ -9,6 +9,7 @@ import { failback } from './failback.ts';
 import { explainCommand } from './explain.ts';
 import type { ExplainOptions } from './explain-question.ts';
 import { metrics } from './metrics.ts';
+import { runForeground } from '../kernel/runner.ts';
 import { flushPins, pins } from './pins.ts';
 import { planCommand } from './plan.ts';
 import { runScripts } from './run-scripts.ts';
@@ -139,7 +140,16 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .description('forget all pairs, or those that match; running connections stay')
     .argument('[filter]', 'a link’s name, a client’s address, or "client>server"')
     .action((filter?: string) => asRoot(() => flushPins(context, common(), filter))());
-  const metricsCommand = program.command('metrics').description('the same for Prometheus');
+  // The shell front has answered that before Node starts; here it is for --help, and for "wanhook -v health".
+  program
+    .command('health')
+    .description('exit code 0 if a link works (--any, the default), if all do, or if this one does; 1 if not')
+    .argument('[link]', 'its name, --any or --all', '--any')
+    .allowUnknownOption()
+    .action((link: string, _: unknown, { args }: Command) =>
+      asRoot(() => runForeground(['/usr/lib/wanhook/health.sh', args[0] ?? link], {}))(),
+    );
+  const metricsCommand = program.command('metrics').description('what "status" knows, for Prometheus');
   metricsCommand
     .option('--write', 'to METRICS_FILE, as the monitor does')
     .action(() =>
