@@ -168,6 +168,7 @@ export async function runCommand(program: Program, runner: Runner, version: stri
     syslog: (message) => toSyslog(runner, 'warning', message),
     sources: { resolve: resolveName, accepts: (lines) => acceptsTable(runner, lines) },
     out: (text) => process.stdout.write(text),
+    outputEnded: output.ended,
     err: (text) => process.stderr.write(text),
   });
   const failure = await output.failure();
@@ -176,15 +177,17 @@ export async function runCommand(program: Program, runner: Runner, version: stri
 }
 
 /** Whoever reads only the beginning (`| head`) has got what he wanted; a full disk has not got the answer. */
-function watchedOutput(): { failure: () => Promise<string | undefined> } {
+function watchedOutput(): { failure: () => Promise<string | undefined>; ended: () => boolean } {
   let failure: string | undefined;
+  let ended = false;
   process.stdout.on('error', (error: Error) => {
+    ended = true;
     if (errorCode(error) !== 'EPIPE') failure ??= error.message;
   });
   process.stderr.on('error', () => undefined);
   // A stream tells its error in a later turn; a callback comes after what was written before it.
   const written = () => new Promise<void>((resolve) => process.stdout.write('', () => setImmediate(resolve)));
-  return { failure: () => written().then(() => failure) };
+  return { failure: () => written().then(() => failure), ended: () => ended };
 }
 
 /** The shell front keeps the caller's environment from Node, NODE_* and LD_* above all, and hands it on as a word. */

@@ -18,6 +18,8 @@ export interface Context {
   readonly aloneWithScripts: (work: () => Promise<void>) => Promise<void>;
   readonly syslog: (message: string) => Promise<void>;
   readonly out: (text: string) => void;
+  /** Whoever read it has gone. */
+  readonly outputEnded: () => boolean;
   readonly err: (text: string) => void;
 }
 

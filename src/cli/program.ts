@@ -8,6 +8,7 @@ import { event, type EventOptions } from './event.ts';
 import { failback } from './failback.ts';
 import { explainCommand } from './explain.ts';
 import type { ExplainOptions } from './explain-question.ts';
+import { log, type LogOptions } from './log.ts';
 import { metrics } from './metrics.ts';
 import { runForeground } from '../kernel/runner.ts';
 import { flushPins, pins } from './pins.ts';
@@ -26,6 +27,7 @@ Examples:
   wanhook event down eth1              take a line out by hand; "event up eth1" puts it back
   wanhook explain --from 10.10.0.5 192.0.2.1:443     which link would this connection take, and why
   wanhook use lte -- curl -s https://example.org     one command over one link
+  wanhook log --follow                 what happens, as it happens
   wanhook -v apply                     echo every change
 
 Files: /etc/wanhook/wanhook.env, /etc/wanhook/links/NAME.env; state and journal in /run/wanhook.
@@ -149,6 +151,12 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .action((link: string, _: unknown, { args }: Command) =>
       asRoot(() => runForeground(['/usr/lib/wanhook/health.sh', args[0] ?? link], {}))(),
     );
+  const logCommand = program.command('log').description('what was done and why: the journal; with -v every command');
+  logCommand
+    .option('-f, --follow', 'go on with what comes')
+    .option('-n, --lines <number>', 'how many of the last entries (20)')
+    .option('--json', 'one JSON object a line')
+    .action(() => asRoot(() => log(context, common(), logCommand.opts<LogOptions>()))());
   const metricsCommand = program.command('metrics').description('what "status" knows, for Prometheus');
   metricsCommand
     .option('--write', 'to METRICS_FILE, as the monitor does')

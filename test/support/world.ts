@@ -156,6 +156,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
         },
         openWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
         out: (text) => (said.out += text),
+        outputEnded: () => true,
         err: (text) => (said.err += text),
       });
       return { code, ...said };
