@@ -1,4 +1,5 @@
 /** The user's scripts, started by real hooks: in the background, in order, each event once, whatever is killed. */
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRouter, type Router } from '../support/router.ts';
@@ -74,6 +75,24 @@ describe('scripts in events.d', () => {
       'script all-down',
     ]);
     expect(entries[0]).toMatchObject({ changed: ['10-note', '20-resolvers'].map((n) => `/etc/wanhook/events.d/${n}`) });
+  });
+
+  test('20-resolvers.example: resolv.conf by the lines that work; what another program writes stays', async () => {
+    const example = new URL('../../etc/wanhook/events.d/20-resolvers.example', import.meta.url);
+    await script('20-resolvers', readFileSync(example, 'utf8').replace('#!/bin/sh\n', ''));
+    await router.rtr.sh("rm -f /etc/resolv.conf; printf 'search lan\\nnameserver 192.0.2.99\\n' >/etc/resolv.conf");
+    const seen = async () => {
+      await settled();
+      return (await router.rtr.sh('cat /etc/resolv.conf')).replace(/^# by .*\n/gm, '# by\n');
+    };
+    await router.up(0);
+    expect(await seen()).toBe('search lan\nnameserver 192.0.2.99\n');
+    await router.up(2);
+    expect(await seen()).toBe(`# by\nsearch lan\nnameserver ${router.lines[2]!.gateway}\n`);
+    await router.rtr.sh('mv /etc/resolv.conf /etc/other; ln -s other /etc/resolv.conf; : >/etc/other');
+    await router.down(0);
+    expect(await seen()).toBe('');
+    expect(await router.syslog()).toBe('');
   });
 
   test('a runner that is killed, and hooks that come at once: nothing is lost, nothing twice', async () => {

@@ -1,11 +1,14 @@
 /** The user's scripts in events.d, as real programs: what they are given, their limits, and what becomes of their words. */
+import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { inspectScripts } from '../../src/kernel/scripts.ts';
 import { markBegun, queuedEvents, queueEvent, readQueued, type Variables } from '../../src/state/script-queue.ts';
 import { playStep } from '../support/world-steps.ts';
 import { fakeSteps } from '../support/world-fake-steps.ts';
+import { scratchDirectory } from '../support/world-scratch.ts';
 import { createTestWorld, type TestWorld } from '../support/world.ts';
 
 const dead = (link: string): Variables => ({ WANHOOK_EVENT: 'dead', WANHOOK_LINK: link });
@@ -128,8 +131,7 @@ test('too slow: TERM and KILL to the whole group, and the next one runs', async 
   expect(entry?.error).toMatch(/^10-slow: ended after 1 s: begun; 20-stubborn: ended after 1 s: .*asked$/);
   expect(entry?.ms).toBeLessThan(12_000);
   const group = world.wrote()[0]!;
-  const living = await import('node:child_process').then(({ spawnSync }) => spawnSync('pgrep', ['-g', group]).stdout);
-  expect(living.toString()).toBe('');
+  expect(spawnSync('pgrep', ['-g', group]).stdout.toString()).toBe('');
 }, 20_000);
 
 test('what it leaves running is not waited for; what it prints is kept within bounds, and harmless', async () => {
@@ -223,4 +225,36 @@ test('what cannot be told is told by the next run', async () => {
   Object.assign(world, { tell });
   await world.apply();
   expect(world.told.map((each) => each['WANHOOK_EVENT'])).toEqual(['up']);
+});
+
+/** An example of events.d, with a stand-in for the program that it needs: what that was given. */
+function example(name: string, event: Variables): string {
+  const folder = scratchDirectory('bin');
+  mkdirSync(folder);
+  for (const tool of ['curl', 'sendmail', 'systemctl']) {
+    writeFileSync(join(folder, tool), '#!/bin/sh\necho "${0##*/} $*"; [ "${0##*/}" != sendmail ] || cat\n', {
+      mode: 0o755,
+    });
+  }
+  const path = fileURLToPath(new URL(`../../etc/wanhook/events.d/${name}.example`, import.meta.url));
+  const env = { ...event, PATH: `${folder}:/usr/bin:/bin` };
+  const { stdout, stderr, status } = spawnSync('/bin/sh', [path], { encoding: 'utf8', env });
+  expect([status, stderr]).toEqual([0, '']);
+  return stdout;
+}
+
+test('the examples: mail, dynamic DNS, VPN', () => {
+  const line = { ...dead('dsl'), WANHOOK_DEVICE: 'ppp0', WANHOOK_ADDRESS: '192.0.2.1', WANHOOK_LINKS_UP: 'lte' };
+  const mail = example('10-mail', { ...line, WANHOOK_REASON: 'no answer' });
+  expect(mail).toMatch(
+    /^sendmail -oi -- root\nTo: root\nSubject: \[.*\] dsl: dead\n\n.*\nno answer\n\nworking: +lte\n/,
+  );
+  expect(example('10-mail', { ...line, WANHOOK_EVENT: 'tier' })).toBe('');
+  expect(example('30-ddns', line)).toBe('');
+  expect(example('30-ddns', { ...line, WANHOOK_EVENT: 'up' })).toMatch(
+    / --interface ppp0 --get --data-urlencode hostname=dsl\.home\.example\.org --data-urlencode myip=192\.0\.2\.1 https:/,
+  );
+  expect(example('40-vpn', line)).toBe('systemctl try-restart openvpn-client@office.service\n');
+  expect(example('40-vpn', { ...line, WANHOOK_LINKS_UP: '' })).toBe('');
+  expect(example('40-vpn', { ...line, WANHOOK_EVENT: 'up' })).toBe('');
 });

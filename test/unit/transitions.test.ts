@@ -1,4 +1,5 @@
 /** What user scripts are told, as tables: what was told last, what is there now, and the events that follow. */
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { GLOBAL_DEFAULTS, LINK_DEFAULTS } from '../../src/config/keys.ts';
 import { pictureOf, toldOf, type Picture } from '../../src/desired/picture.ts';
@@ -134,4 +135,14 @@ test('what strangers sent means nothing to a shell', () => {
   expect(found['WANHOOK_REASON']).toMatch(/^portal says \(reboot\) x more a y+$/);
   expect(found['WANHOOK_REASON']).toHaveLength(400);
   expect(found['WANHOOK_SOURCE']).toBe('SHELL');
+});
+
+test('events.d/README names every variable and every event, and no others', () => {
+  const readme = readFileSync(new URL('../../etc/wanhook/events.d/README', import.meta.url), 'utf8');
+  const given = variables({ event: 'back', reason: '' }, { links: [] }, { time: '', source: '' });
+  expect([...readme.matchAll(/^ {4}(WANHOOK_[A-Z_]+)/gm)].map(([, name]) => name).toSorted()).toEqual(
+    Object.keys(given).toSorted(),
+  );
+  const events = [...readme.matchAll(/^ {4}([a-z-]+) {2,}/gm)].map(([, name]) => name).toSorted();
+  expect(events).toEqual(['all-down', 'back', 'dead', 'degraded', 'down', 'recovered', 'tier', 'up']);
 });
