@@ -46,10 +46,13 @@ const markMask: Key<number> = {
   },
 };
 
-/** Where another program looks for it; what root writes must have a name that nobody else can choose. */
-const path: Key<string> = {
-  expected: 'an absolute path without spaces',
-  parse: (text) => (/^(?:\/[A-Za-z0-9_.@+-]+)+$/.test(text) && !text.split('/').includes('..') ? text : undefined),
+/** node_exporter reads *.prom, and nothing else, in its directory. */
+const metricsFile: Key<string> = {
+  expected: 'none, or the absolute path of a file *.prom, of letters, digits and . _ @ + -',
+  parse: (text) => {
+    const isPath = /^(?:\/[A-Za-z0-9_.@+-]+)+\.prom$/.test(text) && !text.split('/').includes('..');
+    return isPath || text === 'none' ? text : undefined;
+  },
 };
 
 const lan: Key<Config['lan']> = {
@@ -163,7 +166,7 @@ export const GLOBAL_KEYS = {
   LAN: lan,
   HELPERS: helpers,
   EVENT_TIMEOUT: integer(1, 3600),
-  METRICS_FILE: path,
+  METRICS_FILE: metricsFile,
 };
 
 /** After Tailscale (5200–5299), before pbr (~30000) and main (32766); clear of tables 52, 51820 and 1–255. */

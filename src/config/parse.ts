@@ -77,7 +77,7 @@ function assembleConfig(globals: Values<typeof GLOBAL_KEYS>, links: readonly Lin
     lan: globals.LAN ?? GLOBAL_DEFAULTS.lan,
     helpers: globals.HELPERS ?? GLOBAL_DEFAULTS.helpers,
     eventTimeout: globals.EVENT_TIMEOUT ?? GLOBAL_DEFAULTS.eventTimeout,
-    ...(globals.METRICS_FILE !== undefined && { metricsFile: globals.METRICS_FILE }),
+    ...((globals.METRICS_FILE ?? 'none') !== 'none' && { metricsFile: globals.METRICS_FILE }),
     links: links.toSorted((a, b) => a.id - b.id),
   };
 }

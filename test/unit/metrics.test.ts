@@ -130,7 +130,7 @@ test('status and metrics show what the monitor measures while it is fresh', asyn
 });
 
 test('METRICS_FILE: written whole, for others to read', async () => {
-  const file = scratchDirectory('wanhook.prom');
+  const file = `${scratchDirectory('wanhook')}.prom`;
   const world = createTestWorld(new Map([['links/dsl.env', 'ID=1\nDEVICE=ppp0']]));
   const { code, err } = await world.command('metrics', '--write');
   expect([code, err]).toEqual([2, 'wanhook: METRICS_FILE in wanhook.env does not say where to write\n']);
