@@ -5,6 +5,7 @@
 #   file     ours: written when it differs, removed with us
 #   conf     the administrator's from now on: replaced or removed only while it still is the default that we shipped
 #            (SHA256); a default that changes later is put beside the administrator's file as PATH.new
+#   pending  a conf on its way, while an installation runs
 #   dir      a directory that was not there before: removed with us if it is empty
 #   package  a Debian package that was not there before: it stays, and --uninstall names it
 # It is written before the first file, so that an interrupted run can be repeated or undone.
@@ -196,6 +197,9 @@ stage_tree() {
   put 644 hooks/dhclient-exit-hook.sh /etc/dhcp/dhclient-exit-hooks.d/zz-wanhook
   put 644 etc/wanhook/wanhook.env /etc/wanhook/wanhook.env
   put 644 etc/wanhook/clients/README /etc/wanhook/clients/README
+  for example in "$here"/etc/wanhook/events.d/*; do
+    put 644 "etc/wanhook/events.d/${example##*/}" "/etc/wanhook/events.d/${example##*/}"
+  done
   put 644 etc/wanhook/links/README /etc/wanhook/links/README
   put 644 etc/wanhook/rules/README /etc/wanhook/rules/README
   put 644 etc/wanhook/sets/README /etc/wanhook/sets/README
@@ -225,6 +229,24 @@ manifest_of_stage() {
   done
   grep '^package ' "$work/old" || :
   for package in $new_packages; do say "package - - $package"; done
+}
+
+# While installing, a new conf is only pending: should we be interrupted, it has not been removed by the administrator.
+as_pending() {
+  while read -r kind sum mode path; do
+    [ "$kind" != conf ] || listed "$work/old" conf '' "$path" || kind=pending
+    say "$kind $sum $mode $path"
+  done
+}
+without_pending() {
+  while read -r kind sum mode path; do
+    if [ "$kind" = pending ]; then
+      rm -f "$destdir$path.wanhook-tmp"
+      [ -e "$destdir$path" ] || continue
+      kind=conf
+    fi
+    say "$kind $sum $mode $path"
+  done
 }
 
 # Nobody else's file is overwritten.
@@ -309,7 +331,7 @@ install_all() {
   prepare
   stage_tree
   manifest_of_stage | sort_manifest >"$work/new"
-  sort_manifest "$work/new" "$work/old" >"$work/both"
+  as_pending <"$work/new" | sort_manifest "$work/old" - >"$work/both"
   check_target
   step="installing (what is done so far is in $destdir$MANIFEST: run this again, or --uninstall)"
   mkdir -p "$destdir/"
@@ -421,7 +443,7 @@ trap tidy EXIT
 trap 'exit 130' INT TERM HUP
 mkdir "$stage"
 touch "$work/old"
-[ ! -e "$destdir$MANIFEST" ] || cp "$destdir$MANIFEST" "$work/old"
+[ ! -e "$destdir$MANIFEST" ] || without_pending <"$destdir$MANIFEST" >"$work/old"
 case $verb in
   install) install_all ;;
   uninstall) remove_all ;;

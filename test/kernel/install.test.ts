@@ -31,6 +31,7 @@ const PPP_HOOKS = ['ip-up', 'ip-down', 'ipv6-up', 'ipv6-down'] as const;
 
 const EXECUTABLES = [
   ...PPP_HOOKS.map((hook) => `/etc/ppp/${hook}.d/wanhook`),
+  '/usr/lib/wanhook/health.sh',
   '/usr/lib/wanhook/run-hook.sh',
   '/usr/sbin/wanhook',
 ];
@@ -38,6 +39,8 @@ const FILES = [
   '/etc/dhcp/dhclient-exit-hooks.d/zz-wanhook',
   '/etc/systemd/system/wanhook.service',
   '/etc/wanhook/clients/README',
+  ...['10-mail', '20-resolvers', '30-ddns', '40-vpn'].map((name) => `/etc/wanhook/events.d/${name}.example`),
+  '/etc/wanhook/events.d/README',
   '/etc/wanhook/links/README',
   '/etc/wanhook/rules/README',
   '/etc/wanhook/sets/README',
@@ -297,6 +300,8 @@ describe('below a directory', () => {
       expect(got.code).not.toBe(0);
       execFileSync('mount', ['-o', 'remount,size=4m', directory]);
       install(['--destdir', directory]);
+      const files = tree(directory).flatMap((line) => / f /.exec(line) && line.slice(directory.length).split(' ')[0]!);
+      expect(files.filter(Boolean).toSorted()).toEqual([...EXECUTABLES, ...FILES].toSorted());
       install(['--destdir', directory, '--uninstall']);
       expect(tree(directory).filter((line) => / f /.test(line))).toEqual([]);
     } finally {
@@ -504,6 +509,20 @@ describe('the shims', () => {
       /^203\.0\.113\.1 dev ppp0 table 20000 src 192\.0\.2\.10/,
     );
     expect(await machine.sh('cat /run/syslog 2>&1 || :')).not.toContain('wanhook');
+  });
+
+  test('health, by its exit code and without Node', async () => {
+    const env = { ...HOSTILE, LD_PRELOAD: '' };
+    const health = (...args: string[]) =>
+      machine.run(['/usr/sbin/wanhook', 'health', ...args], { env, exactEnv: true, check: false });
+    expect(await health()).toEqual({ code: 0, stdout: 'healthy: dsl up\n', stderr: '' });
+    expect(await health('--all')).toMatchObject({ code: 1 });
+    expect(await health('cable')).toMatchObject({ code: 1, stdout: 'not healthy: cable down\n' });
+    expect(await health('x')).toEqual({ code: 2, stdout: '', stderr: 'wanhook health: no link "x"\n' });
+    expect((await machine.run(['wanhook', '-v', 'health', '--all'], { check: false })).code).toBe(1);
+    expect(await machine.sh('wanhook log -n 1')).toMatch(
+      /pppd ip-up ppp0: up dsl: ppp0 has 192\.0\.2\.10 \(\d+ commands/,
+    );
   });
 
   test('ip-down', async () => {
