@@ -58,7 +58,7 @@ function tellChanges(world: Outside, { config, statuses, state }: Decision, cont
 }
 
 /** For health.sh, which must not start Node every second: one line a link. */
-export function healthText({ links }: Picture): string {
+function healthText({ links }: Picture): string {
   return links.map(({ name, condition, device = '-' }) => `link ${name} ${condition} ${device}\n`).join('');
 }
 
