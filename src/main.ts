@@ -18,8 +18,8 @@ import { reconcile, type Early, type World } from './reconcile.ts';
 import { makePrivateDirectory, readIfThere, writeAtomically } from './state/files.ts';
 import { dropEvent } from './state/inbox.ts';
 import { findLink } from './state/record.ts';
-import { queuedEvents, queueEvent, type Variables } from './state/script-queue.ts';
 import { loadGoodConfig } from './state/good-config.ts';
+import { queuedEvents, queueEvent, type Variables } from './state/script-queue.ts';
 
 /** Wiring; the only reader of the process's arguments and environment, and the only place that exits. */
 

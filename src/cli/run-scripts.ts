@@ -3,8 +3,8 @@ import { EXIT, WanhookError } from '../errors.ts';
 import { GLOBAL_DEFAULTS } from '../config/keys.ts';
 import { appendJournal } from '../journal.ts';
 import { inspectScripts, runScript } from '../kernel/scripts.ts';
-import { forgetQueued, markBegun, queuedEvents, readQueued, type QueuedEvent } from '../state/script-queue.ts';
 import { loadGoodConfig } from '../state/good-config.ts';
+import { forgetQueued, markBegun, queuedEvents, readQueued, type QueuedEvent } from '../state/script-queue.ts';
 import { worldFor, type Common, type Context } from './context.ts';
 
 /**

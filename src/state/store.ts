@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { isDeviceName, isLineName, isUsableIpv4, parseIpv4 } from '../checked.ts';
-import type { LinkHealth, State } from '../model.ts';
+import type { Condition, LinkHealth, State } from '../model.ts';
 import { readIfThere, writeAtomically } from './files.ts';
 import { hasText, isObject, parseJson } from './json.ts';
 import { EMPTY_STATE } from './record.ts';
@@ -109,12 +109,21 @@ const VERDICTS: readonly unknown[] = ['alive', 'degraded', 'dead'] satisfies Lin
 const isHealth = (value: unknown) =>
   hasText(value, 'verdict', 'reason', 'device', 'address') &&
   VERDICTS.includes(value['verdict']) &&
+  maybe(value['device'], isDeviceName) &&
+  maybe(value['address'], isAddress) &&
   typeof value['since'] === 'number' &&
   (value['answers'] === undefined || value['answers'] === true) &&
   ['loss', 'rtt', 'jitter', 'heldUntil'].every((key) => value[key] === undefined || typeof value[key] === 'number');
 
+const CONDITIONS = ['up', 'degraded', 'dead', 'down'] satisfies Condition[];
 const isTold = (value: unknown) =>
   isObject(value) &&
   isObject(value['links']) &&
-  Object.values(value['links']).every((link) => hasText(link, 'condition')) &&
+  Object.values(value['links']).every(isToldLink) &&
   (value['standing'] === undefined || typeof value['standing'] === 'number');
+
+const isToldLink = (value: unknown) =>
+  isObject(value) &&
+  CONDITIONS.some((condition) => condition === value['condition']) &&
+  maybe(value['device'], isDeviceName) &&
+  maybe(value['address'], isAddress);
