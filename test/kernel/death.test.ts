@@ -36,6 +36,8 @@ async function start(BALANCE: string, given: readonly LinkKeys[] = [], main: Lin
   await router.configure(keys, { LAN: 'lan0', BALANCE, ...main });
   await router.must('apply');
   for (const { index } of router.lines) await router.up(index);
+  // A flow of the last test that had the same addresses and ports would be taken for this one's.
+  await router.rtr.run(['conntrack', '-F']);
   for (const isp of router.isps) await isp.sh('nft flush set ip witness begun; nft reset counters table ip witness');
 }
 
