@@ -1,10 +1,9 @@
 import { explain } from '../errors.ts';
 import type { LinkHealth } from '../model.ts';
 import { reconcile, type Report, type World } from '../reconcile.ts';
-import { writeAtomically } from '../state/files.ts';
-import { forgetMeasured, loadMeasured, saveMeasured } from '../state/measured.ts';
+import { forgetMeasured } from '../state/measured.ts';
+import { tellFigures } from './figures.ts';
 import type { Now } from './judged.ts';
-import { metricsText } from './metrics.ts';
 import { watchKernel, type SpawnResident } from './kernel-watch.ts';
 import { probing, type Engine } from './probing.ts';
 import { steadyConfig } from './steady-config.ts';
@@ -14,6 +13,10 @@ import { waker } from './waker.ts';
 const REGULAR_LOOK_MS = 60_000;
 /** How often the figures behind the verdicts are written for others to read, and the sign of life. */
 const FIGURES_MS = 5_000;
+
+/** Causes that have nothing to do with nftables. */
+const OF_ROUTING =
+  /^kernel: (?:rule|route|nexthop|default route|\S+ (?:link|address|gone))$|^monitor: \S+ (?:is|answers) /;
 
 export interface Surroundings {
   readonly world: World;
@@ -39,74 +42,33 @@ export interface Monitor {
  */
 export function startMonitor({ world, version, engine, spawn, now, ready, alive }: Surroundings): Monitor {
   const config = steadyConfig(world.loadConfig, world.warn);
-  const steady: World = { ...world, loadConfig: config.load };
-  const verdicts = new Map<string, LinkHealth>();
-  let lastError = '';
-  let first = true;
+  const trouble = sayOnce(world.warn);
   let last: Report | undefined;
-
-  const run = async (causes: readonly string[]): Promise<boolean> => {
-    const health = Object.fromEntries(verdicts);
-    verdicts.clear();
-    try {
-      const report = await reconcile(steady, { cause: causes.join(', '), lenient: true, health });
-      lastError = '';
-      if (report !== undefined) follow(report);
-      last = report ?? last;
-      return true;
-    } catch (error) {
-      // Not lost: unless something newer has come meanwhile.
-      for (const [name, said] of Object.entries(health)) if (!verdicts.has(name)) verdicts.set(name, said);
-      const message = explain(error);
-      if (message !== lastError) world.warn(message);
-      lastError = message;
-      return false;
-    } finally {
-      if (first) ready();
-      first = false;
-    }
-  };
-  const follow = ({ state, statuses }: Report) => {
-    probes.follow(state.stopped ? [] : statuses, state.health);
-  };
-  const tellFigures = () => {
-    const at = world.now();
-    quietly(() => saveMeasured(world.stateDirectory, probes.figures(), at));
-    const file = last?.config.metricsFile;
-    if (last === undefined || file === undefined) return;
-    const measured = loadMeasured(world.stateDirectory, at);
-    const text = metricsText({ ...last, measured, now: at, version });
-    quietly(() => writeAtomically(file, text, 0o644));
-  };
-  /** Said once, and again when it has worked in between. */
-  const quietly = (write: () => void) => {
-    try {
-      write();
-    } catch (error) {
-      const message = explain(error);
-      if (message !== lastError) world.warn(message);
-      lastError = message;
-    }
-  };
-  const wakes = waker(run);
+  const verdicts = new Map<string, LinkHealth>();
+  const runs = runner({ ...world, loadConfig: config.load }, verdicts, trouble, (report) => {
+    last = report;
+    probes.follow(report.state.stopped ? [] : report.statuses, report.state.health);
+  });
+  let isReady = false;
+  const wakes = waker(async (causes) => {
+    const done = await runs(causes);
+    if (!isReady) ready();
+    isReady = true;
+    return done;
+  });
   const probes = probing(engine, now, (name, health) => {
     verdicts.set(name, health);
     wakes.wakeNow(`monitor: ${name} ${verdictWords(health)}`);
   });
-  const watch = watchKernel(spawn, {
-    changed: (what) => wakes.wake(`kernel: ${what}`),
-    warn: world.warn,
-  });
-  const timers = [
-    setInterval(() => {
-      wakes.wake('monitor: regular look');
-      alive();
-    }, REGULAR_LOOK_MS),
-    setInterval(tellFigures, FIGURES_MS),
-  ];
-  tellFigures();
+  const watch = watchKernel(spawn, { changed: (what) => wakes.wake(`kernel: ${what}`), warn: world.warn });
+  const tell = () => trouble.of(() => tellFigures(world, probes.figures(), last, version));
+  const look = () => {
+    wakes.wake('monitor: regular look');
+    alive();
+  };
+  const timers = [setInterval(look, REGULAR_LOOK_MS), setInterval(tell, FIGURES_MS)];
+  tell();
   wakes.wakeNow('monitor: start');
-
   return {
     reload: () => {
       config.tellAgain();
@@ -117,8 +79,53 @@ export function startMonitor({ world, version, engine, spawn, now, ready, alive 
       watch.stop();
       probes.stop();
       await wakes.stop();
-      quietly(() => forgetMeasured(world.stateDirectory));
+      trouble.of(() => forgetMeasured(world.stateDirectory));
     },
+  };
+}
+
+type Trouble = ReturnType<typeof sayOnce>;
+
+/** The same trouble is said once, and again when it had been over. */
+function sayOnce(warn: (message: string) => void) {
+  let told = '';
+  const say = (error: unknown) => {
+    const message = explain(error);
+    if (message !== told) warn(message);
+    told = message;
+  };
+  const over = () => (told = '');
+  const of = (act: () => void) => {
+    try {
+      act();
+    } catch (error) {
+      say(error);
+    }
+  };
+  return { say, over, of };
+}
+
+/** One reconcile with the verdicts that have come; false: it failed, and they have still to be carried out. */
+function runner(world: World, verdicts: Map<string, LinkHealth>, trouble: Trouble, done: (report: Report) => void) {
+  let listing: string | undefined;
+  return async (causes: readonly string[]): Promise<boolean> => {
+    const mine = [...verdicts];
+    verdicts.clear();
+    // What nft would list is what it listed last, unless somebody says otherwise: a listing takes a third of the time.
+    const early = listing !== undefined && causes.every((cause) => OF_ROUTING.test(cause)) ? { listing } : {};
+    try {
+      const options = { cause: causes.join(', '), lenient: true, health: Object.fromEntries(mine) };
+      const report = await reconcile({ ...world, earlyLook: () => early }, options);
+      trouble.over();
+      listing = report?.state.firewall?.listing;
+      if (report !== undefined) done(report);
+      return true;
+    } catch (error) {
+      // Unless something newer has come meanwhile.
+      for (const [name, health] of mine) if (!verdicts.has(name)) verdicts.set(name, health);
+      trouble.say(error);
+      return false;
+    }
   };
 }
 
