@@ -1,4 +1,5 @@
 /** Lines that are up but dead, with `wanhook monitor` running: how soon it is noticed, what is lost, what is left alone. */
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { State } from '../../src/model.ts';
@@ -159,6 +160,31 @@ describe('dead lines', () => {
     expect(await used()).toEqual([ADDRESSES[1]]);
   });
 
+  test('with nothing but the capabilities of its unit', async () => {
+    const capabilities = /^CapabilityBoundingSet=(.*)$/m.exec(
+      await readFile(new URL('../../etc/systemd/system/wanhook-monitor.service', import.meta.url), 'utf8'),
+    )![1]!;
+    const set = capabilities.split(' ').map((name) => `+${name.replace('CAP_', '').toLowerCase()}`);
+    await start(QUICK);
+    await monitor.stop();
+    const sandbox = ['/usr/bin/setpriv', '--no-new-privs', `--bounding-set=${['-all', ...set].join()}`];
+    monitor = await startMonitor(router, {}, sandbox);
+    const holds = await hold();
+    await router.rtr.sh(
+      'nft delete table inet wanhook; ip rule del pref 20900; echo 0 >/proc/sys/net/ipv4/conf/ppp0/rp_filter',
+    );
+    await monitor.settled();
+    await router.deadUpstream(0, true);
+    await until({ line1: 'dead' });
+    await sleep(1500);
+    const got = await holds.stop();
+    expect([got.stalled, cutOn(got, ADDRESSES.slice(1))], 'those of the dead line are ended, no others').toEqual([
+      0, 0,
+    ]);
+    expect(await used()).toEqual(ADDRESSES.slice(1));
+    expect(monitor.said()).toBe('');
+  });
+
   test('boot with a line that is up but dead, and one that comes later', async () => {
     await router.deadUpstream(0, true);
     await router.configure([
@@ -215,3 +241,28 @@ test('a modem that was off gets its share back, because the kernel keeps asking 
     await router.destroy();
   }
 });
+
+/** MONITOR_MINUTES=10 for a longer look. */
+test('what it costs to watch eight lines', async () => {
+  const minutes = Number(process.env['MONITOR_MINUTES'] ?? 0.5);
+  const links = Array.from({ length: 8 }, () => 'dhcp' as const);
+  const router = await createRouter({ links, keys: links.map(() => ({ PROBE: TARGETS })) });
+  try {
+    for (const { index } of router.lines) await router.up(index);
+    await router.must('apply');
+    const monitor = await startMonitor(router);
+    await sleep(3000);
+    const before = await monitor.cost();
+    await sleep(minutes * 60_000);
+    const after = await monitor.cost();
+    const percent = (after.cpuMs - before.cpuMs) / (minutes * 600);
+    console.log(
+      `eight lines, ${minutes} min: ${percent.toFixed(2)} % of a core; ${before.rssKb} kB, then ${after.rssKb} kB`,
+    );
+    expect(percent).toBeLessThan(3);
+    expect(after.rssKb).toBeLessThan(before.rssKb * 1.5);
+    expect(monitor.said()).toBe('');
+  } finally {
+    await router.destroy();
+  }
+}, 1_200_000);

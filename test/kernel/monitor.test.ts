@@ -4,6 +4,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Monitor, startMonitor } from '../support/router-monitor.ts';
 import { createRouter, type Router } from '../support/router.ts';
 
+/** As systemd: a datagram socket; one line a message. */
+const NOTIFIED = `use Socket; $| = 1; unlink '/run/notified';
+socket(my $s, PF_UNIX, SOCK_DGRAM, 0) or die; bind($s, pack_sockaddr_un('/run/notified')) or die; print "bound\\n";
+while (defined recv($s, my $message, 4096, 0)) { $message =~ tr/\\n/ /; print "$message\\n" }`;
+
 describe('the kernel, watched', () => {
   let router: Router;
   let monitor: Monitor;
@@ -137,6 +142,18 @@ describe('the kernel, watched', () => {
     monitor = await startMonitor(router);
     await monitor.settled();
     expect(await router.snapshot()).toBe(before);
+  });
+
+  test('systemd is told when it is ready, and when it ends', async () => {
+    await monitor.stop();
+    const systemd = router.rtr.spawn(['perl', '-e', NOTIFIED]);
+    await systemd.waitLine(/bound/);
+    monitor = await startMonitor(router, { NOTIFY_SOCKET: '/run/notified' });
+    expect(await systemd.waitLine(/READY=1/)).toMatch(/MAINPID=\d+/);
+    await monitor.stop();
+    await systemd.waitLine(/STOPPING=1/);
+    await systemd.kill();
+    monitor = await startMonitor(router);
   });
 
   test('stopped by hand it leaves the kernel alone, until apply', async () => {

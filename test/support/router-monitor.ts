@@ -26,12 +26,16 @@ const COUNT = '/run/commands';
 const COUNTING = (tool: string) => `case " $* " in *" monitor "*) ;; *) echo ${tool} >>${COUNT} ;; esac
 exec "$REAL" "$@"`;
 
-export async function startMonitor(router: Router): Promise<Monitor> {
+export async function startMonitor(
+  router: Router,
+  env: Readonly<Record<string, string>> = {},
+  prefix: readonly string[] = [],
+): Promise<Monitor> {
   const { rtr } = router;
   for (const tool of ['ip', 'nft'] as const) await router.fake(tool, undefined);
-  const handle = rtr.spawn([process.execPath, '/usr/lib/wanhook/wanhook.cjs', 'monitor'], {
+  const handle = rtr.spawn([...prefix, process.execPath, '/usr/lib/wanhook/wanhook.cjs', 'monitor'], {
     exactEnv: true,
-    env: { PATH, HOME: '/root' },
+    env: { PATH, HOME: '/root', ...env },
   });
   await handle.waitLine(/watching/);
   const commands = async () => Number(await rtr.sh(`cat ${COUNT} 2>/dev/null | wc -l`));
@@ -66,7 +70,8 @@ export async function startMonitor(router: Router): Promise<Monitor> {
         `for p in ${own} $(ps -o pid= --ppid ${own}); do cat /proc/$p/stat; grep VmRSS /proc/$p/status; done`,
       );
       const cpu = [...text.matchAll(/^\d+ \(.*\) \S+ (.*)$/gm)].map((found) => found[1]!.split(' '));
-      const ticks = cpu.reduce((sum, fields) => sum + Number(fields[10]) + Number(fields[11]), 0);
+      // utime and stime, also of children that have ended.
+      const ticks = cpu.flatMap((fields) => fields.slice(10, 14)).reduce((sum, field) => sum + Number(field), 0);
       const rssKb = [...text.matchAll(/VmRSS:\s+(\d+)/g)].reduce((sum, found) => sum + Number(found[1]), 0);
       return { cpuMs: ticks * 10, rssKb };
     },
