@@ -173,6 +173,6 @@ test('killed: the command goes on over its link; stop takes everything away', as
   expect(await left()).toHaveLength(4);
   await router.must('stop');
   expect((await left()).filter((line) => line.includes('table') || line.endsWith('.json'))).toEqual([]);
-  await router.rtr.sh('pkill -x sleep; sleep 0.1; rmdir /sys/fs/cgroup/wanhook-lab-*/wanhook-*');
+  await router.rtr.sh(`cat ${CGROUP}/wanhook-*/cgroup.procs | xargs kill; sleep 0.1; rmdir ${CGROUP}/wanhook-*`);
   await router.must('apply');
 });
