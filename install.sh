@@ -5,6 +5,7 @@
 #   file     ours: written when it differs, removed with us
 #   conf     the administrator's from now on: replaced or removed only while it still is the default that we shipped
 #            (SHA256); a default that changes later is put beside the administrator's file as PATH.new
+#   pending  a conf on its way, while an installation runs
 #   dir      a directory that was not there before: removed with us if it is empty
 #   package  a Debian package that was not there before: it stays, and --uninstall names it
 # It is written before the first file, so that an interrupted run can be repeated or undone.
@@ -21,7 +22,9 @@ node='' new_packages=''
 owner=$(id -u) group=$(id -g)
 
 PPP_HOOKS='ip-up ip-down ipv6-up ipv6-down'
-UNIT=/etc/systemd/system/wanhook.service
+UNITS=/etc/systemd/system
+UNIT=$UNITS/wanhook.service
+INIT=/etc/init.d/wanhook-monitor
 MANIFEST=/usr/lib/wanhook/manifest
 NODE_OLDEST=20.19
 
@@ -88,6 +91,7 @@ missing_packages() {
 ip iproute2
 nft nftables
 conntrack conntrack
+fping fping
 flock util-linux
 logger bsdutils
 PACKAGES
@@ -104,8 +108,8 @@ install_packages() {
   elif command -v apt-get >/dev/null; then
     apt_install "$missing"
   else
-    die "these packages are missing, by their Debian names: ${missing}(Fedora: iproute nftables conntrack-tools" \
-      'nodejs npm; Arch, Alpine: iproute2 nftables conntrack-tools nodejs npm). Install them, then run this again'
+    die "these packages are missing, by their Debian names: ${missing}(Fedora: iproute nftables conntrack-tools fping" \
+      'nodejs npm; Arch, Alpine: iproute2 nftables conntrack-tools fping nodejs npm). Install them, then run this again'
   fi
 }
 
@@ -190,15 +194,25 @@ stage_tree() {
   done
   put 644 src/lean/load.cjs /usr/lib/wanhook/hooks/load.cjs
   put 755 hooks/run-hook.sh /usr/lib/wanhook/run-hook.sh
+  put 755 hooks/health.sh /usr/lib/wanhook/health.sh
   put 755 hooks/wanhook-command.sh /usr/sbin/wanhook
   for hook in $PPP_HOOKS; do put 755 hooks/pppd.sh "/etc/ppp/$hook.d/wanhook" "$hook"; done
   put 644 hooks/dhclient-exit-hook.sh /etc/dhcp/dhclient-exit-hooks.d/zz-wanhook
   put 644 etc/wanhook/wanhook.env /etc/wanhook/wanhook.env
   put 644 etc/wanhook/clients/README /etc/wanhook/clients/README
+  for example in "$here"/etc/wanhook/events.d/*; do
+    put 644 "etc/wanhook/events.d/${example##*/}" "/etc/wanhook/events.d/${example##*/}"
+  done
   put 644 etc/wanhook/links/README /etc/wanhook/links/README
   put 644 etc/wanhook/rules/README /etc/wanhook/rules/README
   put 644 etc/wanhook/sets/README /etc/wanhook/sets/README
-  if [ $live = no ] || has_systemd; then put 644 etc/systemd/system/wanhook.service $UNIT; fi
+  if [ $live = no ] || has_systemd; then
+    for file in wanhook.service wanhook-monitor.service wanhook-scripts.path wanhook-scripts.service; do
+      put 644 "etc/systemd/system/$file" "$UNITS/$file"
+    done
+  else
+    put 755 etc/init.d/wanhook-monitor $INIT
+  fi
   mkdir -p "$stage/etc/iproute2/rt_tables.d" # where "wanhook apply" names its tables
 }
 
@@ -224,6 +238,24 @@ manifest_of_stage() {
   done
   grep '^package ' "$work/old" || :
   for package in $new_packages; do say "package - - $package"; done
+}
+
+# While installing, a new conf is only pending: should we be interrupted, it has not been removed by the administrator.
+as_pending() {
+  while read -r kind sum mode path; do
+    [ "$kind" != conf ] || listed "$work/old" conf '' "$path" || kind=pending
+    say "$kind $sum $mode $path"
+  done
+}
+without_pending() {
+  while read -r kind sum mode path; do
+    if [ "$kind" = pending ]; then
+      rm -f "$destdir$path.wanhook-tmp"
+      [ -e "$destdir$path" ] || continue
+      kind=conf
+    fi
+    say "$kind $sum $mode $path"
+  done
 }
 
 # Nobody else's file is overwritten.
@@ -287,10 +319,22 @@ install_unit() {
     say '+ systemctl enable wanhook.service'
     systemctl -q enable wanhook.service
   fi
+  # Only if it runs: it is enabled by whoever wants it.
+  systemctl -q try-restart wanhook-monitor.service
 }
 remove_unit() {
   say '+ systemctl disable --now wanhook.service'
   systemctl -q disable --now wanhook.service || warn 'systemctl failed: see above'
+}
+# Before "wanhook stop": it would only look on.
+stop_monitor() {
+  if [ -e $UNITS/wanhook-monitor.service ] && has_systemd; then
+    say '+ systemctl disable --now wanhook-monitor.service'
+    systemctl -q disable --now wanhook-monitor.service wanhook-scripts.path || warn 'systemctl failed: see above'
+  elif [ -x $INIT ]; then
+    say "+ $INIT stop"
+    $INIT stop || warn "$INIT stop failed"
+  fi
 }
 
 # Entries of the old manifest on standard input, children first.
@@ -308,7 +352,7 @@ install_all() {
   prepare
   stage_tree
   manifest_of_stage | sort_manifest >"$work/new"
-  sort_manifest "$work/new" "$work/old" >"$work/both"
+  as_pending <"$work/new" | sort_manifest "$work/old" - >"$work/both"
   check_target
   step="installing (what is done so far is in $destdir$MANIFEST: run this again, or --uninstall)"
   mkdir -p "$destdir/"
@@ -346,6 +390,7 @@ remove_all() {
 
 stop_routing() {
   step='stopping wanhook'
+  stop_monitor
   if /usr/sbin/wanhook --version >/dev/null 2>&1; then
     say '+ wanhook stop'
     /usr/sbin/wanhook stop || die '"wanhook stop" failed: see above. Nothing has been removed'
@@ -420,7 +465,7 @@ trap tidy EXIT
 trap 'exit 130' INT TERM HUP
 mkdir "$stage"
 touch "$work/old"
-[ ! -e "$destdir$MANIFEST" ] || cp "$destdir$MANIFEST" "$work/old"
+[ ! -e "$destdir$MANIFEST" ] || without_pending <"$destdir$MANIFEST" >"$work/old"
 case $verb in
   install) install_all ;;
   uninstall) remove_all ;;

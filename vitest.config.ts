@@ -1,9 +1,19 @@
 import { defineConfig } from 'vitest/config';
 
 /** Kernel tests that time things, or count what is on the machine: a busy neighbour would spoil them. */
-const ALONE = ['block', 'death', 'demo', 'drops', 'failback', 'lab', 'modes', 'monitor*', 'reply', 'stay'].map(
-  (name) => `test/kernel/${name}.test.ts`,
-);
+const ALONE = [
+  'block',
+  'death',
+  'demo',
+  'drops',
+  'failback',
+  'keepalived',
+  'lab',
+  'modes',
+  'monitor*',
+  'reply',
+  'stay',
+].map((name) => `test/kernel/${name}.test.ts`);
 
 /**
  * unit: pure, parallel, no privilege. kernel: real kernel in network namespaces, root, parallel, for they mostly wait.

@@ -24,6 +24,8 @@ address show
 rule show
 route show table all proto 201 root 0.0.0.0/0
 nexthop show proto 201
+neigh show proto 201
+neigh show nud permanent
 LOOK
   printf '\f'
   timeout 10 nft -s list table inet wanhook

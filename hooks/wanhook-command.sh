@@ -1,5 +1,7 @@
 #!/bin/sh
 # /usr/sbin/wanhook: starts the command without any NODE_* or LD_* variable, but with those of the terminal.
+# "health" needs none: it is asked every second.
+[ "${1-}" != health ] || { shift && exec /usr/lib/wanhook/health.sh "$@"; }
 # "use" runs a program of the caller's, in the caller's own environment.
 caller_env=
 case " $* " in *' use '*) caller_env=$(/usr/bin/env -0 | /usr/bin/base64 -w 0) ;; esac
@@ -11,5 +13,6 @@ if [ -z "$node" ]; then
   exit 1
 fi
 exec /usr/bin/env -i PATH="$PATH" ${caller_env:+WANHOOK_CALLER_ENV="$caller_env"} ${TERM+TERM="$TERM"} ${COLUMNS+COLUMNS="$COLUMNS"} ${NO_COLOR+NO_COLOR="$NO_COLOR"} \
-  ${FORCE_COLOR+FORCE_COLOR="$FORCE_COLOR"} ${LANG+LANG="$LANG"} ${LC_ALL+LC_ALL="$LC_ALL"} ${TZ+TZ="$TZ"} \
+  ${FORCE_COLOR+FORCE_COLOR="$FORCE_COLOR"} ${LANG+LANG="$LANG"} ${LC_ALL+LC_ALL="$LC_ALL"} ${TZ+TZ="$TZ"} ${NOTIFY_SOCKET+NOTIFY_SOCKET="$NOTIFY_SOCKET"} \
+  ${WANHOOK_SCRIPTS+WANHOOK_SCRIPTS="$WANHOOK_SCRIPTS"} \
   "$node" /usr/lib/wanhook/hooks/wanhook.cjs "$@"

@@ -2,6 +2,7 @@ import type { Bindings } from './desired/clients.ts';
 import { desiredFor, NOTHING } from './desired/desired.ts';
 import { withFailback } from './desired/failback.ts';
 import { helpersIn } from './desired/firewall-helpers.ts';
+import { withHealth } from './desired/health.ts';
 import { linkTable, pref } from './desired/numbers.ts';
 import { explain } from './errors.ts';
 import type { Kernel } from './kernel/kernel.ts';
@@ -75,7 +76,8 @@ export async function decide(world: Surroundings, known: Known, early: Early = {
   const remembered = await observeMemory(world, known, notes);
   const { statuses: live, state: learnt } = await liveLinks(kernel, known, recorded, ip.devices);
   const now = world.now();
-  const { statuses, failback } = withFailback(live, recorded, now);
+  const { statuses: judged, health } = withHealth(config, live, recorded.health);
+  const { statuses, failback } = withFailback(judged, recorded, now);
   const base = clientBase(config, recorded, statuses, remembered);
   const ending = owedEnds(statuses, recorded.verdicts);
   const wanted = recorded.stopped ? NOTHING : desiredFor(config, statuses, recorded, ending, { base, ...remembered });
@@ -84,7 +86,7 @@ export async function decide(world: Surroundings, known: Known, early: Early = {
   const ops = plan({ ...ip, sysctls, ...firewall, ...memoryInKernel(recorded, remembered) }, desired);
   const state: State = {
     ...learnt,
-    ...(!recorded.stopped && { failback }),
+    ...(!recorded.stopped && { failback, health }),
     verdicts: recorded.stopped ? recorded.verdicts : verdictsOf(statuses, recorded.verdicts, now),
     sysctls: rememberSysctls(recorded.sysctls, wanted.sysctls, sysctls, reset),
   };

@@ -7,6 +7,8 @@ export interface JournalEntry {
   readonly time: string;
   /** What set it off: `pppd ip-up ppp0`, `wanhook apply`, … */
   readonly cause: readonly string[];
+  /** What that changed for those outside: `dead dsl: no answer …`. Absent: nothing. */
+  readonly events?: readonly string[];
   /** Commands carried out. */
   readonly changed: readonly string[];
   readonly notes: readonly string[];

@@ -37,6 +37,12 @@ export async function withLock<T>(path: string, options: LockOptions, work: () =
   }
 }
 
+/** Does a living process hold it now? */
+export function isHeld(path: string): boolean {
+  const owner = ownerOf(path);
+  return owner !== undefined && !isDead(owner);
+}
+
 async function acquire(path: string, options: LockOptions): Promise<(() => Promise<void>) | undefined> {
   const end = process.hrtime.bigint() + BigInt(options.waitMs) * 1_000_000n;
   for (;;) {

@@ -7,10 +7,11 @@ import type { HookInput, ParsedHook } from './events/hook-input.ts';
 import { appendJournal } from './journal.ts';
 import { createKernel } from './kernel/kernel.ts';
 import { normalListing, parseIpBatch } from './kernel/observe.ts';
-import { acceptsTable, resolveName } from './kernel/ask.ts';
-import { flockDescriptor, spawnRunner, type Runner } from './kernel/runner.ts';
+import { acceptsTable, managesNeighbours, resolveName } from './kernel/ask.ts';
+import { flockDescriptor, spawnDetached, spawnRunner, type Runner } from './kernel/runner.ts';
+import { scriptNames } from './kernel/scripts.ts';
 import { wakeAt } from './kernel/sleeper.ts';
-import { withLock } from './lock.ts';
+import { isHeld, withLock } from './lock.ts';
 import { toSyslog } from './log.ts';
 import type { LinkEvent } from './model.ts';
 import { reconcile, type Early, type World } from './reconcile.ts';
@@ -18,11 +19,14 @@ import { makePrivateDirectory, readIfThere, writeAtomically } from './state/file
 import { dropEvent } from './state/inbox.ts';
 import { findLink } from './state/record.ts';
 import { loadGoodConfig } from './state/good-config.ts';
+import { queuedEvents, queueEvent, type Variables } from './state/script-queue.ts';
 
 /** Wiring; the only reader of the process's arguments and environment, and the only place that exits. */
 
 const CONFIG_DIRECTORY = '/etc/wanhook';
+const SCRIPT_DIRECTORY = join(CONFIG_DIRECTORY, 'events.d');
 const STATE_DIRECTORY = '/run/wanhook';
+const SCRIPT_LOCK = join(STATE_DIRECTORY, 'scripts.lock');
 const LIBRARY_DIRECTORY = '/var/lib/wanhook';
 /** A hook waits this long for its turn: dhclient waits for the hook, and its shortest useful lease is longer. */
 const LOCK_WAIT_MS = 20_000;
@@ -43,6 +47,7 @@ function openWorld(runner: Runner, voice: Voice): World {
     kernel: createKernel(runner),
     now: () => Date.now(),
     wakeAt: comeBackAt,
+    tell: (events) => tellScripts(events),
     alone: async (work, noLongerNeeded) => {
       makePrivateDirectory(STATE_DIRECTORY);
       const options = { waitMs: LOCK_WAIT_MS, flock: flockDescriptor, ...(noLongerNeeded && { noLongerNeeded }) };
@@ -52,16 +57,49 @@ function openWorld(runner: Runner, voice: Voice): World {
   };
 }
 
+/** A service that is being restarted may still be ending. */
+const OTHER_ENDS_MS = 5_000;
+
+function aloneAs<T>(name: string, work: () => Promise<T>): Promise<T | undefined> {
+  makePrivateDirectory(STATE_DIRECTORY);
+  return withLock(join(STATE_DIRECTORY, `${name}.lock`), { waitMs: OTHER_ENDS_MS, flock: flockDescriptor }, work);
+}
+
 /** The hooks and the command are installed side by side. */
+const ownCommand = (): string => join(dirname(process.argv[1] ?? ''), 'wanhook.cjs');
+
 function comeBackAt(due: number | undefined): void {
   const path = join(STATE_DIRECTORY, 'failback.sleeper');
-  const command = [process.execPath, join(dirname(process.argv[1] ?? ''), 'wanhook.cjs'), 'failback', '--due'];
+  const command = [process.execPath, ownCommand(), 'failback', '--due'];
   const note = { read: () => readIfThere(path), write: (text: string) => writeAtomically(path, text) };
   try {
     wakeAt(note, command, due, Date.now());
   } catch {
     // The next event decides instead.
   }
+}
+
+/**
+ * Nobody waits for the user's scripts: one detached runner works the queue off. It looks once more when it has let go of
+ * its lock, so while that is held none is started; one that was killed is followed by another at the next event.
+ */
+function tellScripts(events: readonly Variables[], queueOnly = false): string[] {
+  const notes =
+    events.length > 0 && scriptNames(SCRIPT_DIRECTORY).length > 0
+      ? events.flatMap((event) => queueEvent(STATE_DIRECTORY, event))
+      : [];
+  if (!queueOnly && queuedEvents(STATE_DIRECTORY).length > 0 && !isHeld(SCRIPT_LOCK)) {
+    spawnDetached(process.execPath, [ownCommand(), 'run-scripts']);
+  }
+  return notes;
+}
+
+/**
+ * A service's sandbox is no place for the user's scripts (no new privileges: no mail): there systemd starts their runner
+ * when it sees the queue.
+ */
+function tellFromService(events: readonly Variables[]): string[] {
+  return tellScripts(events, process.env['WANHOOK_SCRIPTS'] === 'service');
 }
 
 /** A daemon's hook: whatever happens, it exits 0; what went wrong is in syslog and the journal. */
@@ -138,8 +176,23 @@ export async function runCommand(program: Program, runner: Runner, version: stri
     pid: process.pid,
     callerEnv: callerEnv(),
     openWorld: (voice) => openWorld(runner, voice),
-    sources: { resolve: resolveName, accepts: (lines) => acceptsTable(runner, lines) },
+    openResidentWorld: (voice) => ({ ...openWorld(spawnRunner, voice), tell: tellFromService }),
+    aloneAs,
+    isWatched: () => isHeld(join(STATE_DIRECTORY, 'monitor.lock')),
+    notifySocket: process.env['NOTIFY_SOCKET'],
+    scriptDirectory: SCRIPT_DIRECTORY,
+    aloneWithScripts: async (work) => {
+      process.umask(0o022);
+      await withLock(SCRIPT_LOCK, { waitMs: 200, flock: flockDescriptor }, work);
+    },
+    syslog: (message) => toSyslog(runner, 'warning', message),
+    sources: {
+      resolve: resolveName,
+      accepts: (lines) => acceptsTable(runner, lines),
+      managesNeighbours: () => managesNeighbours(runner),
+    },
     out: (text) => process.stdout.write(text),
+    outputEnded: output.ended,
     err: (text) => process.stderr.write(text),
   });
   const failure = await output.failure();
@@ -148,15 +201,17 @@ export async function runCommand(program: Program, runner: Runner, version: stri
 }
 
 /** Whoever reads only the beginning (`| head`) has got what he wanted; a full disk has not got the answer. */
-function watchedOutput(): { failure: () => Promise<string | undefined> } {
+function watchedOutput(): { failure: () => Promise<string | undefined>; ended: () => boolean } {
   let failure: string | undefined;
+  let ended = false;
   process.stdout.on('error', (error: Error) => {
+    ended = true;
     if (errorCode(error) !== 'EPIPE') failure ??= error.message;
   });
   process.stderr.on('error', () => undefined);
   // A stream tells its error in a later turn; a callback comes after what was written before it.
   const written = () => new Promise<void>((resolve) => process.stdout.write('', () => setImmediate(resolve)));
-  return { failure: () => written().then(() => failure) };
+  return { failure: () => written().then(() => failure), ended: () => ended };
 }
 
 /** The shell front keeps the caller's environment from Node, NODE_* and LD_* above all, and hands it on as a word. */

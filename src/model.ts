@@ -27,6 +27,58 @@ export interface LinkConfig {
   readonly tunnelOver?: readonly string[] | 'balance';
   /** TCP MSS clamp in bytes; `auto` takes it from the device's MTU. */
   readonly mss: number | 'auto' | 'off';
+  /** How the monitor finds out whether it works; absent: nobody asks. */
+  readonly probe?: ProbeSettings;
+}
+
+export interface ProbeSettings {
+  /** At least one; `text` is unique among them. */
+  readonly targets: readonly ProbeTarget[];
+  /** So many of the targets must answer, or the round has failed. */
+  readonly need: number;
+  readonly intervalMs: number;
+  /** What has not answered by then has failed. May be longer than the interval. */
+  readonly timeoutMs: number;
+  /** Rounds that must fail in a row, and that must succeed in a row. */
+  readonly downAfter: number;
+  readonly upAfter: number;
+  readonly degraded: QualityBands;
+  /** Worse than this is not only bad but no use: dead. */
+  readonly down: QualityBands;
+  readonly flap: FlapSettings;
+}
+
+/** `text` as in the configuration: `icmp://192.0.2.1`. */
+export type ProbeTarget = { readonly text: string } & (
+  | { readonly kind: 'gateway' }
+  | { readonly kind: 'icmp'; readonly address: string }
+  | { readonly kind: 'tcp'; readonly address: string; readonly port: number }
+  | { readonly kind: 'dns'; readonly address: string; readonly name: string }
+  | { readonly kind: 'http' | 'https'; readonly address: string; readonly port: number; readonly path: string }
+);
+
+/** Absent: does not count. */
+export interface QualityBands {
+  /** Percent of probes lost. */
+  readonly loss?: Band;
+  /** Milliseconds there and back, and how much it varies. */
+  readonly latency?: Band;
+  readonly jitter?: Band;
+}
+/** Hysteresis: begins at `enter`, ends at `leave`, which is not above it. */
+export interface Band {
+  readonly enter: number;
+  readonly leave: number;
+}
+
+/** Damping as BGP has it (RFC 2439): each death adds `penalty`, which halves every `halfLifeMs`. */
+export interface FlapSettings {
+  readonly penalty: number;
+  /** From here on a link that is well again is held back… */
+  readonly suppress: number;
+  /** …until its penalty has come down to this. */
+  readonly reuse: number;
+  readonly halfLifeMs: number;
 }
 
 /** A client's link as configured in `clients/NAME.env`. */
@@ -61,6 +113,12 @@ export interface Config {
   readonly lan: readonly string[] | 'any' | 'none';
   /** Connection-tracking helpers to assign. */
   readonly helpers: readonly ConntrackHelper[];
+  /** When all links are dead: the least bad one goes on taking connections, or none does. */
+  readonly lastResort: 'keep' | 'block';
+  /** Seconds that a script in events.d may take. */
+  readonly eventTimeout: number;
+  /** Where the monitor writes its metrics. */
+  readonly metricsFile?: string;
   readonly links: readonly LinkConfig[];
   /** The user's rules in the order in which they are tried; absent: none. */
   readonly rules?: readonly PolicyRule[];
@@ -76,6 +134,8 @@ export interface Learned {
   readonly names: Readonly<Record<string, readonly string[]>>;
   /** Helpers that this kernel has. */
   readonly helpers: readonly ConntrackHelper[];
+  /** Kernel and ip(8) know `managed` neighbours (5.16). */
+  readonly managedNeighbours?: boolean;
 }
 
 /** `rules/NN-name.env`: which way the connections it matches go. The first rule that matches decides. */
@@ -167,6 +227,8 @@ export interface LinkHealth {
   readonly loss?: number;
   readonly rtt?: number;
   readonly jitter?: number;
+  /** Dead, but its last probes were answered: if all are dead, it is the first to be used again. */
+  readonly answers?: true;
   /** Well again, but held back after flapping: until then (epoch milliseconds). */
   readonly heldUntil?: number;
 }
@@ -180,7 +242,9 @@ export interface LinkVerdict {
   readonly device?: string;
   readonly mtu?: number;
   readonly address?: string;
-  /** A fail-closed link: its flows have been ended since it went down. */
+  /** Up, but judged dead, and not needed as the last resort. */
+  readonly dead?: true;
+  /** Its flows have been ended since it went down, or was judged dead. */
   readonly flowsEnded?: true;
 }
 
@@ -195,11 +259,30 @@ export interface FailbackMemory {
   readonly backAt?: number;
 }
 
+/**
+ * What a link is worth to those outside: scripts, `health`, metrics. `down`: there is no line; `dead`: there is one, but it
+ * leads nowhere; `degraded`: it works, but badly.
+ */
+export type Condition = 'up' | 'degraded' | 'dead' | 'down';
+
+/** What those outside were told last. In the record, so that whoever notices a change tells it, and only once. */
+export interface Told {
+  readonly links: Readonly<Record<string, ToldLink>>;
+  /** Of the links that took traffic when any last did (desired/numbers.ts); absent: none has. */
+  readonly standing?: number;
+}
+export interface ToldLink {
+  readonly condition: Condition;
+  readonly device?: string;
+  readonly address?: string;
+}
+
 export interface State {
   readonly links: Readonly<Record<string, LinkRecord>>;
   readonly verdicts: Readonly<Record<string, LinkVerdict>>;
   /** The monitor's verdicts by link; absent: nobody has looked. */
   readonly health?: Readonly<Record<string, LinkHealth>>;
+  readonly told?: Told;
   /** Links with `FAILBACK=delay:…` or `manual` that went down since they last took traffic. */
   readonly failback?: Readonly<Record<string, FailbackMemory>>;
   readonly sysctls: Readonly<Record<string, SysctlMemory>>;
@@ -254,6 +337,8 @@ export interface LinkUp {
   readonly sharedSubnet?: string;
   /** Up, but must not take traffic back from a worse tier: until then (epoch milliseconds), or until told to. */
   readonly waits?: { readonly until?: number };
+  /** Judged dead. `lastResort`: takes traffic all the same, because all that are up are dead. */
+  readonly dead?: { readonly reason: string; readonly lastResort?: true };
 }
 export interface LinkDown {
   readonly up: false;
@@ -280,13 +365,20 @@ export interface Use {
   readonly cgroup: string;
 }
 
-/** ip-rule(8). One selector, or none; and a destination. */
+/** Bits of a mark, and which of all bits these are. */
+export interface Mark {
+  readonly value: number;
+  readonly mask: number;
+}
+
+/** ip-rule(8). One selector, or none; and a destination, or source ports. */
 export interface Rule {
   readonly pref: number;
   readonly from?: string;
+  readonly sports?: Range;
   readonly to?: string;
   readonly oif?: string;
-  readonly fwmark?: { readonly value: number; readonly mask: number };
+  readonly fwmark?: Mark;
   /** `not iif lo`: only packets that are forwarded or have just come in. */
   readonly notFromRouter?: boolean;
   /** Unless there is a type or a target. */
@@ -325,6 +417,12 @@ export interface NexthopGroup {
   readonly members: readonly { readonly id: number; readonly weight: number }[];
 }
 
+/** A gateway that the kernel is told to keep asking for (ip-neighbour(8), `managed`). */
+export interface Neighbour {
+  readonly address: string;
+  readonly device: string;
+}
+
 /** A sysctl by its path under /proc/sys. */
 export type Sysctls = Readonly<Record<string, string>>;
 
@@ -334,6 +432,7 @@ export interface Desired {
   readonly routes: readonly Route[];
   readonly nexthops: readonly Nexthop[];
   readonly group?: NexthopGroup;
+  readonly neighbours: readonly Neighbour[];
   readonly sysctls: Sysctls;
   /** nft(8) text of the whole table `inet wanhook`; absent: no table. */
   readonly firewall?: string;
@@ -341,8 +440,10 @@ export interface Desired {
   readonly memory?: string;
   /** What follows that script if the table is new: what was remembered before the boot. */
   readonly memories?: string;
-  /** Addresses that links had and have no more. */
+  /** Addresses whose local connections are to be ended: links had them and have them no more, or are dead. */
   readonly lost: readonly string[];
+  /** Connections to be forgotten, so that their next packets choose anew: those of dead links. */
+  readonly ended: readonly Mark[];
 }
 
 /** What is in the kernel and carries our mark of ownership. */
@@ -351,6 +452,9 @@ export interface Observed {
   readonly routes: readonly Route[];
   readonly nexthops: readonly Nexthop[];
   readonly groups: readonly NexthopGroup[];
+  readonly neighbours: readonly Neighbour[];
+  /** Entries that somebody has made permanent: not ours to touch. */
+  readonly permanent: readonly Neighbour[];
   /** Current values of the sysctls asked for; a missing one does not exist on this kernel. */
   readonly sysctls: Sysctls;
   /** The text we loaded, if the kernel still lists it as then; `changed` if not; absent if there is no table. */
@@ -365,10 +469,13 @@ export type Op =
   | { readonly op: 'route-replace' | 'route-del'; readonly route: Route }
   | { readonly op: 'nexthop-replace' | 'nexthop-del'; readonly nexthop: Nexthop }
   | { readonly op: 'group-replace' | 'group-del'; readonly group: NexthopGroup }
+  | { readonly op: 'neighbour-replace' | 'neighbour-del'; readonly neighbour: Neighbour }
   | { readonly op: 'sysctl-set'; readonly key: string; readonly value: string }
   | { readonly op: 'firewall-load'; readonly text: string }
   | { readonly op: 'firewall-delete' }
   | { readonly op: 'memory-load'; readonly text: string }
   | { readonly op: 'memory-delete' }
-  /** Local TCP connections from an address that is gone. */
+  /** Connections with this mark, so that they choose their way anew. */
+  | { readonly op: 'conntrack-delete'; readonly mark: Mark }
+  /** Local TCP connections from an address that is gone, or whose line is dead. */
   | { readonly op: 'socket-kill'; readonly address: string };

@@ -1,5 +1,5 @@
 import { groupWords, nexthopWords, routeWords, ruleWords } from './kernel/render.ts';
-import type { Desired, Observed, Op, Route } from './model.ts';
+import type { Desired, Neighbour, Observed, Op, Route } from './model.ts';
 
 /**
  * The difference as operations, in an order that is safe to be cut off at any point:
@@ -10,6 +10,7 @@ import type { Desired, Observed, Op, Route } from './model.ts';
  * - nexthops before the group that names them, the group before the route that names it: a replace that names a dead
  *   id fails, and if the last member went, the kernel took group and route with it;
  * - the memory of pairs and clients after the balance: what it names must be there to take connections;
+ * - connections are ended when their new way is there;
  * - take away last, and never the group and its route one by one: the route goes with the group.
  */
 export function plan(observed: Observed, desired: Desired): Op[] {
@@ -25,11 +26,13 @@ export function plan(observed: Observed, desired: Desired): Op[] {
     ...nexthopReplaces(observed, desired),
     ...balance(observed, desired),
     ...(withdrawFirst ? [] : withdrawals),
+    ...neighbourOps(observed, desired),
     ...memoryLoad(observed, desired),
     ...routeDels(observed, desired),
     ...ruleDels(observed, desired),
     ...firewallDelete(observed, desired),
     ...memoryDelete(observed, desired),
+    ...desired.ended.map((mark): Op => ({ op: 'conntrack-delete', mark })),
     ...desired.lost.map((address): Op => ({ op: 'socket-kill', address })),
   ];
 }
@@ -113,6 +116,18 @@ function balance(observed: Observed, { group, routes }: Desired): Op[] {
     .filter((route) => route.nexthopId === group.id && !there.has(routeWords(route).join(' ')))
     .map((route): Op => ({ op: 'route-replace', route }));
   return [...groupOps, ...routeOps];
+}
+
+/** An entry that somebody has made permanent answers for the gateway: that is what he wants. */
+function neighbourOps(observed: Observed, { neighbours: wanted }: Desired): Op[] {
+  const has = (list: readonly Neighbour[], { address, device }: Neighbour) =>
+    list.some((one) => one.address === address && one.device === device);
+  const missing = wanted.filter((one) => !has(observed.neighbours, one) && !has(observed.permanent, one));
+  const gone = observed.neighbours.filter((one) => !has(wanted, one) && !has(observed.permanent, one));
+  return [
+    ...missing.map((neighbour): Op => ({ op: 'neighbour-replace', neighbour })),
+    ...gone.map((neighbour): Op => ({ op: 'neighbour-del', neighbour })),
+  ];
 }
 
 function groupDels(observed: Observed, desired: Desired): Op[] {

@@ -7,7 +7,7 @@ import { explain, ProblemsError } from './errors.ts';
 import { appendJournal } from './journal.ts';
 import { RefusedError } from './kernel/kernel.ts';
 import { pasteable } from './kernel/render.ts';
-import type { Config, Learned, Op, State } from './model.ts';
+import type { Config, Learned, LinkHealth, Op, State } from './model.ts';
 import { Refusals } from './refusals.ts';
 import { keepBindings, rememberMemory } from './remember.ts';
 import { discardEvents, isTaken, pendingEvents } from './state/inbox.ts';
@@ -16,11 +16,12 @@ import { sweepTemporaries } from './state/files.ts';
 import { loadGoodConfig, saveGoodConfig } from './state/good-config.ts';
 import { isRepeat } from './state/record.ts';
 import { loadState, saveState, encodeState } from './state/store.ts';
+import { tellOutside, type Outside } from './tell.ts';
 
 export type { Early } from './decide.ts';
 
 /** Everything the sequence touches, passed in. */
-export interface World extends Surroundings {
+export interface World extends Surroundings, Outside {
   readonly stateDirectory: string;
   readonly loadConfig: () => Loaded;
   /** What a hook's shell has looked up while node was starting; given once. */
@@ -42,6 +43,10 @@ export interface Options {
   readonly lenient?: boolean;
   /** What a command has found out beforehand. */
   readonly learned?: Learned;
+  /** What the monitor has found out about these links. */
+  readonly health?: Readonly<Record<string, LinkHealth>>;
+  /** There is no monitor: what it once said is nobody's word any more. */
+  readonly unwatched?: boolean;
   /** Links that may take traffic again although their FAILBACK says to wait. */
   readonly release?: readonly string[];
   /** `apply` starts, `stop` stops; hooks leave it as it is. */
@@ -109,12 +114,14 @@ async function once(world: World, options: Options): Promise<Report> {
   const cause =
     pending.length > 0 ? pending.map(({ event }) => `${event.source} ${event.cause} ${event.device}`) : [options.cause];
   damaged.forEach((path) => notes.push(`${path} is not an event, or one too many: removed`));
+  const events: string[] = [];
+  const time = new Date(started).toISOString();
   const write = (error?: string) => {
-    if (done.length === 0 && notes.length === 0 && error === undefined) return;
+    if (done.length + notes.length + events.length === 0 && error === undefined) return;
     const changed = done.map((op) => journalWords(op));
     const ms = world.now() - started;
-    const time = new Date(started).toISOString();
-    appendJournal(directory, { time, cause, changed, notes, ...(error !== undefined && { error }), ms });
+    const said = { ...(events.length > 0 && { events }), ...(error !== undefined && { error }) };
+    appendJournal(directory, { time, cause, changed, notes, ...said, ms });
   };
   try {
     discardEvents(damaged);
@@ -122,7 +129,7 @@ async function once(world: World, options: Options): Promise<Report> {
     const state = readState(world, notes);
     const { learned = state.learned } = options;
     const told: State = { ...state, stopped: options.stopped ?? state.stopped, ...(learned && { learned }) };
-    const before = released(told, options.release);
+    const before = released(judged(told, options), options.release);
     // At once: killed half-way, a stop must not be undone by the next hook, nor an `apply` by the flag it lifts.
     saveIfChanged(world, state, before);
     const early = world.earlyLook?.() ?? {};
@@ -132,13 +139,24 @@ async function once(world: World, options: Options): Promise<Report> {
     const report =
       (isGlance ? await nothingNew(world, known, early) : undefined) ??
       (await settle(world, known, early, { notes, done }));
+    const outside = tellOutside(world, report, { time, source: cause.join(', ') });
+    saveIfChanged(world, report.state, outside.state);
+    events.push(...outside.events);
+    notes.push(...outside.notes);
     discardEvents(pending.map(({ path }) => path));
     write();
-    return report;
+    return { ...report, state: outside.state };
   } catch (error) {
     write(explain(error));
     throw error;
   }
+}
+
+/** Whoever is stopped judges nobody. */
+function judged(state: State, { health: said = {}, unwatched = false }: Options): State {
+  const { health, ...rest } = state;
+  if (state.stopped || unwatched) return rest;
+  return health === undefined && Object.keys(said).length === 0 ? state : { ...state, health: { ...health, ...said } };
 }
 
 /** Forget that these links were ever lost. */

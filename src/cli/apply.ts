@@ -12,7 +12,12 @@ export async function apply(context: Context, common: Common): Promise<number> {
   // Before the lock is taken: names may take seconds.
   const known = loadState(world.stateDirectory).state.learned;
   const learned = config === undefined ? undefined : await learn(config, known, context.sources, world.warn);
-  const report = await reconcile(world, { cause: 'wanhook apply', stopped: false, ...(learned && { learned }) });
+  const report = await reconcile(world, {
+    cause: 'wanhook apply',
+    stopped: false,
+    unwatched: !context.isWatched(),
+    ...(learned && { learned }),
+  });
   if (config !== undefined) {
     try {
       writeTableNames(config);

@@ -11,8 +11,23 @@ export interface Context {
   /** The environment of whoever called: for a program that is run on their behalf, and for nothing else. */
   readonly callerEnv: Readonly<Record<string, string>>;
   readonly openWorld: (voice: Pick<World, 'echo' | 'warn'>) => World;
+  /** For whoever stays: with the hooks' runner, which is the faster one. */
+  readonly openResidentWorld: (voice: Pick<World, 'echo' | 'warn'>) => World;
+  /** Only one at a time: fails if another process has it and lives. */
+  readonly aloneAs: <T>(name: string, work: () => Promise<T>) => Promise<T | undefined>;
+  /** Does a monitor watch the lines? */
+  readonly isWatched: () => boolean;
+  /** systemd's, if it has started us and wants to be told. */
+  readonly notifySocket: string | undefined;
   readonly sources: Sources;
+  /** events.d. */
+  readonly scriptDirectory: string;
+  /** One runner of scripts at a time; rejects if there is one. */
+  readonly aloneWithScripts: (work: () => Promise<void>) => Promise<void>;
+  readonly syslog: (message: string) => Promise<void>;
   readonly out: (text: string) => void;
+  /** Whoever read it has gone. */
+  readonly outputEnded: () => boolean;
   readonly err: (text: string) => void;
 }
 

@@ -2,19 +2,21 @@ import { isUsableIpv4 } from '../checked.ts';
 import { helperLines } from '../desired/firewall-helpers.ts';
 import type { Config, Learned } from '../model.ts';
 
-/** The two questions that may take seconds. Both answer within a time limit, or not at all. */
+/** The questions that may take seconds. Both answer within a time limit, or not at all. */
 export interface Sources {
   /** Addresses of a name; rejects if there is no answer. */
   readonly resolve: (name: string) => Promise<readonly string[]>;
   /** Would the kernel take these lines of an nftables table? */
   readonly accepts: (lines: readonly string[]) => Promise<boolean>;
+  /** Do kernel and ip(8) know `managed` neighbours? */
+  readonly managesNeighbours: () => Promise<boolean>;
 }
 
 /** Ask them for this configuration; where there is no answer, the last one stays, and somebody is told. */
 export async function learn(
   config: Config,
   before: Learned | undefined,
-  { resolve, accepts }: Sources,
+  { resolve, accepts, managesNeighbours }: Sources,
   warn: (message: string) => void,
 ): Promise<Learned> {
   const names = config.links.flatMap(({ tunnelServer }) =>
@@ -40,5 +42,9 @@ export async function learn(
     }),
   );
   const known = answers.flatMap((answer) => (answer === undefined ? [] : [answer]));
-  return { names: Object.fromEntries<readonly string[]>(known), helpers: helpers.flat() };
+  return {
+    names: Object.fromEntries<readonly string[]>(known),
+    helpers: helpers.flat(),
+    managedNeighbours: await managesNeighbours(),
+  };
 }

@@ -8,8 +8,12 @@ import { event, type EventOptions } from './event.ts';
 import { failback } from './failback.ts';
 import { explainCommand } from './explain.ts';
 import type { ExplainOptions } from './explain-question.ts';
+import { log, type LogOptions } from './log.ts';
+import { metrics } from './metrics.ts';
+import { runForeground } from '../kernel/runner.ts';
 import { flushPins, pins } from './pins.ts';
 import { planCommand } from './plan.ts';
+import { runScripts } from './run-scripts.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
 import { use } from './use.ts';
@@ -23,6 +27,7 @@ Examples:
   wanhook event down eth1              take a line out by hand; "event up eth1" puts it back
   wanhook explain --from 10.10.0.5 192.0.2.1:443     which link would this connection take, and why
   wanhook use lte -- curl -s https://example.org     one command over one link
+  wanhook log --follow                 what happens, as it happens
   wanhook -v apply                     echo every change
 
 Files: /etc/wanhook/wanhook.env, /etc/wanhook/links/NAME.env; state and journal in /run/wanhook.
@@ -104,6 +109,10 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .argument('<link>')
     .argument('<command...>')
     .action((link: string, argv: string[]) => asRoot(() => use(context, common(), link, argv))());
+  program
+    .command('monitor')
+    .description('stay, and watch the kernel and the lines: a dead one takes no connections until it is well again')
+    .action(asRoot(async () => (await import('./monitor.ts')).monitor(context, common())));
   const eventCommand = program
     .command('event')
     .description('say by hand what a hook says: a device came up or went down');
@@ -137,5 +146,27 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .description('forget all pairs, or those that match; running connections stay')
     .argument('[filter]', 'a link’s name, a client’s address, or "client>server"')
     .action((filter?: string) => asRoot(() => flushPins(context, common(), filter))());
+  // The shell front has answered that before Node starts; here it is for --help, and for "wanhook -v health".
+  program
+    .command('health')
+    .description('exit code 0 if a link works (--any, the default), if all do, or if this one does; 1 if not')
+    .argument('[link]', 'its name, --any or --all', '--any')
+    .allowUnknownOption()
+    .action((link: string, _: unknown, { args }: Command) =>
+      asRoot(() => runForeground(['/usr/lib/wanhook/health.sh', args[0] ?? link], {}))(),
+    );
+  const logCommand = program.command('log').description('what was done and why: the journal; with -v every command');
+  logCommand
+    .option('-f, --follow', 'go on with what comes')
+    .option('-n, --lines <number>', 'how many of the last entries (20)')
+    .option('--json', 'one JSON object a line')
+    .action(() => asRoot(() => log(context, common(), logCommand.opts<LogOptions>()))());
+  const metricsCommand = program.command('metrics').description('what "status" knows, for Prometheus');
+  metricsCommand
+    .option('--write', 'to METRICS_FILE, as the monitor does')
+    .action(() =>
+      asRoot(() => metrics(context, common(), metricsCommand.opts<{ write?: boolean }>().write === true))(),
+    );
+  program.command('run-scripts', { hidden: true }).action(asRoot(() => runScripts(context, common())));
   return program;
 }

@@ -1,10 +1,11 @@
 import { resolverLinks } from '../desired/destinations.ts';
 import { linkMark, linkTable, nexthopId } from '../desired/numbers.ts';
-import { sharingLinks } from '../desired/routing.ts';
+import { healthOf, pictureOf } from '../desired/picture.ts';
 import { EXIT } from '../errors.ts';
-import type { Config, LinkStatus, LinkUp } from '../model.ts';
+import type { Condition, LinkHealth, LinkStatus, LinkUp } from '../model.ts';
 import type { Decision } from '../decide.ts';
 import { preview } from '../reconcile.ts';
+import { loadMeasured, type MeasuredLinks } from '../state/measured.ts';
 import { columns } from './columns.ts';
 import { worldFor, type Common, type Context } from './context.ts';
 
@@ -28,8 +29,21 @@ interface Row {
   readonly since: string | null;
   /** When a FAILBACK=delay ends, ISO 8601; null while none is running. */
   readonly waitsUntil: string | null;
-  /** Why it is down, or waits; `up` otherwise. */
+  /** Why it is down, dead or degraded, or waits; `up` otherwise. */
   readonly reason: string;
+  /** With the monitor's verdict, which is null where nobody has looked. */
+  readonly condition: Condition;
+  readonly verdict: LinkHealth['verdict'] | null;
+  /** When the verdict last changed, ISO 8601. */
+  readonly verdictSince: string | null;
+  /** What the monitor goes by: "no answer from 3 of 3 targets for 6 s". */
+  readonly verdictReason: string | null;
+  /** Lost share of probes (0 to 1), round trip and its variation in milliseconds; null: not measured. */
+  readonly loss: number | null;
+  readonly rtt: number | null;
+  readonly jitter: number | null;
+  /** Well again, but held back after flapping until then, ISO 8601. */
+  readonly heldUntil: string | null;
   readonly dns: readonly string[];
 }
 
@@ -38,7 +52,7 @@ export async function status(context: Context, common: Common, json: boolean): P
   const world = worldFor(context, common);
   const report = await preview(world, { lenient: true });
   const now = world.now();
-  const rows = report.statuses.map((link) => rowOf(report.config, link, report, now));
+  const rows = rowsOf(report, loadMeasured(world.stateDirectory, now), now);
   if (json) {
     const { stopped } = report.state;
     const whole = { stopped, balance: report.config.balance, pendingChanges: report.ops.length, links: rows };
@@ -52,32 +66,59 @@ export async function status(context: Context, common: Common, json: boolean): P
   return EXIT.done;
 }
 
-function rowOf(config: Config, status: LinkStatus, { statuses, state }: Decision, now: number): Row {
-  const { link } = status;
-  const waitsUntil = status.up ? status.waits?.until : undefined;
-  const sharing = sharingLinks(statuses);
-  const total = sharing.reduce((sum, { link: { weight } }) => sum + weight, 0);
-  const shares = sharing.some(({ link: { name } }) => name === link.name);
-  const verdict = state.verdicts[link.name];
-  return {
-    name: link.name,
-    id: link.id,
-    state: status.up ? 'up' : 'down',
-    device: status.device ?? null,
-    address: status.up ? status.address : null,
-    peer: (status.up ? status.peer : undefined) ?? null,
-    gateway: (status.up ? status.gateway : undefined) ?? null,
-    table: linkTable(config, link),
-    mark: `0x${linkMark(config, link).value.toString(16)}`,
-    nexthop: nexthopId(config, link),
-    weight: link.weight,
-    tier: link.tier,
-    share: shares ? Math.round((1000 * link.weight) / total) / 10 : 0,
-    since: verdict === undefined ? null : new Date(verdict.since).toISOString(),
-    waitsUntil: waitsUntil === undefined ? null : new Date(waitsUntil).toISOString(),
-    reason: !status.up ? status.reason : shares ? 'up' : whyItWaits(status, now),
-    dns: state.links[link.name]?.dns ?? [],
-  };
+/** Pure: the links in their order. */
+export function rowsOf(
+  decision: Pick<Decision, 'config' | 'statuses' | 'state'>,
+  measured: MeasuredLinks,
+  now: number,
+): Row[] {
+  const { config, statuses, state } = decision;
+  const { links } = pictureOf(config, statuses, state);
+  return links.map((seen, n): Row => {
+    const status = statuses[n] as LinkStatus;
+    const { link } = status;
+    const health = healthOf(status, state);
+    const { loss, rtt, jitter } = { ...health, ...(status.up && measured[link.name]) };
+    return {
+      name: link.name,
+      id: link.id,
+      state: status.up ? 'up' : 'down',
+      device: status.device ?? null,
+      address: status.up ? status.address : null,
+      peer: (status.up ? status.peer : undefined) ?? null,
+      gateway: (status.up ? status.gateway : undefined) ?? null,
+      table: linkTable(config, link),
+      mark: `0x${linkMark(config, link).value.toString(16)}`,
+      nexthop: nexthopId(config, link),
+      weight: link.weight,
+      tier: link.tier,
+      share: Math.round(1000 * seen.share) / 10,
+      since: iso(state.verdicts[link.name]?.since),
+      waitsUntil: iso(status.up ? status.waits?.until : undefined),
+      reason: why(status, health, seen.sharing, now),
+      dns: seen.dns,
+      condition: seen.condition,
+      verdict: health?.verdict ?? null,
+      verdictSince: iso(health?.since),
+      verdictReason: health?.reason ?? null,
+      loss: loss ?? null,
+      rtt: rtt ?? null,
+      jitter: jitter ?? null,
+      heldUntil: iso(health?.heldUntil),
+    };
+  });
+}
+
+const iso = (time: number | undefined) => (time === undefined ? null : new Date(time).toISOString());
+
+function why(status: LinkStatus, health: LinkHealth | undefined, sharing: boolean, now: number): string {
+  if (!status.up) return status.reason;
+  const held = health?.heldUntil === undefined ? 0 : health.heldUntil - now;
+  if (held > 0) return `held back ${Math.ceil(held / 1000)} s: ${health?.reason ?? ''}`;
+  if (status.dead?.lastResort === true)
+    return `dead, but in use, for all are (LAST_RESORT=keep): ${status.dead.reason}`;
+  if (health !== undefined && health.verdict !== 'alive') return `${health.verdict}: ${health.reason}`;
+  return sharing ? 'up' : whyItWaits(status, now);
 }
 
 function whyItWaits({ link, waits }: LinkUp, now: number): string {
@@ -98,21 +139,38 @@ function resolvers({ statuses, state }: Decision): string {
 }
 
 function table(rows: readonly Row[], now: number): string {
+  const probed = rows.some(({ loss, rtt }) => loss !== null || rtt !== null);
+  const extra = (...cells: string[]) => (probed ? cells : []);
   return columns([
-    ['LINK', 'STATE', 'DEVICE', 'ADDRESS', 'GATEWAY', 'TABLE', 'WEIGHT', 'SHARE', 'SINCE', 'WHY'],
+    ['LINK', 'STATE', 'DEVICE', 'ADDRESS', 'GATEWAY', 'TABLE', 'WEIGHT', 'SHARE']
+      .concat(extra('LOSS', 'RTT', 'JITTER'))
+      .concat('SINCE', 'WHY'),
     ...rows.map((row) => [
       row.name,
-      row.state,
+      row.condition,
       row.device ?? '-',
       row.address ?? '-',
       row.gateway ?? (row.state === 'up' ? 'device' : '-'),
       String(row.table),
       String(row.weight),
       `${row.share}%`,
-      row.since === null ? '-' : ago(now - Date.parse(row.since)),
+      ...extra(
+        row.loss === null ? '-' : `${Math.round(row.loss * 100)}%`,
+        milliseconds(row.rtt),
+        milliseconds(row.jitter),
+      ),
+      lastChange(row, now),
       row.reason === 'up' ? '' : row.reason,
     ]),
   ]);
+}
+
+const milliseconds = (value: number | null) => (value === null ? '-' : `${Math.round(value * 10) / 10} ms`);
+
+/** Of the line or of the verdict on it, whichever was later. */
+function lastChange({ since, verdictSince }: Row, now: number): string {
+  const times = [since, verdictSince].flatMap((time) => (time === null ? [] : Date.parse(time)));
+  return times.length === 0 ? '-' : ago(now - Math.max(...times));
 }
 
 /** How long ago or from now, in the two largest units. */

@@ -1,26 +1,7 @@
 import { isDeviceName, isHostName, isLineName, isUsableIpv4, parseIpv4 } from '../checked.ts';
 import type { Config, ConntrackHelper, LinkConfig } from '../model.ts';
-
-/** How one key's text becomes a value; `undefined` means "not that", and `expected` says what would be. */
-export interface Key<T> {
-  readonly expected: string;
-  readonly parse: (text: string) => T | undefined;
-}
-
-const integer = (low: number, high: number): Key<number> => ({
-  expected: `a whole number from ${low} to ${high}`,
-  parse: (text) => (/^\d{1,10}$/.test(text) && Number(text) >= low && Number(text) <= high ? Number(text) : undefined),
-});
-
-const oneOf = <T extends string>(...words: T[]): Key<T> => ({
-  expected: words.join(' or '),
-  parse: (text) => words.find((word) => word === text),
-});
-
-const yesNo: Key<boolean> = {
-  expected: 'yes or no',
-  parse: (text) => (text === 'yes' ? true : text === 'no' ? false : undefined),
-};
+import { PROBE_DEFAULTS, PROBE_KEYS } from './probe-keys.ts';
+import { integer, oneOf, words, yesNo, type Key } from './key.ts';
 
 const device: Key<string> = {
   expected: 'a device name such as ppp0 or eth1 (at most 15 characters)',
@@ -46,6 +27,15 @@ const markMask: Key<number> = {
   },
 };
 
+/** node_exporter reads *.prom, and nothing else, in its directory. */
+const metricsFile: Key<string> = {
+  expected: 'none, or the absolute path of a file *.prom, of letters, digits and . _ @ + -',
+  parse: (text) => {
+    const isPath = /^(?:\/[A-Za-z0-9_.@+-]+)+\.prom$/.test(text) && !text.split('/').includes('..');
+    return isPath || text === 'none' ? text : undefined;
+  },
+};
+
 const lan: Key<Config['lan']> = {
   expected: 'any, none, or device names separated by spaces or commas',
   parse: (text) => {
@@ -68,8 +58,6 @@ const tunnelServer: Key<string> = {
   expected: 'an IPv4 address a server can have, or its name',
   parse: (text) => (isUsableIpv4(text) || isHostName(text) ? text : undefined),
 };
-
-const words = (text: string) => text.split(/[\s,]+/);
 
 const tunnelOver: Key<readonly string[] | 'balance'> = {
   expected: 'balance, or names of links separated by spaces or commas',
@@ -121,6 +109,7 @@ export const LINK_KEYS = {
   TUNNEL_SERVER: tunnelServer,
   TUNNEL_OVER: tunnelOver,
   MSS: mss,
+  ...PROBE_KEYS,
 };
 
 const client: Key<string> = {
@@ -156,6 +145,9 @@ export const GLOBAL_KEYS = {
   PREF_BASE: integer(1, 31_000),
   LAN: lan,
   HELPERS: helpers,
+  LAST_RESORT: oneOf('keep', 'block'),
+  EVENT_TIMEOUT: integer(1, 3600),
+  METRICS_FILE: metricsFile,
 };
 
 /** After Tailscale (5200–5299), before pbr (~30000) and main (32766); clear of tables 52, 51820 and 1–255. */
@@ -175,6 +167,8 @@ export const GLOBAL_DEFAULTS: Omit<Config, 'links'> = {
   prefBase: 20000,
   lan: 'any',
   helpers: [],
+  lastResort: 'keep',
+  eventTimeout: 30,
 };
 
 export const LINK_DEFAULTS: Omit<LinkConfig, 'name' | 'id'> = {
@@ -185,4 +179,5 @@ export const LINK_DEFAULTS: Omit<LinkConfig, 'name' | 'id'> = {
   onDown: 'failover',
   masquerade: true,
   mss: 'auto',
+  probe: PROBE_DEFAULTS,
 };

@@ -2,6 +2,7 @@ import type { Config, LinkConfig, Problem } from '../model.ts';
 import { parseClients } from './clients.ts';
 import { readAssignments } from './dotenv.ts';
 import { GLOBAL_DEFAULTS, GLOBAL_KEYS, LINK_DEFAULTS, LINK_KEYS } from './keys.ts';
+import { probeSettings } from './probe-settings.ts';
 import { parseRules } from './rules.ts';
 import { reportTunnels } from './tunnels.ts';
 import { readValues, reportUnknown, type Values } from './values.ts';
@@ -75,7 +76,10 @@ function assembleConfig(globals: Values<typeof GLOBAL_KEYS>, links: readonly Lin
     tableBase: globals.TABLE_BASE ?? GLOBAL_DEFAULTS.tableBase,
     prefBase: globals.PREF_BASE ?? GLOBAL_DEFAULTS.prefBase,
     lan: globals.LAN ?? GLOBAL_DEFAULTS.lan,
+    lastResort: globals.LAST_RESORT ?? GLOBAL_DEFAULTS.lastResort,
     helpers: globals.HELPERS ?? GLOBAL_DEFAULTS.helpers,
+    eventTimeout: globals.EVENT_TIMEOUT ?? GLOBAL_DEFAULTS.eventTimeout,
+    ...((globals.METRICS_FILE ?? 'none') !== 'none' && { metricsFile: globals.METRICS_FILE }),
     links: links.toSorted((a, b) => a.id - b.id),
   };
 }
@@ -102,6 +106,7 @@ function parseLink(
   if (!identity.some((key) => values[key] !== undefined || assignments.has(key))) {
     problems.push({ file: path, message: 'no DEVICE, PPP_IPPARAM or PPP_LINKNAME: nothing says which line this is' });
   }
+  const probe = probeSettings(values, own, assignments, path, problems);
   if (values.ID === undefined) return undefined;
   return {
     name,
@@ -119,6 +124,7 @@ function parseLink(
     ...(values.TUNNEL_SERVER !== undefined && { tunnelServer: values.TUNNEL_SERVER }),
     ...(values.TUNNEL_OVER !== undefined && { tunnelOver: values.TUNNEL_OVER }),
     mss: values.MSS ?? LINK_DEFAULTS.mss,
+    ...(probe !== undefined && { probe }),
   };
 }
 

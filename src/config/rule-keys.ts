@@ -1,7 +1,7 @@
 import { isDeviceName } from '../checked.ts';
 import type { Addresses, PolicyRule, Range } from '../model.ts';
 import { merged, parseAddressRange, parseNumberRange } from '../ranges.ts';
-import type { Key } from './keys.ts';
+import type { Key } from './key.ts';
 
 /** The keys of `rules/NN-name.env`. Lists are separated by commas or spaces. */
 

@@ -1,6 +1,7 @@
 import type { Problem } from '../model.ts';
 import type { Assignments } from './dotenv.ts';
-import { GLOBAL_KEYS, type Key } from './keys.ts';
+import type { Key } from './key.ts';
+import { GLOBAL_KEYS } from './keys.ts';
 
 type Table = Record<string, Key<unknown>>;
 /** The values of a table's keys that were given. */

@@ -1,3 +1,4 @@
+import { isLive } from '../liveness.ts';
 import type { Config, LinkConfig, LinkLoad, LinkStatus } from '../model.ts';
 import { clientOrder, fixedRanges, type Bindings } from './clients.ts';
 import { linkMark } from './numbers.ts';
@@ -80,14 +81,15 @@ function picking(
   ];
 }
 
-/** clients/*.env, for links that are up; otherwise such a client is like any other. A MAC address comes first. */
+/** clients/*.env, for links that are live; otherwise such a client is like any other. A MAC address comes first. */
 function fixed(
   mark: string,
   { clients }: Config,
   statuses: readonly LinkStatus[],
   markOf: (link: LinkConfig) => string,
 ): string[] {
-  const up = new Map(statuses.flatMap(({ up, link }) => (up ? [[link.name, markOf(link)] as const] : [])));
+  const live = statuses.filter((status) => isLive(status));
+  const up = new Map(live.map(({ link }) => [link.name, markOf(link)] as const));
   const macs = clients.flatMap(({ client, link }) => {
     const value = up.get(link);
     return client.includes(':') && value !== undefined ? [`${client} : ${value}`] : [];

@@ -1,10 +1,12 @@
-import type { Config, Desired, LinkLoad, LinkStatus, State } from '../model.ts';
+import { isLive } from '../liveness.ts';
+import type { Config, Desired, LinkLoad, LinkStatus, Mark, State } from '../model.ts';
 import { clientMemory, restored } from './client-memory.ts';
 import { NO_BINDINGS, type Bindings } from './clients.ts';
 import { resolverRules, tunnelRules, type Memory } from './destinations.ts';
 import { firewall } from './firewall.ts';
 import { memory as pairMemory } from './memory.ts';
-import { nexthops, routes, rules } from './routing.ts';
+import { linkMark } from './numbers.ts';
+import { neighbours, nexthops, routes, rules } from './routing.ts';
 import { shortcuts } from './shortcuts.ts';
 import { sysctls } from './sysctls.ts';
 
@@ -37,6 +39,7 @@ export function desiredFor(
     ],
     routes: routes(config, statuses),
     ...nexthops(config, statuses),
+    neighbours: memory.learned?.managedNeighbours === true ? neighbours(statuses) : [],
     sysctls: sysctls(config, statuses),
     firewall: firewall(config, statuses, memory.learned?.helpers),
     ...(config.balance === 'pair' && { memory: pairMemory(config, statuses) }),
@@ -45,22 +48,42 @@ export function desiredFor(
       ...(saved && { memories: restored(config, bindings) }),
     }),
     lost: lostAddresses(statuses, memory.verdicts, ending),
+    ended: endedFlows(config, statuses, ending),
   };
 }
 
-/** On a transition only: addresses of links that have gone down, or changed them, and that no link has now. */
+/** On a transition only: addresses of links that have died, gone down, or changed them, and that no live link has now. */
 function lostAddresses(
   statuses: readonly LinkStatus[],
   verdicts: State['verdicts'],
   ending: ReadonlySet<string>,
 ): string[] {
-  const there = new Set(statuses.flatMap((status) => (status.up ? [status.address] : [])));
-  return statuses.flatMap(({ link, up }) => {
+  const there = new Set(statuses.flatMap((status) => (isLive(status) ? [status.address] : [])));
+  return statuses.flatMap((status) => {
+    const { link } = status;
     const last = verdicts[link.name];
-    const lost = up ? last?.up === true : ending.has(link.name);
+    const lost = isLive(status) ? last?.up === true : ending.has(link.name);
     return lost && last?.address !== undefined && !there.has(last.address) ? [last.address] : [];
   });
 }
 
+/**
+ * The device and address of a dead link stay, and its table, so nothing but this ends its flows. Not those of a
+ * fail-closed link: they are refused while it is dead, and go on when it is not.
+ */
+function endedFlows(config: Config, statuses: readonly LinkStatus[], ending: ReadonlySet<string>): Mark[] {
+  return statuses
+    .filter(({ up, link }) => up && link.onDown === 'failover' && ending.has(link.name))
+    .map(({ link }) => linkMark(config, link));
+}
+
 /** After `wanhook stop`: nothing of ours. */
-export const NOTHING: Desired = { rules: [], routes: [], nexthops: [], sysctls: {}, lost: [] };
+export const NOTHING: Desired = {
+  rules: [],
+  routes: [],
+  nexthops: [],
+  neighbours: [],
+  sysctls: {},
+  lost: [],
+  ended: [],
+};

@@ -1,4 +1,5 @@
 import { inSubnet } from '../checked.ts';
+import { isLive } from '../liveness.ts';
 import type { Config, LinkConfig, LinkStatus, LinkUp, Rule, State } from '../model.ts';
 import { linkTable, pref, standing } from './numbers.ts';
 import { sharingLinks } from './routing.ts';
@@ -29,12 +30,12 @@ function serversOf({ tunnelServer }: LinkConfig, { learned }: Memory): readonly 
   return /^[\d.]+$/.test(tunnelServer) ? [tunnelServer] : (learned?.names[tunnelServer] ?? []);
 }
 
-/** The first of the listed lines that is up; `balance`: one of those that share now and are no tunnels themselves. */
+/** The first of the listed lines that is live; `balance`: one of those that share now and are no tunnels themselves. */
 function underlay(tunnel: LinkConfig, statuses: readonly LinkStatus[]): LinkUp | undefined {
   const { tunnelOver } = tunnel;
   if (tunnelOver !== undefined && tunnelOver !== 'balance') {
     const named = tunnelOver.map((name) => statuses.find(({ link }) => link.name === name));
-    return named.find((status) => status?.up === true);
+    return named.find((status) => status !== undefined && isLive(status));
   }
   const lines = sharingLinks(statuses.filter(({ link }) => link.tunnelServer === undefined));
   return lines.toSorted((a, b) => score(tunnel, b.link) - score(tunnel, a.link))[0];
@@ -56,7 +57,7 @@ export function resolverLinks(statuses: readonly LinkStatus[], { links, verdicts
   const better = (a: LinkUp, b: LinkUp) =>
     standing(a.link) - standing(b.link) || upSince(b) - upSince(a) || a.link.id - b.link.id;
   for (const status of statuses) {
-    if (!status.up) continue;
+    if (!isLive(status)) continue;
     for (const resolver of links[status.link.name]?.dns ?? []) {
       const other = found.get(resolver);
       if (other === undefined || better(status, other) < 0) found.set(resolver, status);

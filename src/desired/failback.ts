@@ -1,3 +1,4 @@
+import { isLive, wasLive } from '../liveness.ts';
 import type { FailbackMemory, LinkConfig, LinkStatus, State } from '../model.ts';
 import { standing } from './numbers.ts';
 
@@ -15,29 +16,32 @@ export function withFailback(
 ): { statuses: LinkStatus[]; failback: Memory } {
   const known = statuses.map((status) => ({ status, memory: remembered(status, before, now) }));
   const mayWait = ({ status, memory }: (typeof known)[number]) =>
-    status.up && memory?.backAt !== undefined && now < dueAt(status.link, memory.backAt);
-  const atWork = known.filter((each) => each.status.up && !mayWait(each)).map(({ status }) => standing(status.link));
+    isLive(status) && memory?.backAt !== undefined && now < dueAt(status.link, memory.backAt);
+  const atWork = known
+    .filter((each) => isLive(each.status) && !mayWait(each))
+    .map(({ status }) => standing(status.link));
   const best = Math.min(...atWork);
   const failback: Record<string, FailbackMemory> = {};
   const found = known.map((each): LinkStatus => {
     const { status, memory } = each;
     if (memory === undefined) return status;
     const waits = mayWait(each) && atWork.length > 0 && standing(status.link) < best;
-    if (waits || !status.up) failback[status.link.name] = memory;
-    return waits && status.up ? { ...status, waits: waitOf(status.link, memory.backAt) } : status;
+    if (waits || !isLive(status)) failback[status.link.name] = memory;
+    return waits && isLive(status) ? { ...status, waits: waitOf(status.link, memory.backAt) } : status;
   });
   return { statuses: found, failback };
 }
 
-/** What is known of a link's loss: it begins when a link that was up is down; each return starts the delay anew. */
+/** What is known of a link's loss: it begins when a link that was up is down, or dead; each return starts the delay anew. */
 function remembered(
-  { up, link }: LinkStatus,
+  status: LinkStatus,
   { verdicts, failback }: Pick<State, 'verdicts' | 'failback'>,
   now: number,
 ): FailbackMemory | undefined {
+  const { link } = status;
   const memory = failback?.[link.name];
   if (link.failback === 'immediate') return undefined;
-  if (!up) return memory !== undefined || verdicts[link.name]?.up === true ? {} : undefined;
+  if (!isLive(status)) return memory !== undefined || wasLive(verdicts[link.name]) ? {} : undefined;
   // The clock may have been set back meanwhile: nobody waits longer than the delay.
   return memory === undefined ? undefined : { backAt: Math.min(memory.backAt ?? now, now) };
 }

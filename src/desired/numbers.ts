@@ -1,10 +1,13 @@
-import type { Config, LinkConfig } from '../model.ts';
+import type { Config, LinkConfig, Mark, Range } from '../model.ts';
 
 /** Offsets from PREF_BASE, in steps that leave room (DESIGN: source rules last, so that a mark can override an address). */
 const PREF = {
   specific: 0,
   neighbours: 1,
   nearResolver: 2,
+  // Before main: a more specific route of somebody's must not take probes to another line.
+  probe: 5,
+  probeEnd: 6,
   main: 10,
   tunnel: 50,
   tunnelEnd: 51,
@@ -22,7 +25,7 @@ export const groupId = (config: Config): number => config.tableBase + 999;
 export const pref = (config: Config, what: keyof typeof PREF): number => config.prefBase + PREF[what];
 
 /** The link's value within MARK_MASK: its id shifted to the mask's lowest bit. */
-export function linkMark(config: Config, link: Pick<LinkConfig, 'id'>): { value: number; mask: number } {
+export function linkMark(config: Config, link: Pick<LinkConfig, 'id'>): Mark {
   return { value: link.id * lowestBit(config.markMask), mask: config.markMask };
 }
 
@@ -32,3 +35,16 @@ function lowestBit(mask: number): number {
 
 /** Better is lower: every tier of links that do not pay by volume comes before every tier of those that do. */
 export const standing = ({ tier, metered }: Pick<LinkConfig, 'tier' | 'metered'>): number => tier + (metered ? 10 : 0);
+
+/** Above the ports that the kernel gives out by itself (net.ipv4.ip_local_port_range ends at 60999): 64 for each id. */
+const PROBE_PORTS = { first: 61_000, each: 64 };
+
+/** The ports of this machine from which a link's targets are asked, as far as sockets of our own ask them. */
+export function probePorts({ id }: Pick<LinkConfig, 'id'>): Range {
+  const first = PROBE_PORTS.first + (id - 1) * PROBE_PORTS.each;
+  return [first, first + PROBE_PORTS.each - 1];
+}
+
+/** Targets that a socket of our own asks; Node.js cannot bind one to a device, so rules must know it by its port. */
+export const hasSocketProbes = ({ probe }: LinkConfig): boolean =>
+  probe?.targets.some(({ kind }) => kind !== 'icmp' && kind !== 'gateway') === true;

@@ -1,3 +1,4 @@
+import { isLive, isRefusing } from '../liveness.ts';
 import type { Addresses, Config, LinkStatus, LinkUp, PolicyRule } from '../model.ts';
 import { showAddressRange, showNumberRange } from '../ranges.ts';
 import { linkMark } from './numbers.ts';
@@ -21,10 +22,10 @@ type Scope = 'lan' | 'own';
 /** What a rule does now, given which links are up. */
 export type Decision = LinkUp | 'balance' | 'block';
 
-/** The first of its links that is up, whatever its tier: the rule names it. */
+/** The first of its links that is live, whatever its tier: the rule names it. */
 export function decide({ use, otherwise }: PolicyRule, statuses: readonly LinkStatus[]): Decision {
   if (use === 'balance' || use === 'block') return use;
-  const live = statuses.filter((status) => status.up);
+  const live = statuses.filter((status) => isLive(status));
   return use.map((name) => live.find(({ link }) => link.name === name)).find(Boolean) ?? otherwise;
 }
 
@@ -51,7 +52,7 @@ export function policy(config: Config, statuses: readonly LinkStatus[]): PolicyT
   const call = (found: readonly string[], line: string) => (found.length === 0 ? [] : [`  ${line}`]);
   const taken = `meta mark & ${all} != 0 accept`;
   // Not the flows of a fail-closed link that is down: what ON_DOWN=block refuses, no rule lets out.
-  const refusing = statuses.filter(({ up, link }) => !up && link.onDown === 'block').map(({ link }) => link);
+  const refusing = statuses.filter(isRefusing).map(({ link }) => link);
   const settled = ['0', ...refusing.map((link) => hex(linkMark(config, link).value))];
   const running = `ct mark & ${all} != ${oneOf(settled)} ct direction original`;
   return {

@@ -1,26 +1,53 @@
-import type { Config, LinkStatus, LinkUp, Nexthop, NexthopGroup, Route, Rule } from '../model.ts';
+import { isLive, isRefusing } from '../liveness.ts';
+import type { Config, LinkStatus, LinkUp, Neighbour, Nexthop, NexthopGroup, Route, Rule } from '../model.ts';
 import { markPref } from './shortcuts.ts';
-import { balanceTable, groupId, linkMark, linkTable, nexthopId, pref, standing } from './numbers.ts';
+import {
+  balanceTable,
+  groupId,
+  hasSocketProbes,
+  linkMark,
+  linkTable,
+  nexthopId,
+  pref,
+  probePorts,
+  standing,
+} from './numbers.ts';
 
 /** Links that take new connections: those of the lowest tier that has a live one which need not wait. */
 export function sharingLinks(statuses: readonly LinkStatus[]): LinkUp[] {
-  const live = statuses.filter((status) => status.up && status.waits === undefined);
+  const live = statuses.filter((status) => isLive(status)).filter(({ waits }) => waits === undefined);
   const best = Math.min(...live.map(({ link }) => standing(link)));
-  return live.filter((status): status is LinkUp => standing(status.link) === best);
+  return live.filter(({ link }) => standing(link) === best);
 }
 
 /**
- * ip-rule(8), in order: neighbours of links that share a subnet; `main` without its default, so that nobody's default needs
- * deleting and more specific routes (VPN, OSPF) win; then whoever is bound to a device, carries a mark, or has a source
- * address; then everybody else by the balance. Device and mark rules stay while a link is down: its empty table falls
- * through.
+ * ip-rule(8), in order: neighbours of links that share a subnet; then `main`, but without its default, so that nobody's
+ * default needs deleting and more specific routes (VPN, OSPF) win; then whoever is bound to a device, carries a mark, or
+ * has a source address; then everybody else by the balance. Device and mark rules stay while a link is down: its empty table falls through.
+ * A dead link keeps its table for what is bound to it, the probes above all; only the marked flows of a fail-closed one
+ * are refused.
  */
 export function rules(config: Config, statuses: readonly LinkStatus[]): Rule[] {
   return [
     ...neighbourRules(config, statuses),
+    ...statuses.flatMap((status) => probeRules(config, status)),
     { pref: pref(config, 'main'), table: 254, suppressPrefixlength: 0 },
     ...statuses.flatMap((status) => linkRules(config, status)),
     { pref: pref(config, 'balance'), table: balanceTable(config) },
+  ];
+}
+
+/**
+ * What a socket of ours asks for a link leaves by the link's table or not at all, dead or not: an answer by another line
+ * would call it alive. By address and port: two lines may have the same address behind two modems of one kind. Only for
+ * links that have such targets: as soon as a rule names ports, the kernel must look for them in every packet.
+ */
+function probeRules(config: Config, status: LinkStatus): Rule[] {
+  if (!status.up || !hasSocketProbes(status.link)) return [];
+  const probes = { from: status.address, sports: probePorts(status.link) };
+  return [
+    { pref: pref(config, 'probe'), ...probes, table: linkTable(config, status.link) },
+    { pref: pref(config, 'probeEnd'), ...probes, type: 'unreachable' },
   ];
 }
 
@@ -50,7 +77,9 @@ function neighbourRules(config: Config, statuses: readonly LinkStatus[]): Rule[]
 
 function linkRules(config: Config, status: LinkStatus): Rule[] {
   const table = linkTable(config, status.link);
-  const found: Rule[] = [{ pref: markPref(config, status.link), fwmark: linkMark(config, status.link), table }];
+  const marked = { pref: markPref(config, status.link), fwmark: linkMark(config, status.link) };
+  const refused = status.up && isRefusing(status);
+  const found: Rule[] = [refused ? { ...marked, type: 'unreachable' } : { ...marked, table }];
   if (status.device !== undefined) found.push({ pref: pref(config, 'oif'), oif: status.device, table });
   // A fail-closed link refuses its old address too, instead of letting it leave by another line.
   if (status.address !== undefined && (status.up || status.link.onDown === 'block')) {
@@ -72,7 +101,11 @@ export function routes(config: Config, statuses: readonly LinkStatus[]): Route[]
     const behind: Route[] = status.link.onDown === 'block' ? [{ table, type: 'unreachable', metric: BEHIND }] : [];
     return status.up ? [...behind, ...linkRoutes(table, status)] : behind;
   });
-  if (sharingLinks(statuses).length === 0) return own;
+  if (sharingLinks(statuses).length === 0) {
+    // LAST_RESORT=block: not by somebody's default in `main` either, which may lead into a dead line.
+    const blocked = statuses.some(({ up }) => up);
+    return blocked ? [...own, { table: balanceTable(config), type: 'unreachable', metric: BEHIND }] : own;
+  }
   return [...own, { table: balanceTable(config), type: 'unicast', nexthopId: groupId(config) }];
 }
 
@@ -102,4 +135,15 @@ export function nexthops(
   if (found.length === 0) return { nexthops: [] };
   const members = sharing.map(({ link }) => ({ id: nexthopId(config, link), weight: link.weight }));
   return { nexthops: found, group: { id: groupId(config), members } };
+}
+
+/**
+ * A nexthop group skips a member whose gateway is known not to answer (ipv4_good_nh in net/ipv4/nexthop.c), and nothing that
+ * goes elsewhere asks for it again: a line whose modem was off for a minute would get no share for ever. So the kernel
+ * is told to keep asking. In return it finds a dead gateway by itself, within a minute.
+ */
+export function neighbours(statuses: readonly LinkStatus[]): Neighbour[] {
+  return statuses.flatMap((status) =>
+    status.up && status.gateway !== undefined ? [{ address: status.gateway, device: status.device }] : [],
+  );
 }

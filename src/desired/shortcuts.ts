@@ -1,5 +1,5 @@
 import type { Config, LinkConfig, Rule } from '../model.ts';
-import { linkMark, pref } from './numbers.ts';
+import { hasSocketProbes, linkMark, pref } from './numbers.ts';
 
 /** With so many links the rules cost a packet next to nothing (measured: 8 links cost what 2 do). */
 const FEW = 7;
@@ -29,7 +29,12 @@ export function shortcuts(config: Config): Rule[] {
     pref(config, 'source') - 1,
     pref(config, 'resolver') - 1,
   ];
+  // Rules for probes come before main, and concern what we send ourselves.
+  const past: Rule[] = config.links.some(hasSocketProbes)
+    ? [{ pref: pref(config, 'probe') - 1, notFromRouter: true, goto: pref(config, 'main') }]
+    : [];
   return [
+    ...past,
     { pref: pref(config, 'oif') - 1, notFromRouter: true, goto: marks },
     { pref: marks, fwmark: { value: 0, mask: config.markMask }, goto: sources },
     ...blockJumps(config, marks),

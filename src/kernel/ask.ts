@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises';
+import { release } from 'node:os';
 import type { Runner } from './runner.ts';
 
 /** Longer than resolv.conf's first try with its default timeout (5 s); a boot without lines must not wait for more. */
@@ -18,4 +19,15 @@ export async function acceptsTable(runner: Runner, lines: readonly string[]): Pr
   const text = `table inet wanhook_probe {\n${lines.join('\n')}\n}\n`;
   const { code } = await runner.run('nft', ['-c', '-f', '-'], text);
   return code === 0;
+}
+
+/** Since Linux 5.16 and iproute2 5.16; a backported kernel often comes with an older ip(8), which refuses the word. */
+export async function managesNeighbours(runner: Runner): Promise<boolean> {
+  const { stdout } = await runner.run('ip', ['-V']);
+  return [release(), /iproute2-(\d+\.\d+)/.exec(stdout)?.[1] ?? '0.0'].every(isFrom516);
+}
+
+function isFrom516(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
+  return major > 5 || (major === 5 && minor >= 16);
 }

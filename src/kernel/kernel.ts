@@ -1,10 +1,18 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode, WanhookError } from '../errors.ts';
-import type { Op, Sysctls } from '../model.ts';
+import { errorCode, explain, WanhookError } from '../errors.ts';
+import type { Mark, Op, Sysctls } from '../model.ts';
 import { openMemory, type Memory } from './memory.ts';
 import { normalListing, OBSERVE_BATCH, parseIpBatch, parseMainGateway, type IpObserved } from './observe.ts';
-import { FIREWALL_DELETE, firewallTransaction, ipWords, MEMORY_DELETE, socketKillWords } from './render.ts';
+import {
+  conntrackDeleteWords,
+  FIREWALL_DELETE,
+  firewallTransaction,
+  ipWords,
+  MEMORY_DELETE,
+  neighbourWords,
+  socketKillWords,
+} from './render.ts';
 import type { Outcome, Runner } from './runner.ts';
 
 /** The only door to the kernel. */
@@ -132,6 +140,11 @@ async function applyStep(runner: Runner, procSys: string, step: readonly Op[]): 
       return must('load the table "inet wanhook_memory"', await runner.run('nft', ['-f', '-'], op.text));
     case 'memory-delete':
       return must('delete the table "inet wanhook_memory"', await runner.run('nft', ['-f', '-'], MEMORY_DELETE));
+    case 'neighbour-replace':
+    case 'neighbour-del':
+      return changeNeighbour(runner, neighbourWords(op.op, op.neighbour));
+    case 'conntrack-delete':
+      return forgetConnections(runner, op.mark);
     case 'socket-kill':
       return killSockets(runner, op.address);
     default:
@@ -183,7 +196,26 @@ async function killSockets(runner: Runner, address: string): Promise<[]> {
   return [];
 }
 
-function told({ code, stderr }: Outcome): string {
+/** Routing works without, and the next run tries again. */
+async function changeNeighbour(runner: Runner, argv: readonly string[]): Promise<[]> {
+  await runner.run('ip', argv);
+  return [];
+}
+
+/** That there are none is exit code 1. Connections that cannot be ended hang: worth telling, but routing is right. */
+async function forgetConnections(runner: Runner, mark: Mark): Promise<string[]> {
+  const argv = conntrackDeleteWords(mark);
+  const act = `cannot end the connections of a dead link, "conntrack ${argv.join(' ')}"`;
+  try {
+    const { code, stderr } = await runner.run('conntrack', argv, '', { discard: true });
+    const none = code === 0 || /\b0 flow entries have been deleted/.test(stderr);
+    return none ? [] : [`${act}: ${told({ code, stderr })}`];
+  } catch (error) {
+    return [`${act}: ${explain(error)}`];
+  }
+}
+
+function told({ code, stderr }: Pick<Outcome, 'code' | 'stderr'>): string {
   const text = stderr
     .replace(/Command failed -:\d+\s*/, '')
     .replace(/\s+/g, ' ')

@@ -1,5 +1,5 @@
 import { WanhookError } from '../errors.ts';
-import type { Device, Nexthop, NexthopGroup, Route, Rule } from '../model.ts';
+import type { Device, Neighbour, Nexthop, NexthopGroup, Route, Rule } from '../model.ts';
 import { PROTO } from './render.ts';
 
 /**
@@ -11,6 +11,8 @@ export const OBSERVE_BATCH = [
   'rule show',
   `route show table all proto ${PROTO} root 0.0.0.0/0`,
   `nexthop show proto ${PROTO}`,
+  `neigh show proto ${PROTO}`,
+  'neigh show nud permanent',
 ];
 
 /** `-N` prints route types as numbers (linux/rtnetlink.h). */
@@ -24,12 +26,14 @@ export interface IpObserved {
   readonly routes: readonly Route[];
   readonly nexthops: readonly Nexthop[];
   readonly groups: readonly NexthopGroup[];
+  readonly neighbours: readonly Neighbour[];
+  readonly permanent: readonly Neighbour[];
 }
 
 /** The JSON arrays that `ip -N -j -batch` prints, one a command, in order. */
 export function parseIpBatch(stdout: string): IpObserved {
-  const [devices, rules, routes, nexthops] = splitArrays(stdout);
-  if (!devices || !rules || !routes || !nexthops) {
+  const [devices, rules, routes, nexthops, neighbours, permanent] = splitArrays(stdout);
+  if (!devices || !rules || !routes || !nexthops || !neighbours || !permanent) {
     throw new WanhookError(`cannot understand what "ip -j -batch" printed: ${stdout.slice(0, 200)}`);
   }
   return {
@@ -38,6 +42,8 @@ export function parseIpBatch(stdout: string): IpObserved {
     routes: routes.map(readRoute),
     nexthops: nexthops.filter((nexthop) => !Array.isArray(nexthop['group'])).map(readNexthop),
     groups: nexthops.filter((nexthop) => Array.isArray(nexthop['group'])).map(readGroup),
+    neighbours: neighbours.map(readNeighbour),
+    permanent: permanent.map(readNeighbour),
   };
 }
 
@@ -80,10 +86,13 @@ function readRule(json: Json): Rule {
   const fwmark = text(json, 'fwmark');
   const table = text(json, 'table');
   const suppress = number(json, 'suppress_prefixlen');
+  // A single port would be printed as `sport`: ours never is one.
+  const sports = [number(json, 'sport_start'), number(json, 'sport_end')];
   const goto = number(json, 'goto');
   return {
     pref: number(json, 'priority') ?? 0,
     ...(source !== undefined && source !== 'all' && { from: source + prefixSuffix(json, 'srclen', 32) }),
+    ...(sports[0] !== undefined && sports[1] !== undefined && { sports: [sports[0], sports[1]] }),
     ...(to !== undefined && to !== 'all' && { to: to + prefixSuffix(json, 'dstlen', 32) }),
     ...(oif !== undefined && { oif }),
     ...(fwmark !== undefined && {
@@ -130,6 +139,10 @@ function readNexthop(json: Json): Nexthop {
     ...(gateway !== undefined && { gateway }),
     ...(list(json, 'flags').includes('onlink') && { onlink: true }),
   };
+}
+
+function readNeighbour(json: Json): Neighbour {
+  return { address: text(json, 'dst') ?? '', device: text(json, 'dev') ?? '' };
 }
 
 function readGroup(json: Json): NexthopGroup {

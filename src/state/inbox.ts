@@ -1,10 +1,10 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode } from '../errors.ts';
 import { isDeviceName, isLineName, isUsableIpv4 } from '../checked.ts';
 import type { LinkEvent } from '../model.ts';
 import { hasText, parseJson } from './json.ts';
-import { makePrivateDirectory, readIfThere, removeIfThere, writeAtomically } from './files.ts';
+import { makePrivateDirectory, readIfThere, removeIfThere } from './files.ts';
+import { spool, spooled } from './spool.ts';
 
 /** An event on its way into the record; whoever holds the lock takes all that are there, in the order they came. */
 export interface PendingEvent {
@@ -15,15 +15,10 @@ export interface PendingEvent {
 /** More than any storm of hooks leaves behind; older ones are dropped so that /run cannot fill up. */
 const MOST_PENDING = 512;
 
-/** Drop an event for the next lock holder. The name sorts by the monotonic clock: wall time steps at first link-up. */
+/** Drop an event for the next lock holder. */
 export function dropEvent(directory: string, event: LinkEvent): string {
-  const inbox = join(directory, 'events');
   makePrivateDirectory(directory);
-  makePrivateDirectory(inbox);
-  const time = process.hrtime.bigint().toString().padStart(20, '0');
-  const path = join(inbox, `${time}-${process.pid}.json`);
-  writeAtomically(path, JSON.stringify(event));
-  return path;
+  return spool(join(directory, 'events'), JSON.stringify(event));
 }
 
 /** Somebody else has already folded it into the record and applied it. */
@@ -33,15 +28,11 @@ export function isTaken(path: string): boolean {
 
 /** All pending events in order, and the files that are not one (to be removed and told). */
 export function pendingEvents(directory: string): { pending: PendingEvent[]; damaged: string[] } {
-  const inbox = join(directory, 'events');
-  const names = list(inbox)
-    .filter((name) => name.endsWith('.json'))
-    .toSorted();
-  const excess = Math.max(0, names.length - MOST_PENDING);
+  const paths = spooled(join(directory, 'events'));
+  const excess = Math.max(0, paths.length - MOST_PENDING);
   const pending: PendingEvent[] = [];
-  const damaged = names.slice(0, excess).map((name) => join(inbox, name));
-  for (const name of names.slice(excess)) {
-    const path = join(inbox, name);
+  const damaged = paths.slice(0, excess);
+  for (const path of paths.slice(excess)) {
     const event = decodeEvent(readIfThere(path) ?? '');
     if (event === undefined) damaged.push(path);
     else pending.push({ path, event });
@@ -51,15 +42,6 @@ export function pendingEvents(directory: string): { pending: PendingEvent[]; dam
 
 export function discardEvents(paths: readonly string[]): void {
   paths.forEach(removeIfThere);
-}
-
-function list(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return [];
-    throw error;
-  }
 }
 
 /** Checked again on the way in: a file in /run is input like any other. */

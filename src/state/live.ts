@@ -1,4 +1,5 @@
 import { inSubnet, isNoHost, isLinkLocalIpv4, isUsableIpv4, subnetOf } from '../checked.ts';
+import { isLive } from '../liveness.ts';
 import type {
   Config,
   Device,
@@ -175,14 +176,17 @@ export function devicesWithoutGateway(statuses: readonly LinkStatus[]): string[]
   });
 }
 
-/** The verdicts to remember: `since` moves only when a link goes up, goes down, or changes its reason. */
+/** The verdicts to remember: `since` moves only when a link goes up, goes down, dies, or changes its reason. */
 export function verdictsOf(statuses: readonly LinkStatus[], before: State['verdicts'], now: number): State['verdicts'] {
   return Object.fromEntries(
     statuses.map((status) => {
       const { name } = status.link;
       const old = before[name];
-      const reason = status.up ? 'up' : status.reason;
-      const same = old?.up === status.up && (status.up ? old.address === status.address : old.reason === reason);
+      const live: boolean = isLive(status);
+      const dead = status.up && !live;
+      const reason = live ? 'up' : status.up ? `dead: ${status.dead?.reason ?? ''}` : status.reason;
+      const sameKind = old?.up === status.up && (old.dead === true) === dead;
+      const same = sameKind && (status.up ? old.address === status.address : old.reason === reason);
       const verdict: LinkVerdict = {
         up: status.up,
         since: same ? old.since : now,
@@ -190,19 +194,21 @@ export function verdictsOf(statuses: readonly LinkStatus[], before: State['verdi
         ...(status.device !== undefined && { device: status.device }),
         ...(status.mtu !== undefined && { mtu: status.mtu }),
         ...(status.address !== undefined && { address: status.address }),
+        ...(dead && { dead }),
         // Never seen up: there is nothing to end.
-        ...(!status.up && (old === undefined || old.flowsEnded === true) && { flowsEnded: true }),
+        ...(!live && (old === undefined || (sameKind && old.flowsEnded === true)) && { flowsEnded: true }),
       };
       return [name, verdict];
     }),
   );
 }
 
-/** Links that have gone down since their local connections were last ended; a link never seen up has none. */
+/** Links that have gone down or died since their connections were last ended; a link never seen up has none. */
 export function owedEnds(statuses: readonly LinkStatus[], before: State['verdicts']): Set<string> {
-  const owed = statuses.filter(({ up, link }) => {
-    const old = before[link.name];
-    return !up && old !== undefined && old.flowsEnded !== true;
+  const owed = statuses.filter((status) => {
+    const old = before[status.link.name];
+    const ended = old?.flowsEnded === true && old.up === status.up;
+    return !isLive(status) && old !== undefined && !ended;
   });
   return new Set(owed.map(({ link }) => link.name));
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { isDeviceName, isLineName, isUsableIpv4, parseIpv4 } from '../checked.ts';
-import type { State } from '../model.ts';
+import type { Condition, LinkHealth, State } from '../model.ts';
 import { readIfThere, writeAtomically } from './files.ts';
 import { hasText, isObject, parseJson } from './json.ts';
 import { EMPTY_STATE } from './record.ts';
@@ -28,21 +28,25 @@ export function encodeState(state: State): string {
 function decodeState(text: string): State | undefined {
   const value = parseJson(text);
   if (!isObject(value) || value['version'] !== 1) return undefined;
-  const { links, verdicts, sysctls, firewall, memory, stopped, failback, learned } = value;
+  const { links, verdicts, sysctls, firewall, memory, stopped, failback, health, learned, told } = value;
   if (!isObject(links) || !Object.values(links).every(isRecord)) return undefined;
   if (!isObject(verdicts) || !Object.values(verdicts).every(isVerdict)) return undefined;
   if (!isObject(sysctls) || !Object.entries(sysctls).every(isSysctl)) return undefined;
   if (failback !== undefined && !(isObject(failback) && Object.values(failback).every(isFailback))) return undefined;
+  if (health !== undefined && !(isObject(health) && Object.values(health).every(isHealth))) return undefined;
   if (typeof stopped !== 'boolean') return undefined;
   if (firewall !== undefined && !hasText(firewall, 'text', 'listing')) return undefined;
   if (memory !== undefined && !isMemory(memory)) return undefined;
   if (learned !== undefined && !isLearned(learned)) return undefined;
+  if (told !== undefined && !isTold(told)) return undefined;
   // Each part has just been checked against its type.
   const optional = {
     ...(learned !== undefined && { learned }),
     ...(firewall !== undefined && { firewall }),
     ...(memory !== undefined && { memory }),
     ...(failback !== undefined && { failback }),
+    ...(health !== undefined && { health }),
+    ...(told !== undefined && { told }),
   };
   return { links, verdicts, sysctls, stopped, ...optional } as unknown as State;
 }
@@ -94,8 +98,32 @@ const isTexts = (value: unknown, test: (text: string) => boolean = () => true) =
 const isLearned = (value: unknown) =>
   isObject(value) &&
   isTexts(value['helpers']) &&
+  (value['managedNeighbours'] === undefined || typeof value['managedNeighbours'] === 'boolean') &&
   isObject(value['names']) &&
   Object.values(value['names']).every((addresses) => isTexts(addresses, isUsableIpv4));
 
 const isFailback = (value: unknown) =>
   isObject(value) && (value['backAt'] === undefined || typeof value['backAt'] === 'number');
+
+const VERDICTS: readonly unknown[] = ['alive', 'degraded', 'dead'] satisfies LinkHealth['verdict'][];
+const isHealth = (value: unknown) =>
+  hasText(value, 'verdict', 'reason', 'device', 'address') &&
+  VERDICTS.includes(value['verdict']) &&
+  maybe(value['device'], isDeviceName) &&
+  maybe(value['address'], isAddress) &&
+  typeof value['since'] === 'number' &&
+  (value['answers'] === undefined || value['answers'] === true) &&
+  ['loss', 'rtt', 'jitter', 'heldUntil'].every((key) => value[key] === undefined || typeof value[key] === 'number');
+
+const CONDITIONS = ['up', 'degraded', 'dead', 'down'] satisfies Condition[];
+const isTold = (value: unknown) =>
+  isObject(value) &&
+  isObject(value['links']) &&
+  Object.values(value['links']).every(isToldLink) &&
+  (value['standing'] === undefined || typeof value['standing'] === 'number');
+
+const isToldLink = (value: unknown) =>
+  isObject(value) &&
+  CONDITIONS.some((condition) => condition === value['condition']) &&
+  maybe(value['device'], isDeviceName) &&
+  maybe(value['address'], isAddress);

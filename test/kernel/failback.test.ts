@@ -69,6 +69,19 @@ describe('failback', () => {
     expect(await sleepers()).toBe(0);
   });
 
+  test('delay: the sleeper holds no descriptor of the daemon that called the hook', async () => {
+    await start('delay:60');
+    await router.down(0);
+    await router.down(1);
+    await router.lineUp(0);
+    const hook = '/usr/lib/wanhook/ip-up.cjs ppp0 tty 0 192.0.2.11 192.0.2.254 line1';
+    const locked = 'exec 7</etc/passwd 40</etc/passwd 200>/run/locked; flock 200';
+    await router.rtr.run(['bash', '-c', `${locked}; env -i ${process.execPath} ${hook}`]);
+    expect(
+      await router.rtr.sh('read -r pid rest </run/wanhook/failback.sleeper; ls /proc/$pid/fd | tr "\\n" " "'),
+    ).toBe('0 1 2 ');
+  });
+
   test('delay: with the sleeper killed, the next event after the time decides', async () => {
     await start('delay:2');
     await router.down(0);

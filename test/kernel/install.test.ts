@@ -21,6 +21,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GLOBAL_DEFAULTS, GLOBAL_KEYS, LINK_DEFAULTS } from '../../src/config/keys.ts';
+import { PROBE_KEYS } from '../../src/config/probe-keys.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { RULE_KEYS } from '../../src/config/rule-keys.ts';
 import { startHolder, type Holder } from '../support/lab-node.ts';
@@ -31,13 +32,19 @@ const PPP_HOOKS = ['ip-up', 'ip-down', 'ipv6-up', 'ipv6-down'] as const;
 
 const EXECUTABLES = [
   ...PPP_HOOKS.map((hook) => `/etc/ppp/${hook}.d/wanhook`),
+  '/usr/lib/wanhook/health.sh',
   '/usr/lib/wanhook/run-hook.sh',
   '/usr/sbin/wanhook',
 ];
 const FILES = [
   '/etc/dhcp/dhclient-exit-hooks.d/zz-wanhook',
+  '/etc/systemd/system/wanhook-monitor.service',
+  '/etc/systemd/system/wanhook-scripts.path',
+  '/etc/systemd/system/wanhook-scripts.service',
   '/etc/systemd/system/wanhook.service',
   '/etc/wanhook/clients/README',
+  ...['10-mail', '20-resolvers', '30-ddns', '40-vpn'].map((name) => `/etc/wanhook/events.d/${name}.example`),
+  '/etc/wanhook/events.d/README',
   '/etc/wanhook/links/README',
   '/etc/wanhook/rules/README',
   '/etc/wanhook/sets/README',
@@ -164,7 +171,16 @@ describe('what is shipped', () => {
     expect(problems).toEqual([]);
     expect(config).toEqual({ ...GLOBAL_DEFAULTS, links: [{ ...LINK_DEFAULTS, name: 'a', id: 1, device: 'eth0' }] });
     const keys = text.split('\n').flatMap((line) => /^([A-Z_]+)=/.exec(line)?.[1] ?? []);
-    const linkKeys = ['WEIGHT', 'TIER', 'METERED', 'FAILBACK', 'ON_DOWN', 'MASQUERADE', 'MSS'];
+    const linkKeys = [
+      'WEIGHT',
+      'TIER',
+      'METERED',
+      'FAILBACK',
+      'ON_DOWN',
+      'MASQUERADE',
+      'MSS',
+      ...Object.keys(PROBE_KEYS),
+    ];
     // TUNNEL_SERVER, TUNNEL_OVER, as DEVICE and ID, make no sense for all links.
     expect(keys.toSorted()).toEqual([...Object.keys(GLOBAL_KEYS), ...linkKeys].toSorted());
   });
@@ -297,6 +313,8 @@ describe('below a directory', () => {
       expect(got.code).not.toBe(0);
       execFileSync('mount', ['-o', 'remount,size=4m', directory]);
       install(['--destdir', directory]);
+      const files = tree(directory).flatMap((line) => / f /.exec(line) && line.slice(directory.length).split(' ')[0]!);
+      expect(files.filter(Boolean).toSorted()).toEqual([...EXECUTABLES, ...FILES].toSorted());
       install(['--destdir', directory, '--uninstall']);
       expect(tree(directory).filter((line) => / f /.test(line))).toEqual([]);
     } finally {
@@ -402,7 +420,10 @@ describe('onto a live system', () => {
     expect((await machine.sh('cat /run/systemctl.log')).trim().split('\n')).toEqual([
       'daemon-reload',
       '-q enable wanhook.service',
+      '-q try-restart wanhook-monitor.service',
       'daemon-reload',
+      '-q try-restart wanhook-monitor.service',
+      '-q disable --now wanhook-monitor.service wanhook-scripts.path',
       '-q disable --now wanhook.service',
       'daemon-reload',
     ]);
@@ -504,6 +525,20 @@ describe('the shims', () => {
       /^203\.0\.113\.1 dev ppp0 table 20000 src 192\.0\.2\.10/,
     );
     expect(await machine.sh('cat /run/syslog 2>&1 || :')).not.toContain('wanhook');
+  });
+
+  test('health, by its exit code and without Node', async () => {
+    const env = { ...HOSTILE, LD_PRELOAD: '' };
+    const health = (...args: string[]) =>
+      machine.run(['/usr/sbin/wanhook', 'health', ...args], { env, exactEnv: true, check: false });
+    expect(await health()).toEqual({ code: 0, stdout: 'healthy: dsl up\n', stderr: '' });
+    expect(await health('--all')).toMatchObject({ code: 1 });
+    expect(await health('cable')).toMatchObject({ code: 1, stdout: 'not healthy: cable down\n' });
+    expect(await health('x')).toEqual({ code: 2, stdout: '', stderr: 'wanhook health: no link "x"\n' });
+    expect((await machine.run(['wanhook', '-v', 'health', '--all'], { check: false })).code).toBe(1);
+    expect(await machine.sh('wanhook log -n 1')).toMatch(
+      /pppd ip-up ppp0: up dsl: ppp0 has 192\.0\.2\.10 \(\d+ commands/,
+    );
   });
 
   test('ip-down', async () => {

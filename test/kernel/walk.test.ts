@@ -32,7 +32,9 @@ async function strip(router: Router): Promise<void> {
   await rtr.run(['ip', '-batch', '-'], {
     stdin: rules.map((line) => line.replace(/^ip rule add/, 'rule del')).join('\n'),
   });
-  await rtr.sh('ip nexthop flush proto 201; ip route flush table all proto 201; nft delete table inet wanhook || :');
+  await rtr.sh(
+    'ip nexthop flush proto 201; ip route flush table all proto 201; ip neigh flush proto 201 nud all; nft delete table inet wanhook || :',
+  );
   const state = JSON.parse(await rtr.sh('cat /run/wanhook/state.json')) as State;
   const kept = { ...state, firewall: undefined, sysctls: {} };
   await rtr.sh('cat >/run/wanhook/state.json', { stdin: JSON.stringify(kept) });

@@ -91,6 +91,15 @@ export const KERNEL_CASES: readonly KernelCase[] = [
     given: [...BALANCED, ...STRANGERS],
     when: ['rule del pref 20300 from 192.0.2.11 lookup 20001', 'rule del pref 20300'],
   },
+  {
+    name: 'rules by source ports',
+    when: [
+      'rule add pref 20005 from 192.0.2.11 sport 61000-61063 lookup 20001 protocol 201',
+      'rule add pref 20005 from 192.0.2.11 sport 61064-61127 lookup 20001 protocol 201',
+      'rule add pref 20006 from 192.0.2.11 sport 61000-61063 unreachable protocol 201',
+      'rule del pref 20005 from 192.0.2.11 sport 61000-61063 lookup 20001 protocol 201',
+    ],
+  },
   { name: 'a rule for a device that is not there', when: ['rule add pref 900 oif nosuch lookup 9 protocol 201'] },
   {
     name: 'rules that differ only in where they lead are the same',

@@ -1,5 +1,6 @@
 /** What `ip -batch` does to the fake kernel: one line, one change, or the kernel's own refusal. */
 import { addressLine, linkLine } from './fake-kernel-link.ts';
+import { neighbourLine } from './fake-kernel-neighbour.ts';
 import { nexthopLine } from './fake-kernel-nexthop.ts';
 import { routeLine } from './fake-kernel-route.ts';
 import { ruleLine } from './fake-kernel-rule.ts';
@@ -30,6 +31,7 @@ const OBJECTS = new Map<string, Line>([
   ['rule', ruleLine],
   ['route', routeLine],
   ['nexthop', nexthopLine],
+  ['neigh', neighbourLine],
 ]);
 
 function ipLine(state: FakeState, [object = '', verb, ...words]: string[]): void {

@@ -1,5 +1,12 @@
 /** `ip link` and `ip addr` on the fake kernel: the little that moves lines. */
-import { dropAddress, dropAllBy, dropNexthopsBy, type FakeDevice, type FakeState } from './fake-kernel-state.ts';
+import {
+  dropAddress,
+  dropAllBy,
+  dropNeighboursBy,
+  dropNexthopsBy,
+  type FakeDevice,
+  type FakeState,
+} from './fake-kernel-state.ts';
 import { noDevice, notFaked, optional, pairs, Refusal } from './fake-kernel-words.ts';
 
 export function findDevice(state: FakeState, name: string | undefined): FakeDevice {
@@ -29,7 +36,9 @@ function setUp(state: FakeState, device: FakeDevice, up: boolean): void {
 
 export function setCarrier(state: FakeState, device: FakeDevice, plugged: boolean): void {
   device.plugged = plugged;
-  if (!plugged) dropNexthopsBy(state, device.name);
+  if (plugged) return;
+  dropNexthopsBy(state, device.name);
+  dropNeighboursBy(state, device.name, false);
 }
 
 /** `addr add|del LOCAL[/PREFIX] [peer PEER] dev NAME`. */

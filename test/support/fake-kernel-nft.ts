@@ -1,4 +1,4 @@
-/** nft(8) and ss(8) on the fake kernel. The table is kept as text; only what wanhook must survive is understood. */
+/** nft(8), conntrack(8) and ss(8) on the fake kernel. The table is kept as text; only what wanhook must survive is understood. */
 import type { FakeState } from './fake-kernel-state.ts';
 
 interface Outcome {
@@ -74,4 +74,14 @@ export function killSockets(state: FakeState, argv: readonly string[]): Outcome 
   const address = argv.at(-1);
   state.sockets = state.sockets.filter((local) => local !== address);
   return done;
+}
+
+/** `conntrack -D -f ipv4 -m VALUE/MASK`: none is exit code 1. */
+export function forgetConnections(state: FakeState, argv: readonly string[]): Outcome {
+  const [value = 0, mask = 0] = (argv.at(-1) ?? '').split('/').map(Number);
+  const kept = state.connections.filter((mark) => (mark & mask) !== value);
+  const gone = state.connections.length - kept.length;
+  state.connections = kept;
+  const stderr = `conntrack v1.4.7 (conntrack-tools): ${gone} flow entries have been deleted.\n`;
+  return { code: gone === 0 ? 1 : 0, stdout: '', stderr };
 }

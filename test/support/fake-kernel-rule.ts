@@ -2,7 +2,19 @@
 import type { FakeRule, FakeState } from './fake-kernel-state.ts';
 import { exists, noSuchFile, notFaked, numberOf, optional, pairs } from './fake-kernel-words.ts';
 
-const KEYS = ['pref', 'from', 'to', 'iif', 'oif', 'fwmark', 'lookup', 'goto', 'suppress_prefixlength', 'protocol'];
+const KEYS = [
+  'pref',
+  'from',
+  'sport',
+  'to',
+  'iif',
+  'oif',
+  'fwmark',
+  'lookup',
+  'goto',
+  'suppress_prefixlength',
+  'protocol',
+];
 
 export function ruleLine(state: FakeState, verb: string | undefined, words: readonly string[]): void {
   const given = pairs(words, KEYS, ['unreachable', 'nop', 'not']);
@@ -10,6 +22,7 @@ export function ruleLine(state: FakeState, verb: string | undefined, words: read
   const rule: Partial<FakeRule> = {
     ...optional('pref', numberOf(given['pref'])),
     ...optional('from', given['from'] === 'all' ? undefined : given['from']?.replace(/\/32$/, '')),
+    ...optional('sport', given['sport']),
     ...optional('to', given['to']),
     ...(given['unreachable'] !== undefined && { unreachable: true }),
     ...(given['nop'] !== undefined && { nop: true }),

@@ -9,6 +9,7 @@ import {
   hasCarrier,
   MAIN,
 } from './fake-kernel-state.ts';
+import { showNeighbours } from './fake-kernel-neighbour.ts';
 import { isLinkdown } from './fake-kernel-route.ts';
 import { notFaked, optional } from './fake-kernel-words.ts';
 
@@ -29,6 +30,7 @@ export function show(state: FakeState, command: string): unknown[] {
       .toSorted((a, b) => a.id - b.id)
       .map(nexthopJson);
   }
+  if (/^neigh show (?:proto 201|nud permanent)$/.test(command)) return showNeighbours(state, command);
   throw notFaked([command]);
 }
 
@@ -68,7 +70,7 @@ function deviceJson(device: FakeDevice) {
 
 function ruleJson(
   state: FakeState,
-  { pref, from, to, not, iif, unreachable, nop, oif, mark, mask, table, goto, suppress, proto }: FakeRule,
+  { pref, from, sport, to, not, iif, unreachable, nop, oif, mark, mask, table, goto, suppress, proto }: FakeRule,
 ) {
   const [src = 'all', length] = from?.split('/') ?? [];
   const [dst, dstLength] = to?.split('/') ?? [];
@@ -81,6 +83,7 @@ function ruleJson(
     ...optional('iif', iif),
     ...(mark !== undefined && { fwmark: hex(mark), ...(mask !== 0xffffffff && { fwmask: hex(mask ?? 0) }) }),
     ...(oif !== undefined && { oif, ...(detached && { oif_detached: null }) }),
+    ...(sport !== undefined && { sport_start: Number(sport.split('-')[0]), sport_end: Number(sport.split('-')[1]) }),
     ...optional('dst', dst),
     ...(dstLength !== undefined && { dstlen: Number(dstLength) }),
     ...(unreachable === true && { action: TYPES.unreachable }),

@@ -24,6 +24,8 @@ export interface FakeRule {
   readonly pref: number;
   /** Address or prefix; absent: all. */
   readonly from?: string;
+  /** `61000-61063` */
+  readonly sport?: string;
   readonly to?: string;
   readonly not?: boolean;
   readonly iif?: string;
@@ -66,12 +68,21 @@ export interface FakeGroup {
   readonly proto?: number;
 }
 
+export interface FakeNeighbour {
+  readonly address: string;
+  readonly device: string;
+  readonly permanent?: boolean;
+  readonly proto?: number;
+}
+
 export interface FakeState {
   devices: FakeDevice[];
   rules: FakeRule[];
   routes: FakeRoute[];
   nexthops: FakeNexthop[];
   groups: FakeGroup[];
+  /** Only those that somebody has asked for. */
+  neighbours: FakeNeighbour[];
   /** Tables that have ever held a route: they stay, empty. */
   tables: Set<number>;
   nextIndex: number;
@@ -82,6 +93,8 @@ export interface FakeState {
   memory: { text: string; readonly elements: Map<string, Map<string, string>> } | undefined;
   /** Local addresses of established TCP connections. */
   sockets: string[];
+  /** Marks of connections. */
+  connections: number[];
 }
 
 export const MAIN = 254;
@@ -98,12 +111,14 @@ export function bootedState(): FakeState {
     routes: [],
     nexthops: [],
     groups: [],
+    neighbours: [],
     tables: new Set([MAIN, 255]),
     nextIndex: 2,
     firewall: undefined,
     kept: undefined,
     memory: undefined,
     sockets: [],
+    connections: [],
   };
 }
 
@@ -127,8 +142,14 @@ export function dropNexthopsBy(state: FakeState, device: string): void {
   for (const { id } of state.nexthops.filter((nexthop) => nexthop.device === device)) dropNexthop(state, id);
 }
 
+/** Carrier lost, down, or without an address: all but the permanent ones; and these too, unless it is the carrier. */
+export function dropNeighboursBy(state: FakeState, device: string, permanent: boolean): void {
+  state.neighbours = state.neighbours.filter((one) => one.device !== device || (one.permanent === true && !permanent));
+}
+
 /** Down or unregistered: nexthops and routes by the device go, in every table; rules stay. */
 export function dropAllBy(state: FakeState, device: string): void {
+  dropNeighboursBy(state, device, true);
   dropNexthopsBy(state, device);
   state.routes = state.routes.filter((route) => route.device !== device);
 }
@@ -142,7 +163,9 @@ export function dropAddress(state: FakeState, device: FakeDevice, local: string)
   if (!isLocal(state, local)) {
     state.routes = state.routes.filter((route) => route.table !== MAIN || route.src !== local);
   }
-  if (device.addresses.length === 0) state.routes = state.routes.filter((route) => route.device !== device.name);
+  if (device.addresses.length > 0) return;
+  state.routes = state.routes.filter((route) => route.device !== device.name);
+  dropNeighboursBy(state, device.name, true);
 }
 
 export function isLocal(state: FakeState, address: string): boolean {

@@ -22,7 +22,7 @@ import {
   memoryLoad,
   remember,
 } from './fake-kernel-memory.ts';
-import { killSockets, nftList, nftLoad } from './fake-kernel-nft.ts';
+import { forgetConnections, killSockets, nftList, nftLoad } from './fake-kernel-nft.ts';
 import { show, showDefaults } from './fake-kernel-show.ts';
 import { bootedState, type FakeState } from './fake-kernel-state.ts';
 import { noDevice, Refusal } from './fake-kernel-words.ts';
@@ -58,6 +58,9 @@ export interface FakeKernel {
   /** An established local TCP connection from this address. */
   addSocket(address: string): void;
   sockets(): readonly string[];
+  /** A connection with this mark. */
+  addConnection(mark: number): void;
+  connections(): readonly number[];
   /** The table `inet wanhook` as loaded; text put there by a stranger. */
   firewall(): string | undefined;
   /** The script of `table inet wanhook_memory`. */
@@ -141,6 +144,8 @@ export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
     setSysctl,
     addSocket: (address) => state.sockets.push(address),
     sockets: () => state.sockets,
+    addConnection: (mark) => state.connections.push(mark),
+    connections: () => state.connections,
     firewall: () => (state.firewall === undefined ? undefined : state.firewall + (state.kept ?? '')),
     memory: () => state.memory?.text,
     remember: (map, element) => remember(state, map, element),
@@ -156,13 +161,14 @@ export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
 
 function withoutOurs(state: FakeState): FakeState {
   const theirs = <T extends { readonly proto?: number }>(items: T[]) => items.filter(({ proto }) => proto !== 201);
-  const { rules, routes, nexthops, groups } = state;
+  const { rules, routes, nexthops, groups, neighbours } = state;
   return {
     ...state,
     rules: theirs(rules),
     routes: theirs(routes),
     nexthops: theirs(nexthops),
     groups: theirs(groups),
+    neighbours: theirs(neighbours),
     firewall: undefined,
     kept: undefined,
     memory: undefined,
@@ -181,6 +187,8 @@ function runTool(state: FakeState, command: string, argv: readonly string[], std
     return { code: 0, stdout: arrays.map((line) => `${JSON.stringify(show(state, line))}\n`).join(''), stderr: '' };
   }
   if (command === 'ip -batch -') return ipBatch(state, stdin);
+  if (command.startsWith('ip neigh ')) return ipBatch(state, argv.join(' '));
+  if (command.startsWith('conntrack -D -f ipv4 -m ')) return forgetConnections(state, argv);
   if (command === 'nft -f -') return memoryLoad(state, stdin) ?? nftLoad(state, stdin);
   if (command === 'nft -s list table inet wanhook') return nftList(state);
   if (command === 'nft -c add chain inet wanhook_memory prerouting') return memoryCheck(state);

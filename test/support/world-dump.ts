@@ -1,10 +1,16 @@
 /** A kernel's rules, nexthops and routes as `ip …` lines, from what `ip -N -j` printed: the same for fake and real. */
 
 type Json = Readonly<Record<string, unknown>>;
-/** devices, rules, routes, nexthops */
-export type IpDump = [Json[], Json[], Json[], Json[]];
+/** devices, rules, routes, nexthops, neighbours of ours */
+export type IpDump = [Json[], Json[], Json[], Json[], Json[]];
 
-export const READ_ALL = ['address show', 'rule show', 'route show table all root 0.0.0.0/0', 'nexthop show'] as const;
+export const READ_ALL = [
+  'address show',
+  'rule show',
+  'route show table all root 0.0.0.0/0',
+  'nexthop show',
+  'neigh show proto 201',
+] as const;
 
 const OURS = '201';
 /** What the kernel makes by itself with addresses, and its table of local ones. */
@@ -71,13 +77,22 @@ function nexthopLine(nexthop: Json): string {
   ].join(' ');
 }
 
-export function dumpLines([, rules, routes, nexthops]: IpDump, whose: 'all' | 'ours' | 'others' = 'all'): string[] {
+function neighbourLine({ dst, dev, managed, protocol }: Json): string {
+  const how = managed === undefined ? [] : ['managed'];
+  return ['ip neigh add', word(dst), ...pair('dev', dev), ...how, ...pair('protocol', protocol)].join(' ');
+}
+
+export function dumpLines(
+  [, rules, routes, nexthops, neighbours]: IpDump,
+  whose: 'all' | 'ours' | 'others' = 'all',
+): string[] {
   const wanted = (item: Json) => whose === 'all' || (item['protocol'] === OURS) === (whose === 'ours');
   const made = routes.filter((route) => route['protocol'] !== KERNEL && route['table'] !== LOCAL_TABLE);
   return [
     ...rules.filter(wanted).map(ruleLine),
     ...nexthops.filter(wanted).map(nexthopLine),
     ...made.filter(wanted).map(routeLine).toSorted(),
+    ...neighbours.filter(wanted).map(neighbourLine).toSorted(),
   ];
 }
 

@@ -42,6 +42,7 @@ export function fakeSteps(world: TestWorld): Steps {
     hook: (name, input) => world.hook(name, input),
     apply: () => world.apply(),
     stop: () => world.stop(),
+    judge: (link, verdict) => world.judge(link, verdict),
     command: (...argv) => world.command(...argv),
     stranger: (line) => {
       fake.ip(line);

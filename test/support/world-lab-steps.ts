@@ -1,5 +1,6 @@
 /** The steps in the lab's router: real devices, the installed hooks and command. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { State } from '../../src/model.ts';
 import type { Router } from './router.ts';
 import type { Steps } from './world-steps.ts';
 
@@ -34,6 +35,17 @@ export function labSteps(router: Router): Steps {
     },
     apply: () => router.wanhook('apply'),
     stop: () => router.must('stop'),
+    judge: async (link, verdict) => {
+      const text = await rtr.sh('cat /run/wanhook/state.json 2>/dev/null || echo null');
+      const state = JSON.parse(text) as State | null;
+      const last = state?.verdicts[link];
+      if (state === null || last?.up !== true) return;
+      const { device = '', address = '' } = last;
+      const health = { ...state.health, [link]: { verdict, since: Date.now(), reason: 'said so', device, address } };
+      await rtr.sh('cat >/run/wanhook/state.json', { stdin: `${JSON.stringify({ ...state, health })}\n` });
+      // Not `apply`: without a monitor that believes no verdict.
+      await router.wanhook('failback', '--due');
+    },
     command: (...argv) => router.wanhook(...argv),
     stranger: async (line) => {
       await rtr.run(['ip', ...line.split(' ')], { check: false });

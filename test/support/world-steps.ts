@@ -9,11 +9,13 @@
  *   ip-up ppp0 192.0.2.11 192.0.2.254 dsl      the hook as pppd calls it: device, local, remote, ipparam
  *   dhclient BOUND eth1 198.51.100.2 198.51.100.1     reason, device, address, router
  *   wanhook apply | wanhook stop | wanhook event down eth1
+ *   monitor dsl dead | monitor dsl alive    the monitor's verdict on a link that is up
  *   stranger rule add pref 5 lookup 100        somebody's ip command
  *   stranger drops the firewall
  *   the state is lost
  */
 import type { HookInput } from '../../src/events/hook-input.ts';
+import type { LinkHealth } from '../../src/model.ts';
 
 /** The world that steps act on: the fake one, or the lab's router. */
 export interface Steps {
@@ -26,6 +28,7 @@ export interface Steps {
   hook(name: string, input: HookInput): Promise<void>;
   apply(): Promise<unknown>;
   stop(): Promise<unknown>;
+  judge(link: string, verdict: LinkHealth['verdict']): Promise<unknown>;
   command(...argv: readonly string[]): Promise<unknown>;
   stranger(line: string): Promise<void> | void;
   dropFirewall(): Promise<void> | void;
@@ -43,6 +46,9 @@ export async function playStep(on: Steps, step: string): Promise<void> {
       return on.configure(words[0] ?? '', words.slice(1));
     case 'line':
       return playLine(on, step, words);
+    case 'monitor':
+      await on.judge(words[0] ?? '', words[1] as LinkHealth['verdict']);
+      return;
     case 'stranger':
       return on.stranger(words.join(' '));
     case 'wanhook':

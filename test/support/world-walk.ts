@@ -175,7 +175,15 @@ function disturb(walker: Walker, line: WalkLine): void {
 function reconfigure(walker: Walker, line: WalkLine): void {
   const { random, steps } = walker;
   const keys = [' WEIGHT=5', ' TIER=2', ' ON_DOWN=block', ' MSS=1400', ' MASQUERADE=no', '', ' WEIGHT=5 TIER=3'];
-  const main = ['', ' LAN=none', ' MARK_MASK=0xff0', ' TABLE_BASE=30000', ' PREF_BASE=1000', ' ON_DOWN=block WEIGHT=9'];
+  const main = [
+    '',
+    ' LAN=none',
+    ' MARK_MASK=0xff0',
+    ' TABLE_BASE=30000',
+    ' PREF_BASE=1000',
+    ' ON_DOWN=block WEIGHT=9',
+    ' PROBE=dns://203.0.113.9/a.b',
+  ];
   const what = random.below(8);
   if (what === 0 || what === 2) {
     walker.amiss.add(line);
@@ -221,8 +229,9 @@ export function walk(seed: number, options: WalkOptions): Walk {
     else if (dice < 77) steps.push(`stranger ${random.pick(THEIRS)}`);
     else if (dice < 84) steps.push(`stranger ${random.pick(OURS)}`);
     else if (dice < 86) steps.push('stranger drops the firewall');
-    else if (dice < 93) reconfigure(walker, line);
-    else if (dice < 98) byHand(walker);
+    else if (dice < 91) reconfigure(walker, line);
+    else if (dice < 94) byHand(walker);
+    else if (dice < 98) steps.push(`monitor ${line.name} ${random.pick(['dead', 'dead', 'alive'])}`);
     else if (dice < 99) {
       steps.push('the state is lost');
       walker.lostState = true;

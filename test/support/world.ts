@@ -12,12 +12,13 @@ import type { HookInput, ParsedHook } from '../../src/events/hook-input.ts';
 import { pppDown, pppIpv6, pppUp } from '../../src/events/pppd.ts';
 import type { JournalEntry } from '../../src/journal.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
-import type { LinkEvent, Op, State } from '../../src/model.ts';
+import type { LinkEvent, LinkHealth, Op, State } from '../../src/model.ts';
 import { preview, reconcile, type Report, type World } from '../../src/reconcile.ts';
 import { makePrivateDirectory } from '../../src/state/files.ts';
 import { dropEvent } from '../../src/state/inbox.ts';
 import { findLink } from '../../src/state/record.ts';
 import { loadGoodConfig } from '../../src/state/good-config.ts';
+import type { Variables } from '../../src/state/script-queue.ts';
 import { encodeState, loadState } from '../../src/state/store.ts';
 import { createFakeKernel, type FakeKernel } from './fake-kernel.ts';
 import { scratchDirectory } from './world-scratch.ts';
@@ -28,6 +29,8 @@ export type ConfigText = Map<string, string>;
 export interface TestWorld extends World {
   readonly fake: FakeKernel;
   readonly files: ConfigText;
+  /** What the user's scripts would be started with. */
+  readonly told: Variables[];
   /** Commands as echoed. */
   readonly echoed: string[];
   readonly warnings: string[];
@@ -45,6 +48,8 @@ export interface TestWorld extends World {
   event(event: LinkEvent): Promise<Report | undefined>;
   apply(): Promise<Report>;
   stop(): Promise<Report>;
+  /** What the monitor does when it has changed its mind about a link that is up; otherwise nothing. */
+  judge(link: string, verdict: LinkHealth['verdict'], more?: Partial<LinkHealth>): Promise<Report | undefined>;
   /** What `wanhook plan` finds. */
   plan(): Promise<readonly Op[]>;
   /** A subcommand as typed; exit code and what it printed. Not `apply`, which writes below /etc. */
@@ -82,6 +87,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     files,
     stateDirectory,
     libraryDirectory: join(stateDirectory, 'lib'),
+    told: [],
     echoed: [],
     warnings: [],
     errors: [],
@@ -95,6 +101,10 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     now: () => (clock += 1000),
     echo: (command) => world.echoed.push(command),
     wakeAt: (due) => (wakes = due),
+    tell: (events) => {
+      world.told.push(...events);
+      return [];
+    },
     warn: (message) => world.warnings.push(message),
     alone: (work) => work(),
     runs: () => runs,
@@ -122,7 +132,16 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     },
     apply: async () => {
       runs++;
-      return must(await reconcile(world, { cause: 'wanhook apply', stopped: false }));
+      const known = { names: {}, helpers: [], ...world.state().learned, managedNeighbours: true };
+      return must(await reconcile(world, { cause: 'wanhook apply', stopped: false, learned: known }));
+    },
+    judge: async (link, verdict, more = {}) => {
+      const last = world.state().verdicts[link];
+      if (last?.up !== true || world.state().stopped) return undefined;
+      const { device = '', address = '' } = last;
+      const said: LinkHealth = { verdict, since: clock, reason: 'no answer', device, address, ...more };
+      runs++;
+      return reconcile(world, { cause: `monitor: ${link} is ${verdict}`, health: { [link]: said }, lenient: true });
     },
     stop: async () => {
       runs++;
@@ -137,11 +156,26 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
         version: 'test',
         configDirectory: '/no/such/directory',
         isRoot: true,
-        sources: { resolve: () => Promise.reject(new Error('no names here')), accepts: () => Promise.resolve(true) },
+        sources: {
+          resolve: () => Promise.reject(new Error('no names here')),
+          accepts: () => Promise.resolve(true),
+          managesNeighbours: () => Promise.resolve(true),
+        },
         pid: process.pid,
         callerEnv: {},
+        scriptDirectory: join(stateDirectory, 'events.d'),
+        aloneWithScripts: (work) => work(),
+        syslog: (message) => {
+          world.errors.push(message);
+          return Promise.resolve();
+        },
         openWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
+        openResidentWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
+        aloneAs: (_, work) => work(),
+        isWatched: () => true,
+        notifySocket: undefined,
         out: (text) => (said.out += text),
+        outputEnded: () => true,
         err: (text) => (said.err += text),
       });
       return { code, ...said };

@@ -2,7 +2,9 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { LINK_KEYS } from '../../src/config/keys.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { PROBE_DEFAULTS } from '../../src/config/probe-keys.ts';
 import { ProblemsError } from '../../src/errors.ts';
 import type { Config, LinkConfig } from '../../src/model.ts';
 import { scratchDirectory } from '../support/world-scratch.ts';
@@ -55,6 +57,8 @@ test('a link with nothing but what it must have', () => {
     prefBase: 20000,
     lan: 'any',
     helpers: [],
+    lastResort: 'keep',
+    eventTimeout: 30,
     links: [
       {
         name: 'dsl',
@@ -67,6 +71,7 @@ test('a link with nothing but what it must have', () => {
         onDown: 'failover',
         masquerade: true,
         mss: 'auto',
+        probe: PROBE_DEFAULTS,
       },
     ],
   });
@@ -180,6 +185,14 @@ const GLOBAL_KEYS: readonly (readonly [line: string, want: Partial<Config> | str
   ['PAIR_BY_PORT=80,http', `expected ${PORTS}`],
   ['PAIR_BY_PORT=none', { pairByPort: [] }],
   ['PAIR_BY_PORT=65536', `expected ${PORTS}`],
+  ['EVENT_TIMEOUT=1', { eventTimeout: 1 }],
+  ['EVENT_TIMEOUT=0', 'expected a whole number from 1 to 3600'],
+  ['METRICS_FILE=none', {}],
+  ['METRICS_FILE=/var/lib/node_exporter/wanhook.prom', { metricsFile: '/var/lib/node_exporter/wanhook.prom' }],
+  ['METRICS_FILE=wanhook.prom', 'expected none, or the absolute path of a file *.prom'],
+  ['METRICS_FILE=/etc/passwd', 'expected none, or the absolute path of a file *.prom'],
+  ['METRICS_FILE=/var/../x.prom', 'expected none, or the absolute path of a file *.prom'],
+  ['METRICS_FILE="/var/a b.prom"', 'expected none, or the absolute path of a file *.prom'],
   ['MARK_MASK=0x3f000000', { markMask: 0x3f000000 }],
   ['MARK_MASK=0x1', { markMask: 1 }],
   ['MARK_MASK=0x80000000', { markMask: 0x80000000 }],
@@ -200,6 +213,8 @@ const GLOBAL_KEYS: readonly (readonly [line: string, want: Partial<Config> | str
   ['LAN=lan0', { lan: ['lan0'] }],
   ['LAN="lan0, wlan0 br-lan"', { lan: ['lan0', 'wlan0', 'br-lan'] }],
   ['LAN=lan0;id', `expected ${LAN}`],
+  ['LAST_RESORT=block', { lastResort: 'block' }],
+  ['LAST_RESORT=never', 'expected keep or block'],
 ];
 
 test.each(GLOBAL_KEYS)('wanhook.env: %s', (line, want) => {
@@ -236,20 +251,16 @@ const TEXTS: readonly (readonly [name: string, text: string, want: number | stri
   ['an escaped newline', `${DSL}WEIGHT="2\\nID=3"`, ':3: WEIGHT: control characters, or not UTF-8'],
   ['not UTF-8', `${DSL}PPP_IPPARAM=\ufffd`, ':3: PPP_IPPARAM: control characters, or not UTF-8'],
   ['no expansion', `${DSL}PPP_IPPARAM=$HOME`, `:3: PPP_IPPARAM="$HOME" is not valid: expected ${NAME}`],
-  [
-    'an unknown key',
-    `${DSL}WIEGHT=2`,
-    ':3: unknown key WIEGHT; known here: ID, DEVICE, PPP_IPPARAM, PPP_LINKNAME, GATEWAY, WEIGHT, TIER, METERED, FAILBACK, ON_DOWN, MASQUERADE, TUNNEL_SERVER, TUNNEL_OVER, MSS',
-  ],
+  ['an unknown key', `${DSL}WIEGHT=2`, `:3: unknown key WIEGHT; known here: ${Object.keys(LINK_KEYS).join(', ')}`],
   [
     'a key in small letters',
     `${DSL}weight=2`,
-    ':3: unknown key weight; known here: ID, DEVICE, PPP_IPPARAM, PPP_LINKNAME, GATEWAY, WEIGHT, TIER, METERED, FAILBACK, ON_DOWN, MASQUERADE, TUNNEL_SERVER, TUNNEL_OVER, MSS',
+    `:3: unknown key weight; known here: ${Object.keys(LINK_KEYS).join(', ')}`,
   ],
   [
     'a key every object has',
     `${DSL}constructor=2`,
-    ':3: unknown key constructor; known here: ID, DEVICE, PPP_IPPARAM, PPP_LINKNAME, GATEWAY, WEIGHT, TIER, METERED, FAILBACK, ON_DOWN, MASQUERADE, TUNNEL_SERVER, TUNNEL_OVER, MSS',
+    `:3: unknown key constructor; known here: ${Object.keys(LINK_KEYS).join(', ')}`,
   ],
   ['a key of wanhook.env', `${DSL}TABLE_BASE=300`, ":3: TABLE_BASE belongs in wanhook.env, not in a link's file"],
   ['no ID', 'DEVICE=ppp0', `: ID is missing: expected ${NUMBER(1, 63)}, unique among the links`],

@@ -69,10 +69,12 @@ test('learning: answers are kept while there are none, and strange ones are none
     {
       resolve: (name) => (answers[name] ? Promise.resolve(answers[name]) : Promise.reject(new Error('no'))),
       accepts: (lines) => Promise.resolve(lines.join('').includes('"ftp"')),
+      managesNeighbours: () => Promise.resolve(true),
     },
     (warning) => warnings.push(warning),
   );
-  expect(got).toEqual({ names: { one: ['203.0.113.2', '203.0.113.9'], two: ['203.0.113.8'] }, helpers: ['ftp'] });
+  const names = { one: ['203.0.113.2', '203.0.113.9'], two: ['203.0.113.8'] };
+  expect(got).toEqual({ names, helpers: ['ftp'], managedNeighbours: true });
   expect(warnings).toEqual([
     'cannot resolve TUNNEL_SERVER two: going on with 203.0.113.8',
     'cannot resolve TUNNEL_SERVER three: it is not pinned',

@@ -8,6 +8,7 @@ import { normalListing, parseIpBatch, parseMainGateway } from '../../src/kernel/
 import { firewallTransaction, pasteable } from '../../src/kernel/render.ts';
 import type { Config, Desired, LinkConfig, LinkStatus, LinkUp, Observed, Op } from '../../src/model.ts';
 import { GLOBAL_DEFAULTS } from '../../src/config/keys.ts';
+import { PROBE_DEFAULTS } from '../../src/config/probe-keys.ts';
 import { plan } from '../../src/plan.ts';
 import { createFakeKernel } from '../support/fake-kernel.ts';
 import { fakeSteps } from '../support/world-fake-steps.ts';
@@ -45,8 +46,15 @@ const down = (id: number, more: Partial<LinkConfig> = {}): LinkStatus => ({
   pointToPoint: true,
   reason: 'x',
 });
+const SOCKETS = {
+  ...PROBE_DEFAULTS,
+  targets: [{ text: 'tcp://203.0.113.1:443', kind: 'tcp', address: '203.0.113.1', port: 443 } as const],
+};
 const desired = (...statuses: LinkStatus[]) => desiredFor({ ...CONFIG, links: statuses.map((s) => s.link) }, statuses);
-const EMPTY: Observed = { rules: [], routes: [], nexthops: [], groups: [], sysctls: {} };
+const EMPTY: Observed = {
+  ...{ rules: [], routes: [], nexthops: [], groups: [] },
+  ...{ neighbours: [], permanent: [], sysctls: {} },
+};
 
 test('up to seven links there are no jumps; beyond it each has a target, whatever is up', () => {
   const jumps = (statuses: readonly LinkStatus[]) => {
@@ -67,6 +75,8 @@ test('up to seven links there are no jumps; beyond it each has a target, whateve
     ]);
     expect(jumps(links(63, status))).toHaveLength(3 + 7);
   }
+  // Who is forwarded is no probe.
+  expect(jumps(Array.from({ length: 8 }, (_, n) => up(n + 1, { probe: SOCKETS })))[0]).toEqual([20_004, 20_010]);
 });
 
 /** `id tier up|down` → who shares. */
@@ -97,6 +107,7 @@ const STATES: Readonly<Record<string, Desired>> = {
   'tier two waits': desired(up(1), up(2, { tier: 2 }), down(3)),
   'tier one is gone': desired(down(1), up(2, { tier: 2 }), down(3)),
   'one link only': desired(up(1)),
+  'asked by sockets': desired(up(1, { probe: SOCKETS }), up(2, { probe: SOCKETS }), down(3, { probe: SOCKETS })),
   'two in one subnet': desired(near(1), near(2), down(3)),
   'one in that subnet': desired(near(1), down(2), down(3)),
   'other marks': desiredFor({ ...CONFIG, markMask: 0xff }, [up(1), up(2)]),
@@ -268,6 +279,20 @@ test('the mark of the highest link at the top of the mark', () => {
   expect(firewall).toContain('ct mark set ct mark & 0x03ffffff | 0xfc000000;');
 });
 
+test('rules for probes by sockets come before main, for links that are up and have such targets', () => {
+  const of = (probe: LinkConfig['probe']) =>
+    desired(up(1, probe && { probe }), down(2, probe && { probe })).rules.filter(({ sports }) => sports);
+  expect(of(undefined)).toEqual([]);
+  expect(of(PROBE_DEFAULTS)).toEqual([]);
+  expect(of({ ...PROBE_DEFAULTS, targets: [{ text: 'gateway', kind: 'gateway' }] })).toEqual([]);
+  expect(of(SOCKETS)).toEqual([
+    { pref: 20005, from: '192.0.2.1', sports: [61_000, 61_063], table: 20001 },
+    { pref: 20006, from: '192.0.2.1', sports: [61_000, 61_063], type: 'unreachable' },
+  ]);
+  const [last] = desired(up(63, { probe: SOCKETS })).rules;
+  expect(last?.sports).toEqual([64_968, 65_031]);
+});
+
 test('a router without a LAN does not forward for us', () => {
   expect(desired(up(1)).sysctls).toHaveProperty(['net/ipv4/ip_forward'], '1');
   expect(desiredFor({ ...CONFIG, lan: 'none' }, [up(1)]).sysctls).not.toHaveProperty(['net/ipv4/ip_forward']);
@@ -292,9 +317,9 @@ test('a firewall that somebody changed or dropped is loaded again, and only then
 });
 
 test('what ip prints is read, empty dumps in any spelling too', () => {
-  const nothing = { devices: [], rules: [], routes: [], nexthops: [], groups: [] };
-  expect(parseIpBatch('[]\n[]\n[]\n[]\n')).toEqual(nothing);
-  expect(parseIpBatch('[{}]\n[ ]\n[{},{}]\n[]\n')).toEqual(nothing);
+  const nothing = { devices: [], rules: [], routes: [], nexthops: [], groups: [], neighbours: [], permanent: [] };
+  expect(parseIpBatch('[]\n[]\n[]\n[]\n[]\n[]\n')).toEqual(nothing);
+  expect(parseIpBatch('[{}]\n[ ]\n[{},{}]\n[]\n[ ]\n[]\n')).toEqual(nothing);
   expect(() => parseIpBatch('[]\n[]\n')).toThrow('cannot understand what "ip -j -batch" printed');
   expect(parseMainGateway('[{"dst":"default","scope":"link"},{"dst":"default","gateway":"192.0.2.1"}]')).toBe(
     '192.0.2.1',

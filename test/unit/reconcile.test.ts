@@ -32,7 +32,7 @@ async function play(world: TestWorld, ...steps: readonly string[]): Promise<void
 
 async function started(...steps: readonly string[]): Promise<TestWorld> {
   const world = createTestWorld();
-  await play(world, ...START, ...steps);
+  await play(world, ...START, 'wanhook apply', ...steps);
   expect(world.errors).toEqual([]);
   return world;
 }
@@ -333,8 +333,10 @@ test('local TCP from an address that a link has lost is ended, once, and nobody 
 
 test('every change is echoed before it is made, as it can be pasted', async () => {
   const world = await started();
+  world.echoed.length = 0;
   const seen: string[] = [];
   world.fake.beforeEach = (tool, argv, stdin) => {
+    if (tool === 'ip' && argv[0] === 'neigh') seen.push(`ip ${argv.join(' ')}`);
     if (tool === 'ip' && argv[0] === '-batch')
       seen.push(
         ...stdin

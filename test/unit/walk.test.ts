@@ -16,7 +16,7 @@ const SEEDS = ONE === undefined ? Array.from({ length: WALKS }, (_, n) => n + 1)
 const BATCH = 100;
 
 /** wanhook acts in these; in between only others do. */
-const isOurs = (step: string) => /^(?:ip-|ipv6-|dhclient|wanhook)/.test(step);
+const isOurs = (step: string) => /^(?:ip-|ipv6-|dhclient|wanhook|monitor)/.test(step);
 
 async function takeWalk({ steps }: Walk): Promise<TestWorld> {
   const world = createTestWorld();
@@ -60,8 +60,8 @@ async function expectConverged(taken: Walk, world: TestWorld): Promise<void> {
   expect(new Set(ours).size, 'twins').toBe(ours.length);
 
   const fresh = createTestWorld(world.files, world.fake.cloneWithoutOurs());
-  const { links, verdicts } = world.state();
-  fresh.writeState({ links, verdicts, sysctls: {}, stopped: false });
+  const { links, verdicts, health } = world.state();
+  fresh.writeState({ links, verdicts, ...(health && { health }), sysctls: {}, stopped: false });
   await fresh.apply();
   expect(whole(world, !taken.lostState)).toEqual(whole(fresh, !taken.lostState));
 

@@ -1,0 +1,65 @@
+import { PROTO } from '../kernel/render.ts';
+
+/**
+ * `ip -j monitor` of iproute2 6.1 prints no JSON, so these are its plain lines, one an event (`-o`), each with its kind
+ * in front (`label`). What we look at is what reconcile looks at: everything else must not wake it. A reader keeps the
+ * flags that each device had last, for the kernel repeats a device for reasons that are none of ours.
+ */
+export const WATCH = {
+  command: 'ip',
+  argv: ['-N', '-o', 'monitor', 'label', 'link', 'address', 'route', 'rule', 'nexthop'],
+} as const;
+
+/** Tables that go: `flush ruleset` and `nft delete table`. Everything else in nftables is found by the regular look. */
+export const WATCH_NFT = { command: 'nft', argv: ['monitor', 'destroy', 'tables'] } as const;
+
+/** What woke us, for the journal: `eth1 address`; undefined: nothing of ours. */
+export type ReadLine = (line: string) => string | undefined;
+
+const OURS = ` proto ${PROTO} `;
+
+export function lineReader(): ReadLine {
+  const devices = new Map<string, string>();
+  return (line) => {
+    const [, kind, deleted, rest = ''] = /^\[(\w+)\](Deleted )?(.*)$/.exec(line) ?? [];
+    switch (kind) {
+      case 'LINK':
+        return readLink(devices, rest, deleted !== undefined);
+      case 'ADDR':
+        return readAddress(rest);
+      case 'ROUTE':
+      case 'RULE':
+      case 'NEXTHOP':
+        // What is signed and comes is what we have just made ourselves.
+        if (`${rest} `.includes(OURS)) return deleted === undefined ? undefined : kind.toLowerCase();
+        // Somebody's default may tell a gateway, or have taken the place of ours; what else others route is theirs.
+        return kind === 'ROUTE' && rest.startsWith('default ') ? 'default route' : undefined;
+      // A complaint: messages were lost (ENOBUFS), or it is about to end.
+      default:
+        return line === '' ? undefined : `ip monitor: ${line.slice(0, 200)}`;
+    }
+  };
+}
+
+/** `3: eth1@p1: <BROADCAST,UP,LOWER_UP> mtu 1500 …` */
+function readLink(devices: Map<string, string>, rest: string, deleted: boolean): string | undefined {
+  const [, device, flags = '', mtu = ''] = /^\d+: ([^\s:@]+)[^<]*<([^>]*)> mtu (\d+)/.exec(rest) ?? [];
+  if (device === undefined) return undefined;
+  const all = flags.split(',');
+  const seen = [...['UP', 'LOWER_UP', 'POINTOPOINT'].filter((flag) => all.includes(flag)), mtu].join();
+  const before = devices.get(device);
+  if (deleted) devices.delete(device);
+  else devices.set(device, seen);
+  if (deleted) return `${device} gone`;
+  return before === seen ? undefined : `${device} link`;
+}
+
+/** `3: eth1    inet 198.51.100.2/24 scope 0 eth1\       valid_lft forever preferred_lft forever` */
+function readAddress(rest: string): string | undefined {
+  const device = /^\d+: (\S+)\s+inet /.exec(rest)?.[1];
+  return device === undefined ? undefined : `${device} address`;
+}
+
+/** `delete table inet wanhook` */
+export const readNftLine: ReadLine = (line) =>
+  /^delete table inet wanhook(?:_memory|_kept)?$/.test(line) ? 'firewall' : undefined;

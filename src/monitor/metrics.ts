@@ -1,0 +1,122 @@
+import { healthOf, isUsable, pictureOf } from '../desired/picture.ts';
+import type { Condition, Config, LinkStatus, State } from '../model.ts';
+import type { MeasuredLinks } from '../state/measured.ts';
+
+/** What is to be told: a decision's part, and what was measured. */
+export interface Gauged {
+  readonly config: Config;
+  readonly statuses: readonly LinkStatus[];
+  readonly state: State;
+  readonly measured: MeasuredLinks;
+  /** Epoch milliseconds. */
+  readonly now: number;
+  readonly version: string;
+}
+
+type Labels = Readonly<Record<string, string>>;
+type Sample = readonly [labels: Labels, value: number | undefined];
+
+const CONDITIONS: readonly Condition[] = ['up', 'degraded', 'dead', 'down'];
+
+/** Prometheus' text format (exposition format 0.0.4), for node_exporter's textfile collector. Pure. */
+export function metricsText({ config, statuses, state, measured, now, version }: Gauged): string {
+  const { links } = pictureOf(config, statuses, state);
+  const each = (valueOf: (seen: (typeof links)[number], status: LinkStatus) => number | undefined): Sample[] =>
+    links.map((seen, n) => [{ link: seen.name }, valueOf(seen, statuses[n] as LinkStatus)]);
+  const told = (status: LinkStatus) => ({ ...healthOf(status, state), ...(status.up && measured[status.link.name]) });
+  const seconds = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1000);
+  const lastChange = (status: LinkStatus) => {
+    const times = [state.verdicts[status.link.name]?.since, healthOf(status, state)?.since];
+    return Math.max(...times.map((time) => time ?? -Infinity));
+  };
+  return [
+    gauge('info', 'Always 1; the version of wanhook.', [[{ version }, 1]]),
+    gauge('stopped', '1 after "wanhook stop".', [[{}, Number(state.stopped)]]),
+    gauge('links_usable', 'How many links work.', [[{}, links.filter(isUsable).length]]),
+    gauge(
+      'link_info',
+      'Always 1; what the link has now.',
+      links.map(({ name, device = '', address = '' }) => [{ link: name, device, address }, 1]),
+    ),
+    gauge(
+      'link_up',
+      '1 if the link has its line: device, carrier and address.',
+      each((_, { up }) => Number(up)),
+    ),
+    gauge(
+      'link_usable',
+      '1 if the link is up and not dead.',
+      each((seen) => Number(isUsable(seen))),
+    ),
+    gauge(
+      'link_condition',
+      '1 for what the link is.',
+      links.flatMap(({ name, condition }) =>
+        CONDITIONS.map((one): Sample => [{ link: name, condition: one }, Number(one === condition)]),
+      ),
+    ),
+    gauge(
+      'link_share_ratio',
+      'Share of new connections.',
+      each(({ share }) => share),
+    ),
+    gauge(
+      'link_weight',
+      'WEIGHT.',
+      each((_, { link }) => link.weight),
+    ),
+    gauge(
+      'link_tier',
+      'TIER.',
+      each((_, { link }) => link.tier),
+    ),
+    gauge(
+      'link_metered',
+      '1 if METERED=yes.',
+      each((_, { link }) => Number(link.metered)),
+    ),
+    gauge(
+      'link_last_change_timestamp_seconds',
+      'When the link last came, went, or got another verdict.',
+      each((_, status) => seconds(finite(lastChange(status)))),
+    ),
+    gauge(
+      'link_held_back',
+      '1 while the link is well again, but held back after flapping.',
+      each((_, status) => Number((healthOf(status, state)?.heldUntil ?? 0) > now)),
+    ),
+    gauge(
+      'link_loss_ratio',
+      'Lost share of probes.',
+      each((_, status) => told(status).loss),
+    ),
+    gauge(
+      'link_rtt_seconds',
+      'Round trip of probes.',
+      each((_, status) => seconds(told(status).rtt)),
+    ),
+    gauge(
+      'link_jitter_seconds',
+      'Variation of the round trip.',
+      each((_, status) => seconds(told(status).jitter)),
+    ),
+  ].join('');
+}
+
+const finite = (value: number) => (Number.isFinite(value) ? value : undefined);
+
+/** One family; nothing at all if nothing is known. */
+function gauge(name: string, help: string, samples: readonly Sample[]): string {
+  const lines = samples.flatMap(([labels, value]) =>
+    value === undefined ? [] : [`wanhook_${name}${labelText(labels)} ${value}\n`],
+  );
+  if (lines.length === 0) return '';
+  return `# HELP wanhook_${name} ${help}\n# TYPE wanhook_${name} gauge\n${lines.join('')}`;
+}
+
+function labelText(labels: Labels): string {
+  const words = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
+  return words.length === 0 ? '' : `{${words.join(',')}}`;
+}
+
+const escaped = (value: string) => value.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n');

@@ -1,0 +1,136 @@
+import { explain } from '../errors.ts';
+import type { LinkHealth } from '../model.ts';
+import { reconcile, type Report, type World } from '../reconcile.ts';
+import { forgetMeasured } from '../state/measured.ts';
+import { tellFigures } from './figures.ts';
+import type { Now } from './judged.ts';
+import { watchKernel, type SpawnResident } from './kernel-watch.ts';
+import { probing, type Engine } from './probing.ts';
+import { steadyConfig } from './steady-config.ts';
+import { waker } from './waker.ts';
+
+/** Whatever no message told of: sysctls, a flushed nftables chain. */
+const REGULAR_LOOK_MS = 60_000;
+/** How often the figures behind the verdicts are written for others to read, and the sign of life. */
+const FIGURES_MS = 5_000;
+
+/** Causes that have nothing to do with nftables. */
+const OF_ROUTING =
+  /^kernel: (?:rule|route|nexthop|default route|\S+ (?:link|address|gone))$|^monitor: \S+ (?:is|answers) /;
+
+export interface Surroundings {
+  readonly world: World;
+  readonly engine: Engine;
+  readonly version: string;
+  readonly spawn: SpawnResident;
+  readonly now: () => Now;
+  /** The first look is done; after each regular look. */
+  readonly ready: () => void;
+  readonly alive: () => void;
+}
+
+export interface Monitor {
+  /** Read the configuration again. */
+  reload(): void;
+  /** Stop looking. Routing stays as it is. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The resident part: follows the kernel, asks over every link that is up, and reconciles when either has something to
+ * say. All that it knows is in the record, so that the hooks go by it, and whoever starts after a crash.
+ */
+export function startMonitor({ world, version, engine, spawn, now, ready, alive }: Surroundings): Monitor {
+  const config = steadyConfig(world.loadConfig, world.warn);
+  const trouble = sayOnce(world.warn);
+  let last: Report | undefined;
+  const verdicts = new Map<string, LinkHealth>();
+  const runs = runner({ ...world, loadConfig: config.load }, verdicts, trouble, (report) => {
+    last = report;
+    probes.follow(report.state.stopped ? [] : report.statuses, report.state.health);
+  });
+  let isReady = false;
+  const wakes = waker(async (causes) => {
+    const done = await runs(causes);
+    if (!isReady) ready();
+    isReady = true;
+    return done;
+  });
+  const probes = probing(engine, now, (name, health) => {
+    verdicts.set(name, health);
+    wakes.wakeNow(`monitor: ${name} ${verdictWords(health)}`);
+  });
+  const watch = watchKernel(spawn, { changed: (what) => wakes.wake(`kernel: ${what}`), warn: world.warn });
+  const tell = () => trouble.of(() => tellFigures(world, probes.figures(), last, version));
+  const look = () => {
+    wakes.wake('monitor: regular look');
+    alive();
+  };
+  const timers = [setInterval(look, REGULAR_LOOK_MS), setInterval(tell, FIGURES_MS)];
+  tell();
+  wakes.wakeNow('monitor: start');
+  return {
+    reload: () => {
+      config.tellAgain();
+      wakes.wakeNow('monitor: reload');
+    },
+    stop: async () => {
+      timers.forEach(clearInterval);
+      watch.stop();
+      probes.stop();
+      await wakes.stop();
+      trouble.of(() => forgetMeasured(world.stateDirectory));
+    },
+  };
+}
+
+type Trouble = ReturnType<typeof sayOnce>;
+
+/** The same trouble is said once, and again when it had been over. */
+function sayOnce(warn: (message: string) => void) {
+  let told = '';
+  const say = (error: unknown) => {
+    const message = explain(error);
+    if (message !== told) warn(message);
+    told = message;
+  };
+  const over = () => (told = '');
+  const of = (act: () => void) => {
+    try {
+      act();
+    } catch (error) {
+      say(error);
+    }
+  };
+  return { say, over, of };
+}
+
+/** One reconcile with the verdicts that have come; false: it failed, and they have still to be carried out. */
+function runner(world: World, verdicts: Map<string, LinkHealth>, trouble: Trouble, done: (report: Report) => void) {
+  let listing: string | undefined;
+  return async (causes: readonly string[]): Promise<boolean> => {
+    const mine = [...verdicts];
+    verdicts.clear();
+    // What nft would list is what it listed last, unless somebody says otherwise: a listing takes a third of the time.
+    const early = listing !== undefined && causes.every((cause) => OF_ROUTING.test(cause)) ? { listing } : {};
+    try {
+      const options = { cause: causes.join(', '), lenient: true, health: Object.fromEntries(mine) };
+      const report = await reconcile({ ...world, earlyLook: () => early }, options);
+      trouble.over();
+      listing = report?.state.firewall?.listing;
+      if (report !== undefined) done(report);
+      return true;
+    } catch (error) {
+      // Unless something newer has come meanwhile.
+      for (const [name, health] of mine) if (!verdicts.has(name)) verdicts.set(name, health);
+      trouble.say(error);
+      return false;
+    }
+  };
+}
+
+/** For the journal. */
+function verdictWords({ verdict, reason, answers, heldUntil }: LinkHealth): string {
+  if (answers === true) return 'answers again, and all others are dead';
+  return heldUntil === undefined ? `is ${verdict}: ${reason}` : reason;
+}

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makePrivateDirectory, readIfThere, removeIfThere, writeAtomically } from './files.ts';
+import { isObject, parseJson } from './json.ts';
+
+/**
+ * What the monitor measures, apart from the record, because it is new every few seconds and decides nothing; and its sign
+ * of life for health.sh: pid, start time and uptime at the last round, so that neither a monitor that was killed nor one
+ * that hangs can pass for one that watches.
+ */
+export interface Measured {
+  /** Lost share of probes (0 to 1), round trip and its variation in milliseconds. */
+  readonly loss?: number;
+  readonly rtt?: number;
+  readonly jitter?: number;
+  /** Epoch milliseconds. */
+  readonly at: number;
+}
+export type MeasuredLinks = Readonly<Record<string, Measured>>;
+
+const FILE = 'health.json';
+const BEAT = 'monitor';
+
+/** The monitor, every few seconds; `at` in epoch milliseconds. */
+export function saveMeasured(
+  directory: string,
+  figures: Readonly<Record<string, Omit<Measured, 'at'>>>,
+  at: number,
+): void {
+  makePrivateDirectory(directory);
+  const links = Object.fromEntries(Object.entries(figures).map(([name, figure]) => [name, { ...figure, at }]));
+  writeAtomically(join(directory, FILE), `${JSON.stringify({ pid: process.pid, at, links })}\n`);
+  const [uptime = ''] = readFileSync('/proc/uptime', 'utf8').split('.');
+  writeAtomically(join(directory, BEAT), `${process.pid} ${startTime()} ${uptime}\n`);
+}
+
+/** The monitor, when it is told to end: from here on nobody is expected to watch. */
+export function forgetMeasured(directory: string): void {
+  removeIfThere(join(directory, BEAT));
+  removeIfThere(join(directory, FILE));
+}
+
+/** proc(5), field 22; fields are counted behind the name, which may hold anything. */
+function startTime(): string {
+  const stat = readFileSync(`/proc/${process.pid}/stat`, 'latin1');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '0';
+}
+
+/** Older than this, it says nothing about now. */
+const FRESH_MS = 60_000;
+
+/** What was measured within the last minute. */
+export function loadMeasured(directory: string, now: number): MeasuredLinks {
+  const value = parseJson(readIfThere(join(directory, FILE)) ?? '');
+  const links = isObject(value) && isObject(value['links']) ? Object.entries(value['links']) : [];
+  const fresh = links.filter(([, link]) => isMeasured(link) && Math.abs(now - link.at) < FRESH_MS);
+  return Object.fromEntries(fresh) as MeasuredLinks;
+}
+
+const isMeasured = (value: unknown): value is Measured =>
+  isObject(value) &&
+  typeof value['at'] === 'number' &&
+  ['loss', 'rtt', 'jitter'].every((key) => value[key] === undefined || typeof value[key] === 'number');

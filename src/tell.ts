@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import type { Decision } from './decide.ts';
+import { pictureOf, toldOf, type Picture } from './desired/picture.ts';
+import { transitions, variables } from './desired/transitions.ts';
+import { explain } from './errors.ts';
+import type { State } from './model.ts';
+import { readIfThere, writeAtomically } from './state/files.ts';
+import type { Variables } from './state/script-queue.ts';
+
+/** What those outside are told after every reconcile: the user's scripts, and whoever asks `wanhook health`. */
+export interface Outside {
+  readonly stateDirectory: string;
+  /** Hand events to the user's scripts, and see that queued ones are worked off; notes for the journal. */
+  readonly tell: (events: readonly Variables[]) => readonly string[];
+  readonly warn: (message: string) => void;
+}
+
+interface Told {
+  /** To be saved: told again if this run is killed before. */
+  readonly state: State;
+  /** For the journal. */
+  readonly events: readonly string[];
+  readonly notes: readonly string[];
+}
+
+/** When, and what set it off. */
+interface Context {
+  readonly time: string;
+  readonly source: string;
+}
+
+/** Last of all: routing is right by now, and stays so if this fails. What could not be told is told by the next run. */
+export function tellOutside(world: Outside, decision: Decision, context: Context): Told {
+  try {
+    return decision.state.stopped ? tellStopped(world, decision) : tellChanges(world, decision, context);
+  } catch (error) {
+    const message = `cannot tell scripts and "wanhook health": ${explain(error)}`;
+    world.warn(message);
+    return { state: decision.state, events: [], notes: [message] };
+  }
+}
+
+/** By somebody's word: no news. */
+function tellStopped(world: Outside, { state }: Decision): Told {
+  saveHealth(world.stateDirectory, 'stopped\n');
+  return { state, events: [], notes: [] };
+}
+
+function tellChanges(world: Outside, { config, statuses, state }: Decision, context: Context): Told {
+  const picture = pictureOf(config, statuses, state);
+  saveHealth(world.stateDirectory, healthText(picture));
+  const found = transitions(state.told, picture);
+  const notes = world.tell(found.map((transition) => variables(transition, picture, context)));
+  const events = found.map(
+    ({ event, link, reason }) => `${event}${link === undefined ? '' : ` ${link.name}`}: ${reason}`,
+  );
+  return { state: { ...state, told: toldOf(picture, state.told) }, events, notes };
+}
+
+/** For health.sh, which must not start Node every second: one line a link. */
+function healthText({ links }: Picture): string {
+  return links.map(({ name, condition, device = '-' }) => `link ${name} ${condition} ${device}\n`).join('');
+}
+
+function saveHealth(directory: string, text: string): void {
+  const path = join(directory, 'health');
+  if (readIfThere(path) !== text) writeAtomically(path, text);
+}

@@ -1,0 +1,79 @@
+/** `wanhook monitor` running in a router. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Router } from './router.ts';
+
+export interface Monitor {
+  /** Resolves when there is nothing left for it to do; throws if it does not do it. */
+  settled(): Promise<void>;
+  /** Milliseconds from the loss of a rule of ours until it is there again. */
+  repairTime(): Promise<number>;
+  /** How many commands it has run so far, not counting what it keeps running. */
+  commands(): Promise<number>;
+  /** Its standard error. */
+  said(): string;
+  signal(signal: NodeJS.Signals): Promise<void>;
+  /** TERM; its exit code. */
+  stop(): Promise<number>;
+  /** CPU milliseconds and resident kilobytes, its children too. */
+  cost(): Promise<{ cpuMs: number; rssKb: number }>;
+}
+
+const QUIET_MS = 250;
+const PATH = '/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin';
+const COUNT = '/run/commands';
+
+/** Each tool counts how often it is started, but for what is kept running. */
+const COUNTING = (tool: string) => `case " $* " in *" monitor "*) ;; *) echo ${tool} >>${COUNT} ;; esac
+exec "$REAL" "$@"`;
+
+export async function startMonitor(
+  router: Router,
+  env: Readonly<Record<string, string>> = {},
+  prefix: readonly string[] = [],
+): Promise<Monitor> {
+  const { rtr } = router;
+  for (const tool of ['ip', 'nft'] as const) await router.fake(tool, undefined);
+  const handle = rtr.spawn([...prefix, process.execPath, '/usr/lib/wanhook/wanhook.cjs', 'monitor'], {
+    exactEnv: true,
+    env: { PATH, HOME: '/root', ...env },
+  });
+  await handle.waitLine(/watching/);
+  const commands = async () => Number(await rtr.sh(`cat ${COUNT} 2>/dev/null | wc -l`));
+  const pid = async () => Number((await rtr.sh('readlink /run/wanhook/monitor.lock')).split('.')[0]);
+  return {
+    settled: async () => {
+      for (let tries = 0; tries < 40; tries++) {
+        await sleep(QUIET_MS);
+        // 2: the configuration is bad, which is what the test is about.
+        const { code } = await router.wanhook('plan');
+        if (code === 0 || (code === 2 && tries > 2)) return;
+      }
+      throw new Error(`the monitor has not repaired: ${(await router.plan()).join('; ')}\n${handle.stderr()}`);
+    },
+    commands: async () => {
+      for (const tool of ['ip', 'nft'] as const) await router.fake(tool, COUNTING(tool));
+      return commands();
+    },
+    repairTime: async () => {
+      const script = `a=$(date +%s%N); ip.real rule del pref 20900; until /usr/sbin/ip.real -N rule show pref 20900 | grep -q 20000; do :; done; b=$(date +%s%N); echo $((b - a))`;
+      return Number(await rtr.sh(script)) / 1e6;
+    },
+    said: () => handle.stderr(),
+    signal: async (signal) => {
+      await rtr.sh(`kill -${signal.slice(3)} ${await pid()}`);
+      await sleep(50);
+    },
+    stop: () => handle.kill('SIGTERM'),
+    cost: async () => {
+      const own = await pid();
+      const text = await rtr.sh(
+        `for p in ${own} $(ps -o pid= --ppid ${own}); do cat /proc/$p/stat; grep VmRSS /proc/$p/status; done`,
+      );
+      const cpu = [...text.matchAll(/^\d+ \(.*\) \S+ (.*)$/gm)].map((found) => found[1]!.split(' '));
+      // utime and stime, also of children that have ended.
+      const ticks = cpu.flatMap((fields) => fields.slice(10, 14)).reduce((sum, field) => sum + Number(field), 0);
+      const rssKb = [...text.matchAll(/VmRSS:\s+(\d+)/g)].reduce((sum, found) => sum + Number(found[1]), 0);
+      return { cpuMs: ticks * 10, rssKb };
+    },
+  };
+}
