@@ -47,7 +47,7 @@ function openWorld(runner: Runner, voice: Voice): World {
     kernel: createKernel(runner),
     now: () => Date.now(),
     wakeAt: comeBackAt,
-    tell: (events) => tellScripts(events),
+    tell: tellScripts,
     alone: async (work, noLongerNeeded) => {
       makePrivateDirectory(STATE_DIRECTORY);
       const options = { waitMs: LOCK_WAIT_MS, flock: flockDescriptor, ...(noLongerNeeded && { noLongerNeeded }) };
@@ -68,9 +68,15 @@ function aloneAs<T>(name: string, work: () => Promise<T>): Promise<T | undefined
 /** The hooks and the command are installed side by side. */
 const ownCommand = (): string => join(dirname(process.argv[1] ?? ''), 'wanhook.cjs');
 
+/**
+ * A service's sandbox is no place for the user's scripts (no new privileges: no mail): there systemd starts their runner
+ * when it sees the queue. Whoever we start is in the sandbox, too.
+ */
+const IN_SERVICE = process.env['WANHOOK_SCRIPTS'] === 'service' ? ['/usr/bin/env', 'WANHOOK_SCRIPTS=service'] : [];
+
 function comeBackAt(due: number | undefined): void {
   const path = join(STATE_DIRECTORY, 'failback.sleeper');
-  const command = [process.execPath, ownCommand(), 'failback', '--due'];
+  const command = [...IN_SERVICE, process.execPath, ownCommand(), 'failback', '--due'];
   const note = { read: () => readIfThere(path), write: (text: string) => writeAtomically(path, text) };
   try {
     wakeAt(note, command, due, Date.now());
@@ -83,23 +89,15 @@ function comeBackAt(due: number | undefined): void {
  * Nobody waits for the user's scripts: one detached runner works the queue off. It looks once more when it has let go of
  * its lock, so while that is held none is started; one that was killed is followed by another at the next event.
  */
-function tellScripts(events: readonly Variables[], queueOnly = false): string[] {
+function tellScripts(events: readonly Variables[]): string[] {
   const notes =
     events.length > 0 && scriptNames(SCRIPT_DIRECTORY).length > 0
       ? events.flatMap((event) => queueEvent(STATE_DIRECTORY, event))
       : [];
-  if (!queueOnly && queuedEvents(STATE_DIRECTORY).length > 0 && !isHeld(SCRIPT_LOCK)) {
+  if (IN_SERVICE.length === 0 && queuedEvents(STATE_DIRECTORY).length > 0 && !isHeld(SCRIPT_LOCK)) {
     spawnDetached(process.execPath, [ownCommand(), 'run-scripts']);
   }
   return notes;
-}
-
-/**
- * A service's sandbox is no place for the user's scripts (no new privileges: no mail): there systemd starts their runner
- * when it sees the queue.
- */
-function tellFromService(events: readonly Variables[]): string[] {
-  return tellScripts(events, process.env['WANHOOK_SCRIPTS'] === 'service');
 }
 
 /** A daemon's hook: whatever happens, it exits 0; what went wrong is in syslog and the journal. */
@@ -176,7 +174,7 @@ export async function runCommand(program: Program, runner: Runner, version: stri
     pid: process.pid,
     callerEnv: callerEnv(),
     openWorld: (voice) => openWorld(runner, voice),
-    openResidentWorld: (voice) => ({ ...openWorld(spawnRunner, voice), tell: tellFromService }),
+    openResidentWorld: (voice) => openWorld(spawnRunner, voice),
     aloneAs,
     isWatched: () => isHeld(join(STATE_DIRECTORY, 'monitor.lock')),
     notifySocket: process.env['NOTIFY_SOCKET'],

@@ -316,6 +316,8 @@ export interface Device {
   readonly up: boolean;
   readonly carrier: boolean;
   readonly pointToPoint: boolean;
+  /** It has no neighbours to ask for: a modem without Ethernet frames, a tunnel. */
+  readonly noArp?: true;
   readonly mtu: number;
   readonly addresses: readonly { readonly local: string; readonly prefix: number; readonly peer?: string }[];
 }
@@ -333,6 +335,7 @@ export interface LinkUp {
   readonly gateway?: string;
   /** The gateway is outside the address's own prefix (a /32 from DHCP). */
   readonly onlink: boolean;
+  readonly noArp?: true;
   /** Its subnet (`192.0.2.0/24`), if another link has an address in there, too: `main` knows one device for both. */
   readonly sharedSubnet?: string;
   /** Up, but must not take traffic back from a worse tier: until then (epoch milliseconds), or until told to. */

@@ -1,6 +1,7 @@
 import { EXIT, explain } from '../errors.ts';
 import { writeTableNames } from './table-names.ts';
 import { reconcile } from '../reconcile.ts';
+import { forgetMeasured } from '../state/measured.ts';
 import { loadState } from '../state/store.ts';
 import { learn } from './learn.ts';
 import { worldFor, type Common, type Context } from './context.ts';
@@ -12,10 +13,13 @@ export async function apply(context: Context, common: Common): Promise<number> {
   // Before the lock is taken: names may take seconds.
   const known = loadState(world.stateDirectory).state.learned;
   const learned = config === undefined ? undefined : await learn(config, known, context.sources, world.warn);
+  const watched = context.isWatched();
+  // A monitor that was killed has left its last sign of life: nobody is expected to give another.
+  if (!watched) forgetMeasured(world.stateDirectory);
   const report = await reconcile(world, {
     cause: 'wanhook apply',
     stopped: false,
-    unwatched: !context.isWatched(),
+    unwatched: !watched,
     ...(learned && { learned }),
   });
   if (config !== undefined) {

@@ -144,6 +144,8 @@ export function nexthops(
  */
 export function neighbours(statuses: readonly LinkStatus[]): Neighbour[] {
   return statuses.flatMap((status) =>
-    status.up && status.gateway !== undefined ? [{ address: status.gateway, device: status.device }] : [],
+    status.up && status.gateway !== undefined && status.noArp !== true
+      ? [{ address: status.gateway, device: status.device }]
+      : [],
   );
 }

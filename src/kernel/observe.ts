@@ -64,6 +64,7 @@ function readDevice(json: Json): Device {
     up: flags.includes('UP'),
     carrier: flags.includes('LOWER_UP'),
     pointToPoint: flags.includes('POINTOPOINT'),
+    ...(flags.includes('NOARP') && { noArp: true }),
     mtu: number(json, 'mtu') ?? 0,
     addresses: addresses
       .filter((address) => address['family'] === 'inet')

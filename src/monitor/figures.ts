@@ -1,19 +1,22 @@
 import type { LinkHealth } from '../model.ts';
 import type { Report, World } from '../reconcile.ts';
-import { writeAtomically } from '../state/files.ts';
+import { removeIfThere, writeAtomically } from '../state/files.ts';
 import { loadMeasured, saveMeasured } from '../state/measured.ts';
 import { metricsText } from './metrics.ts';
 
-/** For others to read: the figures behind the verdicts, the sign of life, and METRICS_FILE. */
-export function tellFigures(
-  { stateDirectory, now }: World,
-  figures: Readonly<Record<string, LinkHealth>>,
-  report: Report | undefined,
-  version: string,
-): void {
-  const at = now();
-  saveMeasured(stateDirectory, figures, at);
+/** For others to read: the figures behind the verdicts, and the sign of life. */
+export function tellFigures({ stateDirectory, now }: World, figures: Readonly<Record<string, LinkHealth>>): void {
+  saveMeasured(stateDirectory, figures, now());
+}
+
+/** METRICS_FILE, if there is to be one. */
+export function tellMetrics({ stateDirectory, now }: World, report: Report | undefined, version: string): void {
   if (report?.config.metricsFile === undefined) return;
-  const measured = loadMeasured(stateDirectory, at);
-  writeAtomically(report.config.metricsFile, metricsText({ ...report, measured, now: at, version }), 0o644);
+  const measured = loadMeasured(stateDirectory, now());
+  writeAtomically(report.config.metricsFile, metricsText({ ...report, measured, now: now(), version }), 0o644);
+}
+
+/** Nobody keeps it true from here on, and its reader cannot tell how old it is. */
+export function forgetMetrics(report: Report | undefined): void {
+  if (report?.config.metricsFile !== undefined) removeIfThere(report.config.metricsFile);
 }

@@ -1,8 +1,9 @@
 import { explain } from '../errors.ts';
 import type { LinkHealth } from '../model.ts';
 import { reconcile, type Report, type World } from '../reconcile.ts';
+import { loadGood } from '../state/good-config.ts';
 import { forgetMeasured } from '../state/measured.ts';
-import { tellFigures } from './figures.ts';
+import { forgetMetrics, tellFigures, tellMetrics } from './figures.ts';
 import type { Now } from './judged.ts';
 import { watchKernel, type SpawnResident } from './kernel-watch.ts';
 import { probing, type Engine } from './probing.ts';
@@ -13,6 +14,8 @@ import { waker } from './waker.ts';
 const REGULAR_LOOK_MS = 60_000;
 /** How often the figures behind the verdicts are written for others to read, and the sign of life. */
 const FIGURES_MS = 5_000;
+/** METRICS_FILE may be on a flash disk, and is read once a minute or so. */
+const METRICS_MS = 15_000;
 
 /** Causes that have nothing to do with nftables. */
 const OF_ROUTING =
@@ -41,7 +44,7 @@ export interface Monitor {
  * say. All that it knows is in the record, so that the hooks go by it, and whoever starts after a crash.
  */
 export function startMonitor({ world, version, engine, spawn, now, ready, alive }: Surroundings): Monitor {
-  const config = steadyConfig(world.loadConfig, world.warn);
+  const config = steadyConfig(world.loadConfig, () => loadGood(world.stateDirectory), world.warn);
   const trouble = sayOnce(world.warn);
   let last: Report | undefined;
   const verdicts = new Map<string, LinkHealth>();
@@ -61,12 +64,17 @@ export function startMonitor({ world, version, engine, spawn, now, ready, alive 
     wakes.wakeNow(`monitor: ${name} ${verdictWords(health)}`);
   });
   const watch = watchKernel(spawn, { changed: (what) => wakes.wake(`kernel: ${what}`), warn: world.warn });
-  const tell = () => trouble.of(() => tellFigures(world, probes.figures(), last, version));
+  const tell = () => trouble.of(() => tellFigures(world, probes.figures()));
+  const tellOthers = () => trouble.of(() => tellMetrics(world, last, version));
   const look = () => {
     wakes.wake('monitor: regular look');
     alive();
   };
-  const timers = [setInterval(look, REGULAR_LOOK_MS), setInterval(tell, FIGURES_MS)];
+  const timers = [
+    setInterval(look, REGULAR_LOOK_MS),
+    setInterval(tell, FIGURES_MS),
+    setInterval(tellOthers, METRICS_MS),
+  ];
   tell();
   wakes.wakeNow('monitor: start');
   return {
@@ -80,6 +88,7 @@ export function startMonitor({ world, version, engine, spawn, now, ready, alive 
       probes.stop();
       await wakes.stop();
       trouble.of(() => forgetMeasured(world.stateDirectory));
+      trouble.of(() => forgetMetrics(last));
     },
   };
 }

@@ -26,8 +26,13 @@ interface Asked {
   readonly key: string;
   readonly line: Pick<LinkHealth, 'device' | 'address'>;
   readonly probes: { stop(): void };
+  readonly downAfter: number;
   judged: Judged;
-  /** What has been told of it, as far as it matters. */
+  /** It has answered since the probes began, or has not: until then there is nothing to tell. */
+  heard: boolean;
+  /** Among links that are all dead: it answers. */
+  answers: boolean;
+  /** What the record says of it, as far as it matters. */
   told: string;
 }
 
@@ -51,12 +56,15 @@ export function probing(
     if (one === undefined) return;
     const everywhere = engine.downEverywhere([...asked.values()].map(({ judged }) => judged));
     one.judged = engine.judge(one.judged, found, settings, now(), everywhere);
+    one.heard = true;
     tell();
   };
   const tell = () => {
     const allDead = [...asked.values()].every(({ judged }) => judged.health.verdict === 'dead');
     for (const [name, one] of asked) {
-      const health = healthOf(one, allDead);
+      if (!one.heard) continue;
+      one.answers = allDead && stillAnswers(one);
+      const health = healthOf(one);
       if (essence(health) === one.told) continue;
       one.told = essence(health);
       onVerdict(name, health);
@@ -68,7 +76,8 @@ export function probing(
     const known = said?.device === device && said.address === address ? said : undefined;
     const judged = engine.begin(now(), known);
     const probes = engine.startProbes(probedLink(status), settings, (found) => round(link.name, settings, found));
-    asked.set(link.name, { key, line, probes, judged, told: essence({ ...judged.health, ...line }) });
+    const { downAfter } = settings;
+    asked.set(link.name, { key, line, probes, downAfter, judged, heard: false, answers: false, told: '' });
   };
   const end = (name: string) => {
     asked.get(name)?.probes.stop();
@@ -88,6 +97,9 @@ export function probing(
         end(name);
         begin(status, probe, key, said[name]);
       }
+      // Somebody may have cleared the record, or it is from before this process: what it lacks is told again.
+      for (const [name, one] of asked) one.told = essence(said[name] ?? NEVER_JUDGED);
+      tell();
     },
     figures: () =>
       Object.fromEntries([...asked].map(([name, { judged, line }]) => [name, { ...judged.health, ...line }] as const)),
@@ -95,14 +107,22 @@ export function probing(
   };
 }
 
-/** That a dead link answers matters only where there is none that lives. */
-function healthOf({ judged, line }: Asked, allDead: boolean): LinkHealth {
-  const answers = allDead && judged.memory.passing > 0;
+/**
+ * That a dead link answers matters only where there is none that lives. It then carries everything, so one lost round must
+ * not take it out again: that would end all its connections.
+ */
+const stillAnswers = ({ judged: { memory }, answers, downAfter }: Asked): boolean =>
+  memory.passing > 0 || (answers && memory.failing < downAfter);
+
+function healthOf({ judged, line, answers }: Asked): LinkHealth {
   return { ...judged.health, ...line, ...(answers && { answers }) };
 }
 
+/** What a link is taken for of which the record says nothing. */
+const NEVER_JUDGED = { verdict: 'alive' } as const;
+
 /** Reasons and figures change all the time, and change nothing. */
-const essence = ({ verdict, heldUntil, answers }: LinkHealth) =>
+const essence = ({ verdict, heldUntil, answers }: Pick<LinkHealth, 'verdict' | 'heldUntil' | 'answers'>) =>
   `${verdict} ${heldUntil !== undefined} ${answers === true}`;
 
 function probedLink({ link, device, address, gateway, peer }: LinkUp): ProbedLink {

@@ -9,10 +9,14 @@ export interface SteadyConfig {
 
 /**
  * The configuration as whoever stays resident needs it: read anew for every run, because hooks do, too, and the two must
- * not undo each other's work. While it is bad, the last good one holds, and that is said once, not with every run.
+ * not undo each other's work. While it is bad, the last good one holds (`good`: whoever saw it, a hook or an `apply` may
+ * have been the last), and that is said once, not with every run.
  */
-export function steadyConfig(load: World['loadConfig'], warn: (message: string) => void): SteadyConfig {
-  let good: ReturnType<World['loadConfig']> | undefined;
+export function steadyConfig(
+  load: World['loadConfig'],
+  good: () => ReturnType<World['loadConfig']> | undefined,
+  warn: (message: string) => void,
+): SteadyConfig {
   let told = '';
   return {
     tellAgain: () => (told = ''),
@@ -21,14 +25,14 @@ export function steadyConfig(load: World['loadConfig'], warn: (message: string) 
       if (found.config !== undefined) {
         if (told !== '') warn('the configuration is right again');
         told = '';
-        good = found;
         return found;
       }
-      if (good === undefined) return found;
+      const kept = good();
+      if (kept === undefined) return found;
       const message = explain(new ProblemsError(found.problems));
       if (message !== told) warn(`going on with the last good configuration: ${message}`);
       told = message;
-      return good;
+      return kept;
     },
   };
 }

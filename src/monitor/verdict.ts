@@ -130,9 +130,12 @@ function conclude(last: Judged, found: Memory, settings: ProbeSettings, now: Now
   // The link's own connections say the same: one round less is enough.
   const enough = Math.max(1, settings.downAfter - (unanswered(memory.passive, settings, now) ? 1 : 0));
   const figures = rounds === 0 ? {} : rounded(quality);
-  if (last.health.verdict === 'dead') return whileDead(last, memory, settings, now, figures);
+  // Rounds in a hurry are not in the window, and a minute that was good is: but a silent line loses all.
+  const silence = { ...figures, loss: 1 };
+  if (last.health.verdict === 'dead')
+    return whileDead(last, memory, settings, now, memory.silent && memory.passing === 0 ? silence : figures);
   if (memory.failing >= enough) {
-    return die({ ...memory, silent: true }, settings, now, silentReason(memory, now), figures);
+    return die({ ...memory, silent: true }, settings, now, silentReason(memory, now), silence);
   }
   if (isAny(memory.down)) {
     return die(memory, settings, now, beyondReason('DOWN', settings.down, memory.down, quality), figures);

@@ -1,6 +1,5 @@
 import {
   closeSync,
-  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -17,7 +16,9 @@ import { errorCode, WanhookError } from '../errors.ts';
 export function writeAtomically(path: string, text: string, mode = 0o600): void {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    const file = openSync(temporary, 'w', mode);
+    // Exclusively: in a directory that is not root's alone somebody may have put a link there.
+    removeIfThere(temporary);
+    const file = openSync(temporary, 'wx', mode);
     try {
       // Not writeSync: on a disk that is almost full it writes a part and says nothing.
       writeFileSync(file, text);
@@ -37,8 +38,18 @@ export function sweepTemporaries(...directories: readonly string[]): void {
   for (const directory of directories) {
     for (const name of namesIn(directory)) {
       const pid = /\.(\d+)\.tmp$/.exec(name)?.[1];
-      if (pid !== undefined && !existsSync(`/proc/${pid}`)) removeIfThere(join(directory, name));
+      if (pid !== undefined && !isAlive(Number(pid))) removeIfThere(join(directory, name));
     }
+  }
+}
+
+/** Asked of the kernel: /proc may hide what belongs to others (hidepid). */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errorCode(error) === 'EPERM';
   }
 }
 

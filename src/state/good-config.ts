@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Loaded } from '../config/load.ts';
 import { parseConfig, type ConfigFile, type ConfigFiles } from '../config/parse.ts';
 import type { Config } from '../model.ts';
 import { readIfThere, writeAtomically } from './files.ts';
@@ -30,12 +31,15 @@ function withoutComments({ main, links, rules = [], sets = [], clients = [] }: C
 }
 
 /** What is unreadable, another version's, or has a problem by now, counts as none. */
-export function loadGoodConfig(directory: string): Config | undefined {
+export function loadGood(directory: string): Loaded | undefined {
   const value = parseJson(readIfThere(join(directory, 'config.json')) ?? '');
   if (!isObject(value) || value['version'] !== VERSION || !isConfigFiles(value['files'])) return undefined;
-  const { config } = parseConfig(value['files']);
-  return config?.links.length === 0 ? undefined : config;
+  const parsed = parseConfig(value['files']);
+  const usable = parsed.config !== undefined && parsed.config.links.length > 0;
+  return usable ? { ...parsed, files: value['files'] } : undefined;
 }
+
+export const loadGoodConfig = (directory: string): Config | undefined => loadGood(directory)?.config;
 
 function isConfigFiles(value: unknown): value is ConfigFiles & Record<string, unknown> {
   if (!isObject(value)) return false;

@@ -118,7 +118,8 @@ function linkStatus(
   if (!device.carrier) return down(`${name} has no carrier`);
   if (address === undefined) return down(`${name} has no IPv4 address`);
   const { local, prefix, peer } = address;
-  const shared = { up: true, link, device: device.name, mtu: device.mtu, address: local } as const;
+  const noArp = device.noArp === true && { noArp: true as const };
+  const shared = { up: true, link, device: device.name, mtu: device.mtu, address: local, ...noArp } as const;
   const gateway = gatewayOf(link, record, device, local, prefix, mainGateways);
   if (gateway === UNNEEDED) return { ...shared, ...(peer !== undefined && { peer }), onlink: false };
   if (gateway === undefined) {

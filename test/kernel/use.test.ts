@@ -167,12 +167,12 @@ test('what it leaves in the background keeps its link; the next one tidies up', 
 });
 
 test('killed: the command goes on over its link; stop takes everything away', async () => {
-  const sleeper = router.rtr.spawn(inCgroup(['wanhook', 'use', 'line1', '--', 'sleep', '3']));
+  const sleeper = router.rtr.spawn(inCgroup(['wanhook', 'use', 'line1', '--', 'sleep', '30']));
   await expect.poll(left).toHaveLength(4);
   await sleeper.kill('SIGKILL');
   expect(await left()).toHaveLength(4);
   await router.must('stop');
   expect((await left()).filter((line) => line.includes('table') || line.endsWith('.json'))).toEqual([]);
-  await router.rtr.sh(`cat ${CGROUP}/wanhook-*/cgroup.procs | xargs kill; sleep 0.1; rmdir ${CGROUP}/wanhook-*`);
+  await router.rtr.sh(`cat ${CGROUP}/wanhook-*/cgroup.procs | xargs -r kill; sleep 0.3; rmdir ${CGROUP}/wanhook-*`);
   await router.must('apply');
 });

@@ -192,19 +192,32 @@ describe('waking', () => {
 test('a bad configuration is said once, the last good one holds, and asked for it is said again', () => {
   const world = createTestWorld(new Map([['links/a.env', 'ID=1\nDEVICE=ppp0\n']]));
   const said: string[] = [];
-  const steady = steadyConfig(world.loadConfig, (message) => said.push(message));
-  const good = steady.load();
+  const good = world.loadConfig();
+  let kept = good;
+  const steady = steadyConfig(
+    world.loadConfig,
+    () => kept,
+    (message) => said.push(message),
+  );
+  expect(steady.load()).toEqual(good);
   world.files.set('links/a.env', 'ID=1\nDEVICE=ppp0\nWEIGHT=no\n');
   expect(steady.load()).toEqual(good);
   expect(steady.load()).toEqual(good);
   expect(said).toHaveLength(1);
   steady.tellAgain();
-  steady.load();
+  // What an `apply` has made the last good one since.
+  kept = { ...good, problems: [] };
+  expect(steady.load()).toBe(kept);
   expect(said).toHaveLength(2);
   world.files.set('links/a.env', 'ID=1\nDEVICE=ppp0\nWEIGHT=7\n');
   expect(steady.load().config?.links[0]?.weight).toBe(7);
   expect(said.at(-1)).toBe('the configuration is right again');
-  const never = steadyConfig(createTestWorld(new Map([['links/a.env', 'ID=no']])).loadConfig, () => undefined);
+  const bad = createTestWorld(new Map([['links/a.env', 'ID=no']]));
+  const never = steadyConfig(
+    bad.loadConfig,
+    () => undefined,
+    () => undefined,
+  );
   expect(never.load().problems.length).toBeGreaterThan(0);
 });
 
@@ -281,9 +294,29 @@ describe('probing', () => {
     rounds('l1', false, 10);
     expect(told).toEqual(['l2 alive', 'l1 dead']);
     expect(probes.figures()['l1']).toMatchObject({ verdict: 'dead', device: 'ppp1', address: '192.0.2.1' });
-    probes.follow([up(1), up(2)], { l2: said });
+    const dead: LinkHealth = { verdict: 'dead', since: 1, reason: 'x', device: 'ppp1', address: '192.0.2.1' };
+    probes.follow([up(1), up(2)], { l1: dead });
+    expect(told).toHaveLength(2);
     rounds('l1', true, 5);
     expect(told.at(-1)).toBe('l1 alive');
+  });
+
+  test('what the record lacks, or has from before, is told once there was a round', () => {
+    const { engine, answer } = fakeEngine();
+    const told: string[] = [];
+    const probes = probing(engine, NOW, (name, { verdict }) => told.push(`${name} ${verdict}`));
+    const said: LinkHealth = { verdict: 'degraded', since: 1, reason: 'x', device: 'ppp1', address: '192.0.2.1' };
+    probes.follow([up(1)], { l1: said });
+    expect(told).toEqual([]);
+    answer('l1', true);
+    expect(told).toEqual(['l1 alive']);
+    for (let n = 0; n < 5; n++) {
+      answer('l1', false);
+      vi.advanceTimersByTime(2000);
+    }
+    expect(told).toEqual(['l1 alive', 'l1 dead']);
+    probes.follow([up(1)], {});
+    expect(told).toEqual(['l1 alive', 'l1 dead', 'l1 dead']);
   });
 });
 
@@ -347,6 +380,25 @@ describe('the whole', () => {
     const [change, verdict] = world.journal().slice(lines);
     expect(change?.cause).toEqual(['monitor: dsl1 answers again, and all others are dead']);
     expect(verdict?.changed, 'the verdict that follows changes nothing').toEqual([]);
+    await monitor.stop();
+  });
+
+  test('all dead: the one in use stays it through a lost round; one that is silent loses all', async () => {
+    const { world, answer, monitor } = await started();
+    await rounds(answer, ['dsl1', true], ['dsl2', true]);
+    await rounds(answer, ['dsl1', false], ['dsl2', false]);
+    expect(world.state().health).toMatchObject({ dsl1: { loss: 1 }, dsl2: { loss: 1 } });
+    answer('dsl2', true);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(group(world.fake.dump('ours'))).toBe('20002,1');
+    const lines = world.journal().length;
+    for (const ok of [false, true, false, false, true]) {
+      answer('dsl2', ok);
+      answer('dsl1', false);
+      await vi.advanceTimersByTimeAsync(2000);
+      expect(group(world.fake.dump('ours'))).toBe('20002,1');
+    }
+    expect(world.journal()).toHaveLength(lines);
     await monitor.stop();
   });
 
