@@ -103,7 +103,7 @@ describe('new connections when a line drops', () => {
    */
   async function expectUsed(address: string): Promise<void> {
     const sources = async () => Object.keys((await router.share({ from: 'lan', count: 60 })).sources);
-    await expect.poll(sources, { timeout: 3000, interval: 100 }).toContain(address);
+    await expect.poll(sources, { timeout: 10_000, interval: 100 }).toContain(address);
   }
 
   test('hang-up of a ppp line: none before the hook, at it, or when the line is redialled', async () => {

@@ -55,7 +55,7 @@ async function withProber(
 
 /** Does the last round that ended say so? */
 async function lastRound(prober: Prober, link: string, want: object): Promise<void> {
-  await expect.poll(() => prober.rounds(link).at(-1)?.results, { timeout: 8000 }).toMatchObject(want);
+  await expect.poll(() => prober.rounds(link).at(-1)?.results, { timeout: 20_000 }).toMatchObject(want);
 }
 
 test('a silent line is dead within 6 s by default, and only that one; well again after five good rounds', async () => {
@@ -274,7 +274,7 @@ test('killed, it leaves no process behind', async () => {
   const running = async () => (await router.rtr.run(['pgrep', '-x', 'fping'], { check: false })).stdout;
   expect(await running()).not.toBe('');
   await prober.process.kill('SIGKILL');
-  await expect.poll(running, { timeout: 3000 }).toBe('');
+  await expect.poll(running, { timeout: 10_000 }).toBe('');
 });
 
 test('without fping: ping', async () => {

@@ -168,7 +168,7 @@ test('what it leaves in the background keeps its link; the next one tidies up', 
 
 test('killed: the command goes on over its link; stop takes everything away', async () => {
   const sleeper = router.rtr.spawn(inCgroup(['wanhook', 'use', 'line1', '--', 'sleep', '30']));
-  await expect.poll(left).toHaveLength(4);
+  await expect.poll(left, { timeout: 10_000 }).toHaveLength(4);
   await sleeper.kill('SIGKILL');
   expect(await left()).toHaveLength(4);
   await router.must('stop');
