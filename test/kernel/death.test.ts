@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Flow } from '../support/traffic-hold.ts';
 import { createRouter, type LinkKeys, type Router } from '../support/router.ts';
 
-const ROUNDS = 3;
+const ROUNDS = 2;
 /** At an ISP: TCP in the middle of a connection that did not begin there. */
 const WITNESS = `table ip witness {
   set begun { type ipv4_addr . inet_service . ipv4_addr . inet_service; flags dynamic; size 65536; }
