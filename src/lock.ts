@@ -1,16 +1,8 @@
-import {
-  closeSync,
-  lstatSync,
-  lutimesSync,
-  openSync,
-  readFileSync,
-  readlinkSync,
-  symlinkSync,
-  unlinkSync,
-} from 'node:fs';
+import { closeSync, lstatSync, lutimesSync, openSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import lockfile from 'proper-lockfile';
 import { errorCode, EXIT, WanhookError } from './errors.ts';
+import { startTime } from './start-time.ts';
 
 /**
  * proper-lockfile with an `fs` of our own: the lock is a symlink whose target names its owner, made in one system call.
@@ -74,20 +66,8 @@ function lockedOut(path: string, waitMs: number): WanhookError {
   return new WanhookError(message, { exitCode: EXIT.locked });
 }
 
-/** A process is named by its pid and start time (proc(5), field 22): pids come again, start times do not. */
+/** A process is named by its pid and start time: pids come again, start times do not. */
 const me = `${process.pid}.${startTime(process.pid) ?? '0'}.${process.hrtime.bigint()}`;
-
-function startTime(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The command in parentheses may hold spaces and parentheses itself.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const dead = fields[0] === 'Z' || fields[0] === 'X';
-    return dead ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
-}
 
 function ownerOf(path: string): string | undefined {
   try {

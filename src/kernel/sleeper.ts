@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { startTime } from '../start-time.ts';
 import { spawnDetached } from './runner.ts';
 
 /** Longer than any FAILBACK=delay: a sleeper never outlives it. */
@@ -26,7 +25,7 @@ export interface Note {
 export function wakeAt(note: Note, command: readonly string[], due: number | undefined, now: number): void {
   const sleeper = readSleeper(note.read());
   // When it wakes, it becomes the command that calls this.
-  const alive = sleeper !== undefined && sleeper.pid !== process.pid && sleeper.started === startOf(sleeper.pid);
+  const alive = sleeper !== undefined && sleeper.pid !== process.pid && sleeper.started === startTime(sleeper.pid);
   // One that wakes a little early finds nothing due and is followed by another; one that wakes late would be late.
   if (alive && due !== undefined && sleeper.due <= due && sleeper.due > now) return;
   if (alive) endGroup(sleeper.pid);
@@ -35,7 +34,7 @@ export function wakeAt(note: Note, command: readonly string[], due: number | und
   // A group of its own: ending the group ends its sleep too.
   const argv = ['-c', 'sleep "$1" && shift && exec "$@"', 'wanhook-failback', String(seconds), ...command];
   const pid = spawnDetached('/bin/sh', argv);
-  const started = pid === undefined ? undefined : startOf(pid);
+  const started = pid === undefined ? undefined : startTime(pid);
   if (pid !== undefined && started !== undefined) {
     const next: Sleeper = { pid, started, due: now + seconds * 1000 };
     note.write(`${next.pid} ${next.started} ${next.due}\n`);
@@ -45,16 +44,6 @@ export function wakeAt(note: Note, command: readonly string[], due: number | und
 function readSleeper(text = ''): Sleeper | undefined {
   const [, pid, started, due] = /^(\d+) (\d+) (\d+)\n$/.exec(text) ?? [];
   return pid === undefined || started === undefined ? undefined : { pid: Number(pid), started, due: Number(due) };
-}
-
-/** proc(5): field 22 of /proc/PID/stat, the start time; fields are counted after the name, which may hold anything. */
-function startOf(pid: number): string | undefined {
-  try {
-    const text = readFileSync(join('/proc', String(pid), 'stat'), 'utf8');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
-  }
 }
 
 function endGroup(pid: number): void {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { startTime } from '../start-time.ts';
 import { makePrivateDirectory, readIfThere, removeIfThere, writeAtomically } from './files.ts';
 import { isObject, parseJson } from './json.ts';
 
@@ -31,19 +32,13 @@ export function saveMeasured(
   const links = Object.fromEntries(Object.entries(figures).map(([name, figure]) => [name, { ...figure, at }]));
   writeAtomically(join(directory, FILE), `${JSON.stringify({ pid: process.pid, at, links })}\n`);
   const [uptime = ''] = readFileSync('/proc/uptime', 'utf8').split('.');
-  writeAtomically(join(directory, BEAT), `${process.pid} ${startTime()} ${uptime}\n`);
+  writeAtomically(join(directory, BEAT), `${process.pid} ${startTime(process.pid) ?? '0'} ${uptime}\n`);
 }
 
 /** The monitor, when it is told to end: from here on nobody is expected to watch. */
 export function forgetMeasured(directory: string): void {
   removeIfThere(join(directory, BEAT));
   removeIfThere(join(directory, FILE));
-}
-
-/** proc(5), field 22; fields are counted behind the name, which may hold anything. */
-function startTime(): string {
-  const stat = readFileSync(`/proc/${process.pid}/stat`, 'latin1');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '0';
 }
 
 /** Older than this, it says nothing about now. */

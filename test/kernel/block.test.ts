@@ -163,7 +163,8 @@ describe('the flows of a line that drops', () => {
     expect(await router.plan()).toEqual([]);
   });
 
-  test('block: another line that gets the unit of the dead one gets nothing of its flows', async () => {
+  /** The LAN's flows on line 0, which is fail-closed and the only one up. */
+  async function holdLan() {
     await configure('block');
     await router.up(0);
     await router.serve('net', { tcp: [7100], udp: [7100] });
@@ -175,7 +176,11 @@ describe('the flows of a line that drops', () => {
       everyMs: 50,
       count: 8,
     } as const;
-    const holds = [await router.startHold(lan), await router.startHold({ ...lan, proto: 'udp' })];
+    return [await router.startHold(lan), await router.startHold({ ...lan, proto: 'udp' })];
+  }
+
+  test('block: another line that gets the unit of the dead one gets nothing of its flows', async () => {
+    const holds = await holdLan();
     await router.isps[1]!.run(['nft', '-f', '-'], { stdin: countPorts([7100]) });
     await router.down(0);
     await router.lineUp(1);
@@ -190,18 +195,7 @@ describe('the flows of a line that drops', () => {
   });
 
   test('block: a route of somebody else’s to there, by another line, does not let them out', async () => {
-    await configure('block');
-    await router.up(0);
-    await router.serve('net', { tcp: [7100], udp: [7100] });
-    const lan = {
-      from: 'lan',
-      localAddresses: router.clients,
-      port: 7100,
-      ms: 100_000,
-      everyMs: 50,
-      count: 8,
-    } as const;
-    const holds = [await router.startHold(lan), await router.startHold({ ...lan, proto: 'udp' })];
+    const holds = await holdLan();
     await router.up(1);
     await router.isps[1]!.run(['nft', '-f', '-'], { stdin: countPorts([7100]) });
     await router.down(0);

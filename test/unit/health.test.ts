@@ -1,27 +1,15 @@
 /** What a verdict does, as tables: who is live, who is the last resort, what is kept and what is ended. */
 import { expect, test } from 'vitest';
-import { LINK_DEFAULTS } from '../../src/config/keys.ts';
 import { withHealth } from '../../src/desired/health.ts';
 import { sharingLinks } from '../../src/desired/routing.ts';
-import type { Config, LinkConfig, LinkHealth, LinkStatus } from '../../src/model.ts';
+import type { Config, LinkHealth, LinkStatus } from '../../src/model.ts';
 import { reconcile } from '../../src/reconcile.ts';
 import { loadState } from '../../src/state/store.ts';
+import { down, up } from '../support/statuses.ts';
 import { playStep } from '../support/world-steps.ts';
 import { fakeSteps } from '../support/world-fake-steps.ts';
 import { createTestWorld, type TestWorld } from '../support/world.ts';
 
-const link = (id: number, more: Partial<LinkConfig> = {}): LinkConfig => ({
-  ...LINK_DEFAULTS,
-  name: `l${id}`,
-  id,
-  ...more,
-});
-const up = (id: number, more: Partial<LinkConfig> = {}, address = `192.0.2.${id}`): LinkStatus => ({
-  ...{ up: true, link: link(id, more), device: `ppp${id}`, mtu: 1492, address, onlink: false },
-});
-const down = (id: number): LinkStatus => ({
-  ...{ up: false, link: link(id), present: false, pointToPoint: true, reason: 'x' },
-});
 const said = (id: number, more: Partial<LinkHealth> = {}): LinkHealth => ({
   ...{ verdict: 'dead', since: id, reason: 'no answer', device: `ppp${id}`, address: `192.0.2.${id}` },
   ...more,

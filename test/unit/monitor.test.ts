@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { LINK_DEFAULTS } from '../../src/config/keys.ts';
 import type { ResidentEvents } from '../../src/kernel/runner.ts';
-import type { LinkConfig, LinkHealth, LinkStatus } from '../../src/model.ts';
+import type { LinkHealth } from '../../src/model.ts';
 import { lineReader, readNftLine } from '../../src/monitor/kernel-lines.ts';
 import { watchKernel } from '../../src/monitor/kernel-watch.ts';
 import { startMonitor, type Surroundings } from '../../src/monitor/monitor.ts';
@@ -12,6 +12,7 @@ import { steadyConfig } from '../../src/monitor/steady-config.ts';
 import { begin, downEverywhere, judge } from '../../src/monitor/verdict.ts';
 import { waker } from '../../src/monitor/waker.ts';
 import { fakeSteps } from '../support/world-fake-steps.ts';
+import { down, up } from '../support/statuses.ts';
 import { playStep } from '../support/world-steps.ts';
 import { createTestWorld } from '../support/world.ts';
 
@@ -245,19 +246,6 @@ function fakeEngine() {
 const NOW = () => ({ monotonic: performance.now(), epoch: Date.now() });
 
 describe('probing', () => {
-  const link = (id: number, more: Partial<LinkConfig> = {}): LinkConfig => ({
-    ...LINK_DEFAULTS,
-    name: `l${id}`,
-    id,
-    ...more,
-  });
-  const up = (id: number, more: Partial<LinkConfig> = {}, address = `192.0.2.${id}`): LinkStatus => ({
-    ...{ up: true, link: link(id, more), device: `ppp${id}`, mtu: 1492, address, onlink: false },
-  });
-  const down = (id: number): LinkStatus => ({
-    ...{ up: false, link: link(id), present: false, pointToPoint: true, reason: 'x' },
-  });
-
   test('over exactly the links that are up; anew when line or settings change', () => {
     const { engine, asked, starts } = fakeEngine();
     const probes = probing(engine, NOW, () => undefined);
