@@ -18,6 +18,7 @@ import { reconcile, type Early, type World } from './reconcile.ts';
 import { makePrivateDirectory, readIfThere, writeAtomically } from './state/files.ts';
 import { dropEvent } from './state/inbox.ts';
 import { findLink } from './state/record.ts';
+import { loadState } from './state/store.ts';
 import { loadGoodConfig } from './state/good-config.ts';
 import { queuedEvents, queueEvent, type Variables } from './state/script-queue.ts';
 
@@ -149,7 +150,9 @@ function earlyLook(): Early {
 /** Decided before anything is written. With no usable configuration at all, the event is kept for when there is one. */
 function isOurs(event: LinkEvent): boolean {
   const config = readConfig().config ?? loadGoodConfig(STATE_DIRECTORY);
-  return config === undefined || findLink(config, event) !== undefined;
+  if (config === undefined || findLink(config, event) !== undefined) return true;
+  const isDhcpv6 = event.source !== 'pppd' && (event.family === 6 || event.prefixes !== undefined);
+  return isDhcpv6 && findLink(config, event, loadState(STATE_DIRECTORY).state.links) !== undefined;
 }
 
 /** A hostile server may send rubbish for ever: the journal is bounded, and made only where wanhook already works. */

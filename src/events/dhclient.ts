@@ -1,4 +1,5 @@
 import { isUsableIpv4, parseIpv4, prefixOfMask, quoted } from '../checked.ts';
+import { delegatedPrefix } from '../ipv6.ts';
 import type { LinkEvent } from '../model.ts';
 import { Checks, resolvers, type HookInput, type ParsedHook } from './hook-input.ts';
 
@@ -6,7 +7,8 @@ type Env = HookInput['env'];
 
 const UP = new Set(['BOUND', 'REBOOT', 'RENEW', 'REBIND']);
 const DOWN = new Set(['EXPIRE', 'FAIL', 'RELEASE', 'STOP']);
-const CHECK = new Set(['BOUND6', 'RENEW6', 'REBIND6', 'EXPIRE6', 'RELEASE6', 'STOP6']);
+const UP6 = new Set(['BOUND6', 'RENEW6', 'REBIND6']);
+const DOWN6 = new Set(['EXPIRE6', 'RELEASE6', 'STOP6']);
 
 /** dhclient-script(8) as a sourced exit hook: everything is in the environment; a NAK arrives as EXPIRE. */
 export function dhclient(input: HookInput): ParsedHook {
@@ -24,8 +26,22 @@ export function dhclient(input: HookInput): ParsedHook {
     const address = env['old_ip_address'] ?? '';
     return { event: { ...plain, kind: 'down', ...(isUsableIpv4(address) && { address }) } };
   }
-  if (CHECK.has(reason) || reason === 'TIMEOUT') return { event: { ...plain, kind: 'check' } };
+  if (UP6.has(reason) || DOWN6.has(reason)) return lease6(input.env, { ...plain, kind: 'check', family: 6 });
+  if (reason === 'TIMEOUT') return { event: { ...plain, kind: 'check' } };
   return { ignored: `reason ${quoted(reason)} changes nothing` };
+}
+
+/**
+ * DHCPv6: a call for every address and every prefix, with nothing of the others. Addresses are the kernel's to tell, the
+ * gateway is the router advertisement's.
+ */
+function lease6(env: Env, event: LinkEvent): ParsedHook {
+  const isUp = UP6.has(event.cause);
+  const given = (isUp ? env['new_ip6_prefix'] : env['old_ip6_prefix']) ?? '';
+  if (given === '') return { event };
+  const prefix = delegatedPrefix(given);
+  if (prefix !== undefined) return { event: { ...event, prefixes: isUp ? [prefix] : [] } };
+  return { problems: [`variable ${isUp ? 'new' : 'old'}_ip6_prefix is no prefix an ISP can delegate: ${quoted(given)}`] };
 }
 
 function leaseUp(device: string, reason: string, env: Env): ParsedHook {
