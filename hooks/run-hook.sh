@@ -4,8 +4,9 @@ hook=$1
 shift
 
 # Not ours? Decided before Node starts: the names of every line stand in these files, and comments do not count.
-# The last one is the configuration that hooks go on with while somebody is editing a broken one.
-config=$(grep -hsv '^[[:space:]]*#' /etc/wanhook/wanhook.env /etc/wanhook/links/*.env /run/wanhook/config.json)
+# config.json is the configuration that hooks go on with while somebody is editing a broken one; health names the devices
+# that lines have now, for a DHCPv6 client on a dialled line knows nothing else.
+config=$(grep -hsv '^[[:space:]]*#' /etc/wanhook/wanhook.env /etc/wanhook/links/*.env /run/wanhook/config.json /run/wanhook/health)
 ours=no
 for name in "${1-}" "${6-}" "${LINKNAME-}" "${interface-}"; do # device, ipparam, linkname; dhclient's device
   [ -n "$name" ] || continue
@@ -29,6 +30,16 @@ neigh show nud permanent
 LOOK
   printf '\f'
   timeout 10 nft -s list table inet wanhook
+  while read -r _ _ _ scope _; do # IPv6 only where there is a global address: no process for nothing
+    [ "$scope" = 00 ] || continue
+    printf '\f'
+    timeout 10 ip -6 -N -j -batch - <<'LOOK'
+rule show
+route show table all proto 201
+route show default table 254
+LOOK
+    break
+  done </proc/net/if_inet6
 } 2>/dev/null |
   WANHOOK_EARLY=stdin "${node:-node}" /usr/lib/wanhook/hooks/load.cjs "$hook" "$@" ||
   logger -t wanhook -p daemon.err "hook $hook ${1-${interface-}}: \"${node:-node}\" failed with status $?: run install.sh again"

@@ -93,9 +93,10 @@ export function parsePrefix6(text: string): Prefix6 | undefined {
 
 /** A prefix that may be delegated to us, in everybody's form: of usable addresses, and not shorter than any ISP's. */
 export function delegatedPrefix(text: string): string | undefined {
-  const prefix = parsePrefix6(text);
-  if (prefix === undefined || prefix.length < 16 || prefix.length > 64) return undefined;
-  return isUsableIpv6(showIpv6(prefix.value)) ? showPrefix6(prefix) : undefined;
+  const [, address = '', digits = ''] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
+  const length = Number(digits);
+  const isPossible = isUsableIpv6(address) && length >= 16 && length <= 64;
+  return isPossible ? showPrefix6(prefixOf6(address, length)) : undefined;
 }
 
 export const showPrefix6 = ({ value, length }: Prefix6): string => `${showIpv6(value)}/${length}`;

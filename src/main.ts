@@ -6,7 +6,7 @@ import { errorCode, EXIT, explain, WanhookError } from './errors.ts';
 import type { HookInput, ParsedHook } from './events/hook-input.ts';
 import { appendJournal } from './journal.ts';
 import { createKernel } from './kernel/kernel.ts';
-import { normalListing, parseIpBatch } from './kernel/observe.ts';
+import { normalListing, parseIp6Batch, parseIpBatch } from './kernel/observe.ts';
 import { acceptsTable, managesNeighbours, resolveName } from './kernel/ask.ts';
 import { flockDescriptor, spawnDetached, spawnRunner, type Runner } from './kernel/runner.ts';
 import { scriptNames } from './kernel/scripts.ts';
@@ -138,10 +138,10 @@ async function hook(parsed: ParsedHook, warn: (message: string) => void): Promis
 /** run-hook.sh looks while node starts: that hides the 10 ms which starting ip(8) and nft(8) from here would take. */
 function earlyLook(): Early {
   if (process.env['WANHOOK_EARLY'] !== 'stdin') return {};
-  const [ip = '', table = ''] = readFileSync(0, 'utf8').split('\f');
+  const [ip = '', table = '', ip6] = readFileSync(0, 'utf8').split('\f');
   const listing = normalListing(table);
   try {
-    return { ip: parseIpBatch(ip), listing };
+    return { ip: parseIpBatch(ip), listing, ...(ip6 !== undefined && { ip6: parseIp6Batch(ip6) }) };
   } catch {
     return { listing };
   }

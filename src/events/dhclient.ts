@@ -41,7 +41,9 @@ function lease6(env: Env, event: LinkEvent): ParsedHook {
   if (given === '') return { event };
   const prefix = delegatedPrefix(given);
   if (prefix !== undefined) return { event: { ...event, prefixes: isUp ? [prefix] : [] } };
-  return { problems: [`variable ${isUp ? 'new' : 'old'}_ip6_prefix is no prefix an ISP can delegate: ${quoted(given)}`] };
+  return {
+    problems: [`variable ${isUp ? 'new' : 'old'}_ip6_prefix is no prefix an ISP can delegate: ${quoted(given)}`],
+  };
 }
 
 function leaseUp(device: string, reason: string, env: Env): ParsedHook {

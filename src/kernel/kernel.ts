@@ -140,7 +140,8 @@ function steps(ops: readonly Op[]): Op[][] {
   const found: Op[][] = [];
   for (const op of ops) {
     const last = found.at(-1);
-    const fits = (first: Op) => ipWords(first) !== undefined && ipWords(op) !== undefined && familyOf(first) === familyOf(op);
+    const fits = (first: Op) =>
+      ipWords(first) !== undefined && ipWords(op) !== undefined && familyOf(first) === familyOf(op);
     if (last?.[0] !== undefined && fits(last[0])) last.push(op);
     else found.push([op]);
   }

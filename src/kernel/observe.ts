@@ -206,9 +206,11 @@ const PLAIN_METRIC6 = 1024;
 
 function readRoute6(json: Json): Route {
   const { metric, device, ...route } = readRoute(json);
-  const hops = ((json['nexthops'] ?? []) as Json[]).map(
-    (hop): Hop => ({ gateway: text(hop, 'gateway') ?? '', device: text(hop, 'dev') ?? '', weight: number(hop, 'weight') ?? 1 }),
-  );
+  const hops = ((json['nexthops'] ?? []) as Json[]).map((hop): Hop => ({
+    gateway: text(hop, 'gateway') ?? '',
+    device: text(hop, 'dev') ?? '',
+    weight: number(hop, 'weight') ?? 1,
+  }));
   return {
     family: 6,
     ...route,

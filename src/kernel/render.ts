@@ -14,7 +14,8 @@ export function ipWords(op: Op): string[] | undefined {
     case 'route-replace':
       return ['route', 'replace', ...routeWords(op.route)];
     case 'route-del':
-      return ['route', 'del', ...routeWords(op.route)];
+      // Without its nexthops, all go; with them, ip refuses when a device is gone.
+      return ['route', 'del', ...routeWords({ ...op.route, hops: [] })];
     case 'nexthop-replace':
       return ['nexthop', 'replace', ...nexthopWords(op.nexthop)];
     case 'nexthop-del':

@@ -71,11 +71,17 @@ function linkStatus6(
   const onDevice = device === undefined ? undefined : addressOf(device, verdict?.address);
   const address = onDevice ?? within(delegated, devices)?.local;
   const last = address ?? verdict?.address;
-  const sources = own.length > 0 ? sourcesOf(own, wans.filter((wan) => wan !== device)) : verdict?.sources;
+  const sources =
+    own.length > 0
+      ? sourcesOf(
+          own,
+          wans.filter((wan) => wan !== device),
+        )
+      : verdict?.sources;
   const mtu = device?.mtu ?? verdict?.mtu;
   const isPpp = device?.pointToPoint === true || device?.noArp === true || record?.source === 'pppd';
   const common = {
-    ...{ family: 6, link } as const,
+    ...({ family: 6, link } as const),
     ...(sources !== undefined && { sources }),
     ...(delegated.length > 0 && { delegated }),
   };
@@ -90,11 +96,16 @@ function linkStatus6(
   if (address === undefined) return down(`${device.name} has no IPv6 address`);
   const up: Omit<LinkUp, 'onlink'> = { ...common, up: true, device: device.name, mtu: device.mtu, address };
   const peer = peerOf(device) ?? record?.gateway;
-  if (isPpp && link.gateway6 === undefined) return { ...up, noArp: true, onlink: false, ...(peer !== undefined && { peer }) };
+  if (isPpp && link.gateway6 === undefined)
+    return { ...up, noArp: true, onlink: false, ...(peer !== undefined && { peer }) };
   const main = defaults[device.name];
   const gateway = link.gateway6 ?? main?.gateway;
   if (gateway === undefined) return down(`no IPv6 gateway known on ${device.name}: no router advertises itself there`);
-  if (devices.some(({ addresses6 = [] }) => addresses6.some(({ local }) => local === gateway) && !isLinkLocalIpv6(gateway))) {
+  if (
+    devices.some(
+      ({ addresses6 = [] }) => addresses6.some(({ local }) => local === gateway) && !isLinkLocalIpv6(gateway),
+    )
+  ) {
     return down(`its gateway ${gateway} is this router's own address`);
   }
   const expires = link.gateway6 === undefined && main?.expires !== undefined ? now + main.expires * 1000 : undefined;

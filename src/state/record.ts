@@ -54,7 +54,15 @@ export function recordEvent(state: State, event: LinkEvent, config: Config, devi
   const said = event.kind === 'up' ? upRecord(event, known) : downRecord(event, known);
   const { prefixes = known?.prefixes } = event;
   const record: LinkRecord = { ...said, ...(prefixes && { prefixes }), knownBy: lineKey(link, event) };
-  return { state: keep(state, event.family, link.name, record) };
+  const kept = keep(state, event.family, link.name, record);
+  return { state: event.source === 'cli' && event.kind === 'up' ? letGo6(kept, link.name) : kept };
+}
+
+/** By hand a line is up for both families. */
+function letGo6(state: State, name: string): State {
+  const { heldDown, ...free } = state.v6?.links[name] ?? {};
+  if (state.v6 === undefined || heldDown === undefined) return state;
+  return { ...state, v6: { ...state.v6, links: { ...state.v6.links, [name]: free as LinkRecord } } };
 }
 
 /** As IPv6 has it: pppd tells the link-local address of a session. */
@@ -74,12 +82,18 @@ function keep(state: State, family: 6 | undefined, name: string, record: LinkRec
   const { device } = record;
   const without = (links: State['links'], isOwn: boolean) =>
     Object.fromEntries(
-      Object.entries(links).filter(([other, known]) => (other === name ? isOwn || known.device === device : known.device !== device)),
+      Object.entries(links).filter(([other, known]) =>
+        other === name ? isOwn || known.device === device : known.device !== device,
+      ),
     );
   const links = without(family === 6 ? state.links : { ...state.links, [name]: record }, family !== 6);
   if (family !== 6 && state.v6 === undefined) return { ...state, links };
   const v6 = state.v6 ?? EMPTY_FAMILY;
-  return { ...state, links, v6: { ...v6, links: without(family === 6 ? { ...v6.links, [name]: record } : v6.links, family === 6) } };
+  return {
+    ...state,
+    links,
+    v6: { ...v6, links: without(family === 6 ? { ...v6.links, [name]: record } : v6.links, family === 6) },
+  };
 }
 
 /** Does the event say, of a link that is up, what is recorded already? Then most likely nothing is to be done. */

@@ -93,7 +93,8 @@ const isLineKey = (value: unknown) =>
   ['ipparam', 'linkname', 'device'].some((key) => hasText(value, key) && maybe(value[key], isLineName));
 
 /** It will be written into rules. */
-const isSource6 = (text: string) => isUsableIpv6(text) || (parsePrefix6(text) !== undefined && isUsableIpv6(text.replace(/\/.*/, '')));
+const isSource6 = (text: string) =>
+  isUsableIpv6(text) || (parsePrefix6(text) !== undefined && isUsableIpv6(text.replace(/\/.*/, '')));
 
 const isVerdict = (value: unknown) =>
   hasText(value, 'reason') &&
