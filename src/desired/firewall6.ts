@@ -1,6 +1,6 @@
 import { contains6, parsePrefix6, prefixOf6, showPrefix6 } from '../ipv6.ts';
 import type { LinkStatus } from '../model.ts';
-import { isInUse6 } from './routing6.ts';
+import { holds, isInUse6 } from './routing6.ts';
 
 /**
  * What IPv6 adds to the table `inet wanhook`. Text of nft(8); nothing where there is no IPv6. Neighbour discovery, link-local
@@ -36,6 +36,10 @@ export function ipv6Text(statuses: readonly LinkStatus[], sizes: ReadonlyMap<str
       ` map clamp6 { type ifname : verdict;${elements(clamps.map(([device, size]) => `"${device}" : jump mss6_${size}`))} }`,
     ],
     chains: [
+      ' chain near6 {',
+      '  ip6 daddr { fe80::/10, ff00::/8 } accept',
+      '  ip6 saddr { ::, fe80::/10 } accept',
+      ' }',
       ...distinct.map((size) => ` chain mss6_${size} { tcp option maxseg size set ${size}; }`),
       ' chain mss6 {',
       '  iifname vmap @clamp6',
@@ -43,8 +47,8 @@ export function ipv6Text(statuses: readonly LinkStatus[], sizes: ReadonlyMap<str
       ' }',
       ...destinations(statuses),
     ],
-    entry: ['  ip6 daddr { fe80::/10, ff00::/8 } accept', '  ip6 saddr { ::, fe80::/10 } accept'],
-    srcnat: [...sources(statuses), `  oifname @masqueraded ${FOREIGN} masquerade`],
+    entry: ['  meta nfproto ipv6 jump near6'],
+    srcnat: [...sources(statuses), ...borrowed(statuses), `  oifname @masqueraded ${FOREIGN} masquerade`],
     translated: [`  oifname @masqueraded ${FOREIGN} drop`],
     mss: ['  meta nfproto ipv6 goto mss6'],
   };
@@ -55,6 +59,19 @@ export function ipv6Text(statuses: readonly LinkStatus[], sizes: ReadonlyMap<str
  */
 const FOREIGN =
   'ip6 daddr != { fe80::/10, ff00::/8 } ip6 saddr != { ::, fe80::/10 } oifname . ip6 saddr != @own6 fib saddr . oif type != local';
+
+/**
+ * A device without an address of its own, on a line that gives a prefix and nothing else: masquerade would take any other
+ * device's. So what leaves there gets the router's address out of that prefix.
+ */
+function borrowed(statuses: readonly LinkStatus[]): string[] {
+  return statuses.flatMap(({ link, device, address, sources: own = [], delegated = [] }) => {
+    const isOwn = address === undefined || own.some((prefix) => holds(prefix, address));
+    if (isOwn || device === undefined || !link.masquerade || !delegated.some((prefix) => holds(prefix, address)))
+      return [];
+    return [`  oifname "${device}" ${FOREIGN} snat ip6 to ${address}`];
+  });
+}
 
 const elements = (entries: readonly string[]) => (entries.length === 0 ? '' : ` elements = { ${entries.join(', ')} };`);
 

@@ -44,7 +44,8 @@ function linkRules(config: Config, status: LinkStatus): Rule[] {
   ];
 }
 
-function holds(from: string, address: string): boolean {
+/** Is it that address, or the prefix that the address is in? */
+export function holds(from: string, address: string): boolean {
   const prefix = parsePrefix6(from);
   return from === address || (prefix !== undefined && contains6(prefix, prefixOf6(address, 128)));
 }

@@ -1,4 +1,13 @@
-import { contains6, isUsableIpv6, parsePrefix6, prefixOf6, showPrefix6, type Prefix6 } from '../ipv6.ts';
+import {
+  contains6,
+  isLocalIpv6,
+  isUsableIpv6,
+  parsePrefix6,
+  prefixOf6,
+  showIpv6,
+  showPrefix6,
+  type Prefix6,
+} from '../ipv6.ts';
 import type { Config, Device, LinkStatus } from '../model.ts';
 
 /**
@@ -27,7 +36,7 @@ export function translationsOf(
     });
 }
 
-/** In order, each once. */
+/** In order, each once; local ones first, for they stay when an ISP renumbers. */
 function lanPrefixes({ lan }: Config, devices: readonly Device[], wans: readonly Device[]): Prefix6[] {
   const isLan = (device: Device) =>
     lan === 'any' ? device.name !== 'lo' && !wans.includes(device) : lan !== 'none' && lan.includes(device.name);
@@ -36,7 +45,8 @@ function lanPrefixes({ lan }: Config, devices: readonly Device[], wans: readonly
     .filter(({ local, prefix }) => isUsableIpv6(local) && prefix <= 64)
     .map(({ local, prefix }) => prefixOf6(local, prefix));
   const byText = new Map(prefixes.map((prefix) => [showPrefix6(prefix), prefix]));
-  return [...byText.values()].toSorted((a, b) => (a.value < b.value ? -1 : 1));
+  const rank = ({ value }: Prefix6) => Number(!isLocalIpv6(showIpv6(value)));
+  return [...byText.values()].toSorted((a, b) => rank(a) - rank(b) || (a.value < b.value ? -1 : 1));
 }
 
 /** Looked for in the first so many subnets. */
