@@ -79,7 +79,7 @@ function linkStatus6(
         )
       : verdict?.sources;
   const mtu = device?.mtu ?? verdict?.mtu;
-  const isPpp = device?.pointToPoint === true || device?.noArp === true || record?.source === 'pppd';
+  const isPpp = device?.pointToPoint === true || device?.noArp === true;
   const common = {
     ...({ family: 6, link } as const),
     ...(sources !== undefined && { sources }),

@@ -49,7 +49,7 @@ export function recordEvent(state: State, event: LinkEvent, config: Config, devi
   const shown = event.family === 6 ? devices.map(inIpv6) : devices;
   const known = links[link.name];
   const late =
-    takenOver({ links }, event, config, shown, link) ?? staleUp(event, known, shown) ?? staleDown(event, known, shown);
+    takenOver(state, event, config, devices, link) ?? staleUp(event, known, shown) ?? staleDown(event, known, shown);
   if (late !== undefined) return { state, ignored: late };
   const said = event.kind === 'up' ? upRecord(event, known) : downRecord(event, known);
   const { prefixes = known?.prefixes } = event;
@@ -110,17 +110,21 @@ export function isRepeat(state: State, event: LinkEvent, config: Config): boolea
  * A `down` never does; an `up` does unless the kernel shows that the other is there and this one is not.
  */
 function takenOver(
-  { links }: Pick<State, 'links'>,
+  state: State,
   event: LinkEvent,
   config: Config,
   devices: readonly Device[],
   link: LinkConfig,
 ): string | undefined {
-  const other = config.links.find(({ name }) => name !== link.name && links[name]?.device === event.device);
+  const recordsOf = ({ name }: LinkConfig) =>
+    [state.links[name], state.v6?.links[name]].filter((record) => record?.device === event.device);
+  const other = config.links.find((each) => each.name !== link.name && recordsOf(each).length > 0);
   if (other === undefined) return undefined;
-  const shown = devices.find(({ name }) => name === event.device)?.addresses.map(({ local }) => local) ?? [];
+  const device = devices.find(({ name }) => name === event.device);
+  const shown = [...(device?.addresses ?? []), ...(device?.addresses6 ?? [])].map(({ local }) => local);
   const has = (address: string | undefined) => address !== undefined && shown.includes(address);
-  const isLate = event.kind === 'down' || (has(links[other.name]?.address) && !has(event.address));
+  const isThere = recordsOf(other).some((record) => has(record?.address));
+  const isLate = event.kind === 'down' || (isThere && !has(event.address));
   return isLate ? `late: ${event.device} carries ${other.name} by now` : undefined;
 }
 

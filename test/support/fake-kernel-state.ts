@@ -178,7 +178,7 @@ export function dropAddress(state: FakeState, device: FakeDevice, local: string)
   }
   if (device.addresses.length > 0) return;
   state.routes = state.routes.filter((route) => route.device !== device.name);
-  dropNeighboursBy(state, device.name, true);
+  state.neighbours = state.neighbours.filter((one) => one.device !== device.name || one.address.includes(':'));
 }
 
 export function isLocal(state: FakeState, address: string): boolean {

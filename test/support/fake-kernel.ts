@@ -52,6 +52,7 @@ export interface FakeKernel {
   delAddress(device: string, address: string): void;
   hasDevice(name: string): boolean;
   addressesOf(device: string): string[];
+  addressesOf6(device: string): string[];
   /** Any `ip` line, by anybody: true if the kernel took it. */
   ip(line: string): boolean;
   setSysctl(key: string, value: string): void;
@@ -143,6 +144,7 @@ export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
       must(`addr del ${address}/${found?.prefix ?? 32}${peer} dev ${device}`);
     },
     hasDevice: (name) => state.devices.some((device) => device.name === name),
+    addressesOf6: (device) => findDevice(state, device).addresses6.map(({ local }) => local),
     addressesOf: (device) => findDevice(state, device).addresses.map(({ local }) => local),
     ip: (line) => {
       if (line.startsWith('-6 ')) return ipBatch(state, line.slice('-6 '.length), true).code === 0;
