@@ -1,3 +1,4 @@
+import { seenStatuses } from '../desired/picture.ts';
 import { EXIT, explain } from '../errors.ts';
 import { writeTableNames } from './table-names.ts';
 import { reconcile } from '../reconcile.ts';
@@ -30,7 +31,8 @@ export async function apply(context: Context, common: Common): Promise<number> {
       world.warn(explain(error));
     }
   }
-  const live = report?.statuses.filter(({ up }) => up).length ?? 0;
-  context.out(`${report?.ops.length ?? 0} changes; ${live} of ${report?.statuses.length ?? 0} links up\n`);
+  const seen = report === undefined ? [] : seenStatuses(report.config, report.statuses, report.statuses6);
+  const live = seen.filter(({ up }) => up).length;
+  context.out(`${report?.ops.length ?? 0} changes; ${live} of ${seen.length} links up\n`);
   return (report?.refused.size ?? 0) > 0 ? EXIT.failed : EXIT.done;
 }
