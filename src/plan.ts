@@ -1,6 +1,6 @@
+import { switchOf } from './forwarding.ts';
 import { groupWords, nexthopWords, routeWords, ruleWords } from './kernel/render.ts';
 import type { Desired, Neighbour, Observed, Op, Route, Rule } from './model.ts';
-import { switchOf } from './state/sysctl-memory.ts';
 
 /**
  * The difference as operations, in an order that is safe to be cut off at any point:

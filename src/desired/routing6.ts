@@ -35,8 +35,8 @@ function linkRules(config: Config, status: LinkStatus): Rule[] {
   const bound = up || isHeld ? sources : [];
   const free = isLive(status) || isHeld ? delegated : [];
   // A router that has only an address out of what was delegated, and a link that is dead: for what is bound to it.
-  const single =
-    up && address !== undefined && ![...bound, ...free].some((from) => holds(from, address)) ? [address] : [];
+  const isHeldAlready = address !== undefined && [...bound, ...free].some((from) => holds(from, address));
+  const single = up && !isHeldAlready ? [address] : [];
   return [
     up && isRefusing(status) ? { ...marked, type: 'unreachable' } : { ...marked, table },
     ...(device === undefined ? [] : [{ pref: pref(config, 'oif'), oif: device, table }]),

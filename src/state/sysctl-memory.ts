@@ -1,32 +1,7 @@
+import { FORWARDINGS, switchOf, type Forwarding } from '../forwarding.ts';
 import type { Device, State, Sysctls } from '../model.ts';
 
 type Memory = State['sysctls'];
-
-/** A switch of forwarding, and what the kernel sets by itself when it is turned, whoever had set it. */
-interface Forwarding {
-  readonly key: string;
-  readonly isEffect: (key: string) => boolean;
-  /** What turning it off sets them to; turning it on sets the opposite. */
-  readonly off: (devices: readonly string[]) => Sysctls;
-}
-
-const each = (conf: string, devices: readonly string[]): Sysctls =>
-  Object.fromEntries(['default', ...devices].map((name) => [`${conf}/${name}/forwarding`, '0'] as const));
-
-const FORWARDINGS: readonly Forwarding[] = [
-  {
-    // inet_forward_change() in net/ipv4/devinet.c
-    key: 'net/ipv4/ip_forward',
-    isEffect: (key) => /^net\/ipv4\/conf\/.*\/(?:forwarding|accept_redirects)$/.test(key),
-    off: (devices) => ({ 'net/ipv4/conf/all/accept_redirects': '1', ...each('net/ipv4/conf', devices) }),
-  },
-  {
-    // addrconf_fixup_forwarding() in net/ipv6/addrconf.c
-    key: 'net/ipv6/conf/all/forwarding',
-    isEffect: (key) => /^net\/ipv6\/conf\/(?!all\/).*\/forwarding$/.test(key),
-    off: (devices) => each('net/ipv6/conf', devices),
-  },
-];
 
 /** Is forwarding to be turned on by us? Then its side effects are to be looked at first: what turning it off will do. */
 export function resetByForwarding(memory: Memory, wanted: Sysctls, now: Sysctls, devices: readonly Device[]): Sysctls {
@@ -38,9 +13,6 @@ export function resetByForwarding(memory: Memory, wanted: Sysctls, now: Sysctls,
 function turnsOn({ key }: Forwarding, memory: Memory, wanted: Sysctls, now: Sysctls): boolean {
   return wanted[key] !== undefined && wanted[key] !== now[key] && memory[key] === undefined;
 }
-
-/** Which switch a sysctl follows, if any. */
-export const switchOf = (key: string): string | undefined => FORWARDINGS.find(({ isEffect }) => isEffect(key))?.key;
 
 /** Advertisements are taken by the kernel, or by a client in user space (0): then they are not the kernel's to take. */
 export function acceptable(wanted: Sysctls, now: Sysctls): Sysctls {

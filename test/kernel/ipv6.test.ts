@@ -171,7 +171,12 @@ describe('two dialled lines', () => {
   test('by their devices: shared, and with NPT each host keeps its number', async () => {
     expect(await router.plan()).toEqual([]);
     const got = await router.share({ from: 'lan', count: 60, to: six.servers, localAddresses: [six.local] });
-    console.log(got.errors, await router.rtr.sh('conntrack -L -f ipv6 2>/dev/null | head -30; nft list chain inet wanhook srcnat; ip -6 route show table 20000; ip -6 route'));
+    console.log(
+      got.errors,
+      await router.rtr.sh(
+        'conntrack -L -f ipv6 2>/dev/null | head -30; nft list chain inet wanhook srcnat; ip -6 route show table 20000; ip -6 route',
+      ),
+    );
     expect(got).toMatchObject({ ok: 60, errors: {} });
     const sources = Object.keys(got.sources).toSorted();
     expect(sources).toEqual(['2001:db8:a1::2', '2001:db8:a2:101::2']);

@@ -113,7 +113,7 @@ export function dumpLines6([rules, routes]: [Json[], Json[]], whose: 'all' | 'ou
 }
 
 function routeLine6(route: Json): string {
-  const { metric, expires, nexthops, flags = [], ...rest } = route;
+  const { metric, nexthops, flags = [], ...rest } = route;
   // What the kernel says of a line that is down comes and goes.
   const lasting = (flags as string[]).filter((flag) => flag !== 'linkdown' && flag !== 'dead');
   const hops = ((nexthops ?? []) as Json[]).map(
