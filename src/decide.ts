@@ -105,7 +105,7 @@ export async function decide(world: Surroundings, known: Known, early: Early = {
     known,
     now,
   );
-  const base = clientBase(config, recorded, statuses, remembered);
+  const base = clientBase(config, recorded, statuses, remembered, six.statuses);
   const ending = owedEnds(statuses, recorded.verdicts);
   const wanted = recorded.stopped
     ? NOTHING

@@ -82,7 +82,7 @@ function ownPrefixes(statuses: readonly LinkStatus[]): string[] {
 }
 
 /** nft refuses intervals that overlap. */
-function outermost(texts: readonly string[]): string[] {
+export function outermost(texts: readonly string[]): string[] {
   const all = [...new Set(texts)].map((text) => parsePrefix6(text) ?? prefixOf6(text, 128));
   return all
     .filter((one) => !all.some((other) => other !== one && contains6(other, one)))

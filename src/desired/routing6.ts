@@ -9,6 +9,10 @@ import { markPref, shortcuts } from './shortcuts.ts';
 export const isInUse6 = (statuses: readonly LinkStatus[]): boolean =>
   statuses.some(({ up, address, delegated }) => up || address !== undefined || delegated !== undefined);
 
+/** The devices of all links, by whichever family they are known. */
+export const devicesOf = (in4: readonly LinkStatus[], in6: readonly LinkStatus[]): string[] =>
+  [...new Set([...in4, ...in6].flatMap(({ device }) => device ?? []))].toSorted();
+
 /**
  * As for IPv4 (routing.ts), but sources are whole prefixes: those of the device, and those delegated to us. A link that does
  * not take connections keeps the former for what is bound to it; what comes from the latter may leave by others, where it
