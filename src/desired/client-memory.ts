@@ -23,28 +23,32 @@ export function clientMemory(
   const devices = devicesOf(statuses, six);
   const isDual = isInUse6(six);
   if (devices.length === 0) return memoryScript(config, [], isDual);
-  return memoryScript(config, [
-    ...chain('prerouting', [
-      ...undecided(config, six),
-      `iifname { ${devices.map((device) => `"${device}"`).join(', ')} } accept`,
-      'fib daddr type != unicast accept',
+  return memoryScript(
+    config,
+    [
+      ...chain('prerouting', [
+        ...undecided(config, six),
+        `iifname { ${devices.map((device) => `"${device}"`).join(', ')} } accept`,
+        'fib daddr type != unicast accept',
+        ...(isDual
+          ? ['meta mark 0 goto pick6', 'ct mark 0 goto beside6', 'accept'].map((line) => `meta nfproto ipv6 ${line}`)
+          : []),
+        'meta mark 0 goto pick',
+        'ct mark 0 goto beside',
+      ]),
+      ...picking('meta mark', '', config, statuses, base),
+      ...picking('ct mark', '_beside', config, statuses, base),
+      ...chain('beside', ['jump pick_beside', ...copyConnectionMark(config)]),
       ...(isDual
-        ? ['meta mark 0 goto pick6', 'ct mark 0 goto beside6', 'accept'].map((line) => `meta nfproto ipv6 ${line}`)
+        ? [
+            ...picking6('meta mark', '', config, six),
+            ...picking6('ct mark', '_beside', config, six),
+            ...chain('beside6', ['jump pick6_beside', ...copyConnectionMark(config)]),
+          ]
         : []),
-      'meta mark 0 goto pick',
-      'ct mark 0 goto beside',
-    ]),
-    ...picking('meta mark', '', config, statuses, base),
-    ...picking('ct mark', '_beside', config, statuses, base),
-    ...chain('beside', ['jump pick_beside', ...copyConnectionMark(config)]),
-    ...(isDual
-      ? [
-          ...picking6('meta mark', '', config, six),
-          ...picking6('ct mark', '_beside', config, six),
-          ...chain('beside6', ['jump pick6_beside', ...copyConnectionMark(config)]),
-        ]
-      : []),
-  ]);
+    ],
+    isDual,
+  );
 }
 
 /**

@@ -100,8 +100,7 @@ describe('two Ethernet lines with router advertisements', () => {
     const probe = await router.startProbe({ from: 'lan', to: six.servers, ms: 1500, localAddresses: [six.local] });
     await router.carrier(1, false);
     await router.wanhook('failback', '--due');
-    const { lost, sent } = await probe.result;
-    expect(lost / sent).toBeLessThan(0.01);
+    expect((await probe.result).longestOutageMs).toBeLessThan(100);
     const { flows } = await held.result;
     const onFirst = flows.filter(({ sources }) => sources[0]?.startsWith('2001:db8:a1:'));
     expect(onFirst.length).toBeGreaterThan(0);
@@ -128,6 +127,9 @@ describe('two Ethernet lines with router advertisements', () => {
     await router.must('apply');
     expect(await shares(router, six, 'lan', 30, six.local)).toEqual([0, 30]);
     expect(Object.keys((await router.share({ from: 'lan', count: 60 })).sources)).toHaveLength(2);
+    await six.advertised(0);
+    await router.must('apply');
+    expect((await shares(router, six, 'lan', 60, six.local))[0]).toBeGreaterThan(0);
     expect(await six.strays()).toEqual([]);
   });
 
@@ -135,23 +137,22 @@ describe('two Ethernet lines with router advertisements', () => {
     await router.rtr.sh('sysctl -qw net.ipv6.conf.eth2.autoconf=0; ip -6 addr flush dev eth2 scope global');
     await router.must('apply');
     const got = await router.share({ from: 'lan', count: 40, to: six.servers, localAddresses: [six.local] });
-    expect(got).toMatchObject({ ok: 40, errors: {}, sources: { '2001:db8:a2:100::1': 40 } });
-    expect((await shares(router, six, 'rtr', 20))[1]).toBe(20);
+    expect(got).toMatchObject({ ok: 40, errors: {} });
+    expect(Object.keys(got.sources).toSorted()).toEqual([own[0], '2001:db8:a2:100::1']);
+    expect((await shares(router, six, 'rtr', 40))[1]).toBeGreaterThan(0);
     expect(await six.strays()).toEqual([]);
     await router.rtr.sh('sysctl -qw net.ipv6.conf.eth2.autoconf=1');
     await six.advertised(1);
   });
 
-  test.each(['pair', 'client'])('BALANCE=%s', async (balance) => {
+  test('BALANCE=client: an address has one line', async () => {
     const keys = [1, 2].map((id) => ({ ID: id, DEVICE: `eth${id}` }));
-    await router.configure(keys, { LAN: 'lan0', BALANCE: balance });
+    await router.configure(keys, { LAN: 'lan0', BALANCE: 'client' });
     await router.must('apply');
     expect(await router.plan()).toEqual([]);
-    for (const to of six.servers) {
-      const got = await router.share({ from: 'lan', count: 15, to: [to], localAddresses: [six.local] });
-      expect(got).toMatchObject({ ok: 15, errors: {} });
-      expect(Object.keys(got.sources)).toHaveLength(1);
-    }
+    const client = await router.share({ from: 'lan', count: 30, to: six.servers, localAddresses: [six.local] });
+    expect(client).toMatchObject({ ok: 30, errors: {} });
+    expect(Object.keys(client.sources)).toHaveLength(1);
     // Whoever has an address of a line keeps that line.
     for (const index of [0, 1]) {
       const got = await router.share({ from: 'lan', count: 5, to: six.servers, localAddresses: [six.hostOf(index)] });
@@ -161,8 +162,6 @@ describe('two Ethernet lines with router advertisements', () => {
   });
 
   test('stop leaves the machine as it was', async () => {
-    await six.advertised(0);
-    await router.must('apply');
     for (const index of [0, 1]) {
       await router.rtr.sh(`ip -4 addr flush dev ${router.lines[index]!.device}`);
       await router.dhclient('EXPIRE', index);
@@ -201,8 +200,8 @@ describe('two dialled lines', () => {
   test('a hang-up loses no new connection, a redial needs nobody', async () => {
     const probe = await router.startProbe({ from: 'lan', to: six.servers, ms: 1500, localAddresses: [six.local] });
     await router.down(1);
-    const { lost, sent } = await probe.result;
-    expect(lost / sent).toBeLessThan(0.01);
+    // What was on its way when the line went is lost.
+    expect((await probe.result).longestOutageMs).toBeLessThan(100);
     expect(await shares(router, six, 'lan', 30, six.local)).toEqual([30, 0]);
     await router.up(1);
     await six.pppUp(1);
