@@ -50,7 +50,9 @@ const MAY_IMPORT = {
     'reconcile',
     'decide',
   ],
+  'src/doctor/**': ['checked', 'desired', 'kernel', 'decide'],
   'src/cli/**': [
+    'doctor',
     'monitor',
     'checked',
     'config',

@@ -21,6 +21,7 @@ import { use } from './use.ts';
 const EXAMPLES = `
 Examples:
   wanhook check                        is the configuration right?
+  wanhook doctor                       is anything missing or dangerous on this machine?
   wanhook plan                         what would change, as commands you could paste
   wanhook apply                        make it so (starts wanhook after "stop")
   wanhook status                       the links, their shares, and why one is down
@@ -88,6 +89,15 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .command('check')
     .description('check the configuration, and nothing else')
     .action(() => done(check(context)));
+  const doctorCommand = program
+    .command('doctor')
+    .description('what is missing or dangerous on this machine, and how to mend it; exit code 1 warnings, 2 errors');
+  doctorCommand.option('--json', 'for programs').action(() =>
+    asRoot(async () => {
+      const { doctor } = await import('./doctor.ts');
+      return doctor(context, common(), doctorCommand.opts<{ json?: boolean }>().json === true);
+    })(),
+  );
   const explainIt = program
     .command('explain')
     .description('which rule, mark, table and link a new connection would take now, and why');

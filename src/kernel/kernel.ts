@@ -32,7 +32,7 @@ export interface Kernel {
   /** A nftables transaction beside our table; `act` is for the message when it is refused. */
   transact(act: string, text: string): Promise<void>;
   /** A question that changes nothing; undefined if the kernel answers that there is none. */
-  ask(tool: 'ip' | 'conntrack', argv: readonly string[]): Promise<string | undefined>;
+  ask(tool: 'ip' | 'nft' | 'conntrack', argv: readonly string[]): Promise<string | undefined>;
 }
 
 /** The kernel said no to one operation; everything before it is done. */
