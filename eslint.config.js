@@ -73,7 +73,7 @@ const PLACES = [...new Set(Object.values(MAY_IMPORT).flat())];
 
 /** Packages and effects that have one door. */
 const ONE_DOOR = [
-  { name: 'node:child_process', only: 'src/kernel/runner.ts' },
+  { name: 'node:child_process', only: 'src/kernel/processes.ts' },
   { name: 'execa', only: 'src/kernel/execa-runner.ts' },
   { name: 'proper-lockfile', only: 'src/lock.ts' },
   { name: 'dotenv', only: 'src/config/dotenv.ts' },

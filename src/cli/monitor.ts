@@ -1,5 +1,5 @@
 import { EXIT } from '../errors.ts';
-import { spawnResident, tellSystemd } from '../kernel/runner.ts';
+import { spawnResident, tellSystemd } from '../kernel/resident.ts';
 import { startMonitor } from '../monitor/monitor.ts';
 import { startProbes } from '../monitor/probe/probes.ts';
 import { begin, downEverywhere, judge } from '../monitor/verdict.ts';

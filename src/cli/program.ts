@@ -10,7 +10,7 @@ import { explainCommand } from './explain.ts';
 import type { ExplainOptions } from './explain-question.ts';
 import { log, type LogOptions } from './log.ts';
 import { metrics } from './metrics.ts';
-import { runForeground } from '../kernel/runner.ts';
+import { runForeground } from '../kernel/programs.ts';
 import { flushPins, pins } from './pins.ts';
 import { planCommand } from './plan.ts';
 import { runScripts } from './run-scripts.ts';

@@ -20,7 +20,9 @@ const cgroupOf = (pid: number | string) => `wanhook-lab-${pid}`;
  * /dev/log. RTMIN+14 is "exit at once, and all with you": so nothing is left when the test process dies.
  */
 const BOOT = `
-{ cat >/dev/null; kill -s RTMIN+14 1; } <&0 &
+exec 3<&0
+{ cat <&3 >/dev/null; kill -s RTMIN+14 1; } &
+exec 3<&-
 mkdir /run/cgroup
 mount -t cgroup2 none /run/cgroup
 mkdir "/run/cgroup/${cgroupOf('$pid')}"

@@ -1,7 +1,7 @@
 /** The resident's parts: what wakes it, how it gathers, what it asks over, and what it does with a bad configuration. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { LINK_DEFAULTS } from '../../src/config/keys.ts';
-import type { ResidentEvents } from '../../src/kernel/runner.ts';
+import type { ResidentEvents } from '../../src/kernel/resident.ts';
 import type { LinkHealth } from '../../src/model.ts';
 import { lineReader, readNftLine } from '../../src/monitor/kernel-lines.ts';
 import { watchKernel } from '../../src/monitor/kernel-watch.ts';
