@@ -16,10 +16,11 @@ export interface ResidentEvents {
 
 /**
  * For commands that go on telling (fping, ping, `ip monitor`): every line, of either stream, as it comes. If we are
- * killed, they are by their next line: nobody reads the pipe any more.
+ * killed, they are too.
  */
 export function spawnResident(command: string, argv: readonly string[], events: ResidentEvents): Resident {
-  const child = processes().spawn(command, argv, { env: TOOL_ENV, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'] });
+  const [file = command, ...words] = [...diesWithUs(), command, ...argv];
+  const child = processes().spawn(file, words, { env: TOOL_ENV, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'] });
   let stopped = false;
   const end = (why: string) => {
     if (!stopped) events.end(why);
@@ -35,7 +36,10 @@ export function spawnResident(command: string, argv: readonly string[], events: 
     });
   }
   child.on('error', (error) => end(errorCode(error) === 'ENOENT' ? 'not installed' : error.message));
-  child.on('close', (code, signal) => end(signal === null ? `exit code ${code}` : signal));
+  child.on('close', (code, signal) => {
+    if (code === NO_SUCH_COMMAND && file !== command) end('not installed');
+    else end(signal === null ? `exit code ${code}` : signal);
+  });
   return {
     pid: child.pid,
     stop: () => {
@@ -47,6 +51,25 @@ export function spawnResident(command: string, argv: readonly string[], events: 
 
 /** Of a resident's output. */
 const MAX_LINE = 1024 * 1024;
+
+/** setpriv's exit code, as a shell's. */
+const NO_SUCH_COMMAND = 127;
+
+const SETPRIV = ['setpriv', '--pdeathsig', 'KILL'] as const;
+let prefix: readonly string[] | undefined;
+
+/**
+ * The kernel's own word (prctl(2), PR_SET_PDEATHSIG): nobody else can act when we are killed. Without it `nft monitor`, which
+ * may have nothing to tell for days, would stay, one more for each of us. Where setpriv cannot do it (busybox), a resident
+ * ends by its next line: nobody reads the pipe any more.
+ */
+function diesWithUs(): readonly string[] {
+  prefix ??=
+    processes().spawnSync(SETPRIV[0], [...SETPRIV.slice(1), 'true'], { env: TOOL_ENV, stdio: 'ignore' }).status === 0
+      ? SETPRIV
+      : [];
+  return prefix;
+}
 
 /**
  * sd_notify(3) without a library: Node has no datagram sockets of the Unix kind. Without systemd's socket nobody is told.
