@@ -179,6 +179,7 @@ export async function runCommand(program: Program, runner: Runner, version: stri
     aloneAs,
     isWatched: () => isHeld(join(STATE_DIRECTORY, 'monitor.lock')),
     notifySocket: process.env['NOTIFY_SOCKET'],
+    watchdogMs: Number(process.env['WATCHDOG_USEC'] ?? 0) / 1000,
     scriptDirectory: SCRIPT_DIRECTORY,
     aloneWithScripts: async (work) => {
       process.umask(0o022);

@@ -19,6 +19,8 @@ export interface Context {
   readonly isWatched: () => boolean;
   /** systemd's, if it has started us and wants to be told. */
   readonly notifySocket: string | undefined;
+  /** It ends us when it has not heard of us for so long (WatchdogSec=); 0: it does not. */
+  readonly watchdogMs: number;
   readonly sources: Sources;
   /** events.d. */
   readonly scriptDirectory: string;

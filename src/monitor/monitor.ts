@@ -27,9 +27,8 @@ export interface Surroundings {
   readonly version: string;
   readonly spawn: SpawnResident;
   readonly now: () => Now;
-  /** The first look is done; after each regular look. */
+  /** The first look is done. */
   readonly ready: () => void;
-  readonly alive: () => void;
 }
 
 export interface Monitor {
@@ -43,7 +42,7 @@ export interface Monitor {
  * The resident part: follows the kernel, asks over every link that is up, and reconciles when either has something to
  * say. All that it knows is in the record, so that the hooks go by it, and whoever starts after a crash.
  */
-export function startMonitor({ world, version, engine, spawn, now, ready, alive }: Surroundings): Monitor {
+export function startMonitor({ world, version, engine, spawn, now, ready }: Surroundings): Monitor {
   const config = steadyConfig(world.loadConfig, () => loadGood(world.stateDirectory), world.warn);
   const trouble = sayOnce(world.warn);
   let last: Report | undefined;
@@ -55,7 +54,10 @@ export function startMonitor({ world, version, engine, spawn, now, ready, alive 
   let isReady = false;
   const wakes = waker(async (causes) => {
     const done = await runs(causes);
-    if (!isReady) ready();
+    if (!isReady) {
+      tellOthers();
+      ready();
+    }
     isReady = true;
     return done;
   });
@@ -66,12 +68,8 @@ export function startMonitor({ world, version, engine, spawn, now, ready, alive 
   const watch = watchKernel(spawn, { changed: (what) => wakes.wake(`kernel: ${what}`), warn: world.warn });
   const tell = () => trouble.of(() => tellFigures(world, probes.figures()));
   const tellOthers = () => trouble.of(() => tellMetrics(world, last, version));
-  const look = () => {
-    wakes.wake('monitor: regular look');
-    alive();
-  };
   const timers = [
-    setInterval(look, REGULAR_LOOK_MS),
+    setInterval(() => wakes.wake('monitor: regular look'), REGULAR_LOOK_MS),
     setInterval(tell, FIGURES_MS),
     setInterval(tellOthers, METRICS_MS),
   ];

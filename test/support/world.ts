@@ -174,6 +174,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
         aloneAs: (_, work) => work(),
         isWatched: () => true,
         notifySocket: undefined,
+        watchdogMs: 0,
         out: (text) => (said.out += text),
         outputEnded: () => true,
         err: (text) => (said.err += text),

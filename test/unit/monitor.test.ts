@@ -329,7 +329,6 @@ describe('the whole', () => {
       },
       now: NOW,
       ready: () => undefined,
-      alive: () => undefined,
     };
     const monitor = startMonitor(surroundings);
     await vi.advanceTimersByTimeAsync(10);
@@ -432,7 +431,7 @@ describe('the whole', () => {
     const { engine, asked } = fakeEngine();
     const spawn = () => ({ pid: 1, stop: () => undefined });
     const none = () => undefined;
-    const monitor = startMonitor({ world, version: 'test', engine, spawn, now: NOW, ready: none, alive: none });
+    const monitor = startMonitor({ world, version: 'test', engine, spawn, now: NOW, ready: none });
     await vi.advanceTimersByTimeAsync(200_000);
     expect(world.warnings).toHaveLength(1);
     for (const step of ['config links/a.env ID=1 DEVICE=ppp0', 'line ppp0 up 192.0.2.11'])
