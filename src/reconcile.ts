@@ -41,6 +41,8 @@ export interface Options {
   readonly eventPath?: string;
   /** Hooks go on with the last good configuration; commands refuse. */
   readonly lenient?: boolean;
+  /** Look closely at what is seldom looked at; commands do. */
+  readonly closely?: boolean;
   /** What a command has found out beforehand. */
   readonly learned?: Learned;
   /** What the monitor has found out about these links. */
@@ -133,7 +135,7 @@ async function once(world: World, options: Options): Promise<Report> {
     // At once: killed half-way, a stop must not be undone by the next hook, nor an `apply` by the flag it lifts.
     saveIfChanged(world, state, before);
     const early = world.earlyLook?.() ?? {};
-    const closely = options.lenient !== true;
+    const { closely = options.lenient !== true } = options;
     const known: Known = { config, state: before, pending, refused: new Map(), closely };
     const isGlance = pending.every(({ path, event }) => path === options.eventPath && isRepeat(before, event, config));
     const report =
@@ -188,16 +190,18 @@ interface Diary {
 async function nothingNew(world: World, known: Known, early: Early): Promise<Report | undefined> {
   const { config, state } = known;
   if (early.ip === undefined || config.balance !== 'flow' || state.memory !== undefined) return undefined;
-  const decision = await decide(world, known, early);
+  // Nor is the table of fail-closed flows looked at: that would be a process more than all of this needs.
+  const decision = await decide(world, known, { ...early, watched: true });
   const isSame = decision.ops.length + decision.notes.length + decision.ending.size === 0;
   return isSame && encodeState(decision.state) === encodeState(state) ? { ...decision, refused: new Map() } : undefined;
 }
 
 /** Decide and apply until the kernel takes it. The record is saved first: a crash from here on is repaired by the next run. */
-async function settle(world: World, given: Known, { listing }: Early, { notes, done }: Diary): Promise<Report> {
+async function settle(world: World, given: Known, seen: Early, { notes, done }: Diary): Promise<Report> {
   const refusals = new Refusals(given.config);
   let state = given.state;
-  let early: Early = listing === undefined ? {} : { listing };
+  const { listing, watched = false } = seen;
+  let early: Early = listing === undefined ? {} : { listing, watched };
   for (;;) {
     const decision = await decide(world, { ...given, state, refused: refusals.links }, early);
     early = {};

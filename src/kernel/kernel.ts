@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, explain, WanhookError } from '../errors.ts';
 import type { Mark, Op, Sysctls } from '../model.ts';
+import { keptCondition } from './kept-check.ts';
 import { openMemory, type Memory } from './memory.ts';
 import { normalListing, OBSERVE_BATCH, parseIpBatch, parseMainGateway, type IpObserved } from './observe.ts';
 import {
@@ -21,6 +22,8 @@ export interface Kernel {
   observe(): Promise<IpObserved>;
   /** Our nftables table in a comparable form, or undefined if there is none. */
   listFirewall(): Promise<string | undefined>;
+  /** Is the table `inet wanhook_kept` what was loaded with this text? Closely: see kept-check.ts. */
+  isKept(text: string, closely: boolean): Promise<boolean>;
   /** What the table `inet wanhook_memory` remembers; undefined if there is no such table. */
   readonly memory: Memory;
   /** The gateways of other people's default routes in `main` by these devices. */
@@ -51,6 +54,7 @@ export function createKernel(runner: Runner, procSys = '/proc/sys'): Kernel {
   return {
     observe: () => observe(runner),
     listFirewall: () => listFirewall(runner),
+    isKept: async (text, closely) => (await keptCondition(runner, text, closely)) === 'intact',
     memory: openMemory(runner),
     mainGateways: (devices) => mainGateways(runner, devices),
     readSysctls: (keys) => readSysctls(procSys, keys),

@@ -5,6 +5,7 @@ import { loadGood } from '../state/good-config.ts';
 import { forgetMeasured } from '../state/measured.ts';
 import { forgetMetrics, tellFigures, tellMetrics } from './figures.ts';
 import type { Now } from './judged.ts';
+import { KEPT_WORD } from './kernel-lines.ts';
 import { watchKernel, type SpawnResident } from './kernel-watch.ts';
 import { probing, type Engine } from './probing.ts';
 import { steadyConfig } from './steady-config.ts';
@@ -119,9 +120,11 @@ function runner(world: World, verdicts: Map<string, LinkHealth>, trouble: Troubl
     const mine = [...verdicts];
     verdicts.clear();
     // What nft would list is what it listed last, unless somebody says otherwise: a listing takes a third of the time.
-    const early = listing !== undefined && causes.every((cause) => OF_ROUTING.test(cause)) ? { listing } : {};
+    const early =
+      listing !== undefined && causes.every((cause) => OF_ROUTING.test(cause)) ? { listing, watched: true } : {};
     try {
-      const options = { cause: causes.join(', '), lenient: true, health: Object.fromEntries(mine) };
+      const closely = causes.includes(`kernel: ${KEPT_WORD}`);
+      const options = { cause: causes.join(', '), lenient: true, closely, health: Object.fromEntries(mine) };
       const report = await reconcile({ ...world, earlyLook: () => early }, options);
       trouble.over();
       listing = report?.state.firewall?.listing;

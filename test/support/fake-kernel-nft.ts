@@ -69,6 +69,21 @@ export function nftList(state: FakeState): Outcome {
   return { code: 0, stdout, stderr: '' };
 }
 
+/** `nft -c add chain`: would it work? */
+export const keptCheck = ({ kept }: FakeState): Outcome =>
+  kept === undefined ? refused('Error: No such file or directory') : done;
+
+/** `nft -t list table`: rules one a line. */
+export function keptTable({ kept }: FakeState): Outcome {
+  if (kept === undefined) return refused('Error: No such file or directory');
+  const oneLine = (_: string, head: string, body: string) => `${head}\n${body.replaceAll(/; ?/g, '\n')} }`;
+  const stdout = kept
+    .replaceAll(/^( chain \w+ \{) (.*)\}$/gm, oneLine)
+    .replaceAll(/^ (chain .*|\})$/gm, '\t$1')
+    .replaceAll(/^ *(?=[^\t }\n])(?!table)/gm, '\t\t');
+  return { code: 0, stdout, stderr: '' };
+}
+
 /** `ss -K … src ADDRESS`: says which it has ended, and exits 0 in any case. */
 export function killSockets(state: FakeState, argv: readonly string[]): Outcome {
   const address = argv.at(-1);

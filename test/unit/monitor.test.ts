@@ -79,8 +79,14 @@ test('a device that says the same again is nothing new', () => {
 
 test('of nftables, only our tables', () => {
   expect(readNftLine('delete table inet wanhook')).toBe('firewall');
-  expect(readNftLine('delete table inet wanhook_memory')).toBe('firewall');
-  expect(readNftLine('delete table inet wanhook_kept')).toBe('firewall');
+  expect(readNftLine('delete table inet wanhook_memory')).toBe('firewall of flows');
+  expect(readNftLine('delete rule inet wanhook prerouting handle 17')).toBe('firewall');
+  expect(readNftLine('add rule inet wanhook prerouting drop')).toBe('firewall');
+  expect(readNftLine('delete element inet wanhook wan { "eth1" }')).toBe('firewall');
+  expect(readNftLine('W: Received event for an unknown set.')).toBe('firewall');
+  expect(readNftLine('delete rule inet wanhook_kept keep_1 handle 4')).toBe('firewall of flows');
+  expect(readNftLine('delete element inet wanhook_kept kept_1 { 10.10.0.2 }')).toBeUndefined();
+  expect(readNftLine('# new generation 12 by process 28207 (nft)')).toBeUndefined();
   expect(readNftLine('delete table inet wanhook_use_77')).toBeUndefined();
   expect(readNftLine('delete table ip wanhook')).toBeUndefined();
 });
