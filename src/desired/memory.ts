@@ -1,5 +1,5 @@
 import type { Config, LinkStatus } from '../model.ts';
-import { linkMark } from './numbers.ts';
+import { ALL_PROBE_PORTS, linkMark } from './numbers.ts';
 import { chain, copyConnectionMark, hex, memoryScript, undecided, unlessOneOf } from './memory-script.ts';
 import { sharingLinks } from './routing.ts';
 
@@ -119,12 +119,19 @@ function settle(config: Config): string[] {
     eachMap(config, maps, (match, map) => [`${match}delete @${map} { ${PAIR_MAPS[map]} : ct mark & ${all} }`]);
   return [
     ...chain('learn', [
-      `ct label set ${TEACHES}`,
       'fib saddr type local goto learn_own',
+      `ct label set ${TEACHES}`,
       ...deletes(LAN),
       ...updates(LAN),
     ]),
-    ...chain('learn_own', [...deletes(OWN), ...updates(OWN)]),
+    // The monitor asks the same target over every line: nobody chose those.
+    ...chain('learn_own', [
+      'icmp type echo-request accept',
+      `meta l4proto { tcp, udp } th sport ${ALL_PROBE_PORTS.join('-')} accept`,
+      `ct label set ${TEACHES}`,
+      ...deletes(OWN),
+      ...updates(OWN),
+    ]),
     ...chain('settle', ['fib saddr type local goto settle_own', ...updates(LAN)]),
     ...chain('settle_own', updates(OWN)),
   ];

@@ -45,6 +45,9 @@ export function probePorts({ id }: Pick<LinkConfig, 'id'>): Range {
   return [first, first + PROBE_PORTS.each - 1];
 }
 
+/** Those of all links; 63 is the highest ID. */
+export const ALL_PROBE_PORTS: Range = [probePorts({ id: 1 })[0], probePorts({ id: 63 })[1]];
+
 /** Targets that a socket of our own asks; Node.js cannot bind one to a device, so rules must know it by its port. */
 export const hasSocketProbes = ({ probe }: LinkConfig): boolean =>
   probe?.targets.some(({ kind }) => kind !== 'icmp' && kind !== 'gateway') === true;
