@@ -268,6 +268,30 @@ test('probes that the router’s own firewall eats: no verdict on the link, and 
   });
 });
 
+test.each([
+  ['drops', 'drop'],
+  ['rejects', 'reject with tcp reset'],
+])('TCP that the router’s own firewall %s: no verdict on the link, and it is told', async (_, verdict) => {
+  const KEYS = 'PROBE=tcp://203.0.113.13:7000,http://203.0.113.15/generate_204 PROBE_INTERVAL=0.5 PROBE_TIMEOUT=0.5';
+  await withProber([KEYS], async (prober) => {
+    await lastRound(prober, 'line1', [{ ok: true }, { ok: true }]);
+    await router.rtr.sh(
+      `nft 'table inet users { chain out { type filter hook output priority 0; meta l4proto tcp ${verdict}; }; }'`,
+    );
+    const why = 'refused by the firewall of this machine';
+    await lastRound(prober, 'line1', [
+      { ok: false, unsent: true, why },
+      { ok: false, unsent: true, why },
+    ]);
+    await wait(2000);
+    expect(prober.verdicts('line1').map((told) => told.verdict)).not.toContain('dead');
+    expect(prober.verdicts('line1').at(-1)?.reason).toMatch(/^cannot tell: probes do not leave this machine/);
+    await router.rtr.sh('nft delete table inet users');
+    await lastRound(prober, 'line1', [{ ok: true }, { ok: true }]);
+    expect(await router.rtr.sh('nft list tables')).not.toContain('wanhook_asked');
+  });
+});
+
 test('killed, it leaves no process behind', async () => {
   const prober = await startProber(router, [ICMP.replace(' ', ' PROBE_INTERVAL=0.2 ')]);
   await lastRound(prober, 'line1', [{ ok: true }, { ok: true }, { ok: true }]);
