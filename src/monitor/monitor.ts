@@ -6,6 +6,7 @@ import { forgetMeasured } from '../state/measured.ts';
 import { forgetMetrics, tellFigures, tellMetrics } from './figures.ts';
 import type { Now } from './judged.ts';
 import { watchKernel, type SpawnResident } from './kernel-watch.ts';
+import { passive } from './passive.ts';
 import { probing, type Engine } from './probing.ts';
 import { steadyConfig } from './steady-config.ts';
 import { waker } from './waker.ts';
@@ -59,11 +60,12 @@ export function startMonitor({ world, version, engine, spawn, now, ready, alive 
     isReady = true;
     return done;
   });
-  const probes = probing(engine, now, (name, health) => {
+  const onVerdict = (name: string, health: LinkHealth) => {
     verdicts.set(name, health);
     wakes.wakeNow(`monitor: ${name} ${verdictWords(health)}`);
-  });
+  };
   const watch = watchKernel(spawn, { changed: (what) => wakes.wake(`kernel: ${what}`), warn: world.warn });
+  const probes = probing(engine, now, onVerdict, passive(spawn));
   const tell = () => trouble.of(() => tellFigures(world, probes.figures()));
   const tellOthers = () => trouble.of(() => tellMetrics(world, last, version));
   const look = () => {
