@@ -16,6 +16,7 @@ import { planCommand } from './plan.ts';
 import { runScripts } from './run-scripts.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
+import { confirm, rollback, tryIt, type TryOptions } from './try.ts';
 import { use } from './use.ts';
 
 const EXAMPLES = `
@@ -23,6 +24,7 @@ Examples:
   wanhook check                        is the configuration right?
   wanhook doctor                       is anything missing or dangerous on this machine?
   wanhook plan                         what would change, as commands you could paste
+  wanhook try                          make it so, and go back in 60 s unless you confirm
   wanhook apply                        make it so (starts wanhook after "stop")
   wanhook status                       the links, their shares, and why one is down
   wanhook event down eth1              take a line out by hand; "event up eth1" puts it back
@@ -81,6 +83,20 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .command('apply')
     .description('bring the kernel to what configuration and lines ask for')
     .action(asRoot(() => apply(context, common())));
+  const tryCommand = program
+    .command('try')
+    .description('"apply" what you have edited, and go back by itself unless you confirm it in time');
+  tryCommand
+    .option('--confirm <seconds>', 'how long to wait for "wanhook confirm", or Enter at this terminal', '60')
+    .action(() => asRoot(() => tryIt(context, common(), tryCommand.opts<TryOptions>()))());
+  program
+    .command('confirm')
+    .description('keep what "try" has applied')
+    .action(asRoot(() => confirm(context, common())));
+  const rollbackCommand = program.command('rollback').description('take back what "try" has applied, at once');
+  rollbackCommand
+    .addOption(new Option('--due', 'when its time is over').hideHelp())
+    .action(() => asRoot(() => rollback(context, common(), rollbackCommand.opts<{ due?: boolean }>().due === true))());
   program
     .command('stop')
     .description('remove everything that is ours, restore sysctls; hooks only take notes until "apply"')

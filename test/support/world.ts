@@ -18,6 +18,7 @@ import { makePrivateDirectory } from '../../src/state/files.ts';
 import { dropEvent } from '../../src/state/inbox.ts';
 import { findLink } from '../../src/state/record.ts';
 import { loadGoodConfig } from '../../src/state/good-config.ts';
+import { trialConfig } from '../../src/state/trial.ts';
 import type { Variables } from '../../src/state/script-queue.ts';
 import { encodeState, loadState } from '../../src/state/store.ts';
 import { createFakeKernel, type FakeKernel } from './fake-kernel.ts';
@@ -42,6 +43,8 @@ export interface TestWorld extends World {
   wakes(): number | undefined;
   /** Time passes. */
   pass(seconds: number): void;
+  /** Another boot, as far as a clock tells. */
+  reboot(): void;
   /** A daemon's hook, from its arguments to its end; never rejects. */
   hook(name: string, input: HookInput): Promise<void>;
   /** An event as a hook leaves it behind, and the reconcile that follows. */
@@ -52,7 +55,7 @@ export interface TestWorld extends World {
   judge(link: string, verdict: LinkHealth['verdict'], more?: Partial<LinkHealth>): Promise<Report | undefined>;
   /** What `wanhook plan` finds. */
   plan(): Promise<readonly Op[]>;
-  /** A subcommand as typed; exit code and what it printed. Not `apply`, which writes below /etc. */
+  /** A subcommand as typed; exit code and what it printed. */
   command(...argv: readonly string[]): Promise<{ code: number; out: string; err: string }>;
   state(): State;
   writeState(state: State): void;
@@ -75,6 +78,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
   makePrivateDirectory(stateDirectory);
   const statePath = join(stateDirectory, 'state.json');
   let clock = START;
+  let boot = 'this boot';
   const parsed = new Map<string, ReturnType<World['loadConfig']>>();
   let runs = 0;
   let wakes: number | undefined;
@@ -100,6 +104,8 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     kernel: createKernel(fake.runner, fake.procSys),
     now: () => (clock += 1000),
     echo: (command) => world.echoed.push(command),
+    uptime: () => ({ boot, ms: clock - START }),
+    reboot: () => (boot = 'next boot'),
     wakeAt: (due) => (wakes = due),
     tell: (events) => {
       world.told.push(...events);
@@ -117,7 +123,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
         world.errors.push(said.problems.join('; '));
         return;
       }
-      const config = world.loadConfig().config ?? loadGoodConfig(stateDirectory);
+      const config = trialConfig(world) ?? world.loadConfig().config ?? loadGoodConfig(stateDirectory);
       if (config !== undefined && findLink(config, said.event) === undefined) return;
       try {
         await world.event(said.event);
@@ -149,8 +155,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     },
     plan: async () => (await preview(world)).ops,
     command: async (...argv) => {
-      if (argv.includes('apply')) throw new Error('use apply()');
-      if (argv[0] === 'event' || argv[0] === 'stop' || argv[0] === 'failback') runs++;
+      if (argv[0] === 'apply' || argv[0] === 'event' || argv[0] === 'stop' || argv[0] === 'failback') runs++;
       const said = { out: '', err: '' };
       const code = await runProgram(argv, {
         version: 'test',
@@ -174,6 +179,9 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
         aloneAs: (_, work) => work(),
         isWatched: () => true,
         notifySocket: undefined,
+        nameTables: () => undefined,
+        watchdog: { start: () => undefined, end: () => undefined },
+        ask: undefined,
         out: (text) => (said.out += text),
         outputEnded: () => true,
         err: (text) => (said.err += text),
