@@ -14,6 +14,7 @@ const MAY_IMPORT = {
   'src/config/**': ['checked'],
   'src/events/**': ['checked'],
   'src/state/**': ['checked', 'liveness', 'start-time', 'config', 'events'],
+  'src/survey/**': ['checked'],
   'src/desired/**': ['checked', 'liveness'],
   'src/plan.ts': ['kernel'],
   'src/kernel/**': ['checked', 'start-time'],
@@ -53,6 +54,7 @@ const MAY_IMPORT = {
   'src/doctor/**': ['checked', 'desired', 'kernel', 'decide'],
   'src/cli/**': [
     'doctor',
+    'survey',
     'monitor',
     'checked',
     'config',

@@ -10,6 +10,7 @@ import { appendJournal } from './journal.ts';
 import { createKernel } from './kernel/kernel.ts';
 import { normalListing, parseIpBatch } from './kernel/observe.ts';
 import { acceptsTable, managesNeighbours, resolveName } from './kernel/ask.ts';
+import { lookAround } from './kernel/look-around.ts';
 import { flockDescriptor, spawnDetached, spawnRunner, type Runner } from './kernel/runner.ts';
 import { scriptNames } from './kernel/scripts.ts';
 import { wakeAt } from './kernel/sleeper.ts';
@@ -218,6 +219,7 @@ export async function runCommand(program: Program, runner: Runner, version: stri
       accepts: (lines) => acceptsTable(runner, lines),
       managesNeighbours: () => managesNeighbours(runner),
     },
+    lookAround: () => lookAround(runner),
     nameTables: (config) => {
       if (config !== undefined) writeTableNames(config, (message) => process.stderr.write(`wanhook: ${message}\n`));
     },

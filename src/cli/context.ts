@@ -1,3 +1,4 @@
+import type { Surveyed } from '../kernel/look-around.ts';
 import type { Config } from '../model.ts';
 import type { World } from '../reconcile.ts';
 import type { Sources } from './learn.ts';
@@ -21,6 +22,8 @@ export interface Context {
   /** systemd's, if it has started us and wants to be told. */
   readonly notifySocket: string | undefined;
   readonly sources: Sources;
+  /** What `init` goes by. */
+  readonly lookAround: () => Promise<Surveyed>;
   /** events.d. */
   readonly scriptDirectory: string;
   /** One runner of scripts at a time; rejects if there is one. */

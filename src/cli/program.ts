@@ -8,6 +8,7 @@ import { event, type EventOptions } from './event.ts';
 import { failback } from './failback.ts';
 import { explainCommand } from './explain.ts';
 import type { ExplainOptions } from './explain-question.ts';
+import { init } from './init.ts';
 import { log, type LogOptions } from './log.ts';
 import { metrics } from './metrics.ts';
 import { runForeground } from '../kernel/runner.ts';
@@ -21,6 +22,7 @@ import { use } from './use.ts';
 
 const EXAMPLES = `
 Examples:
+  wanhook init                         which lines are there? proposes their files
   wanhook check                        is the configuration right?
   wanhook doctor                       is anything missing or dangerous on this machine?
   wanhook plan                         what would change, as commands you could paste
@@ -83,6 +85,12 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .command('apply')
     .description('bring the kernel to what configuration and lines ask for')
     .action(asRoot(() => apply(context, common())));
+  const initCommand = program
+    .command('init')
+    .description('look at this machine, and propose a file for every Internet line that it seems to have');
+  initCommand
+    .option('--yes', 'write them without asking')
+    .action(() => asRoot(() => init(context, common(), initCommand.opts<{ yes?: boolean }>().yes === true))());
   const tryCommand = program
     .command('try')
     .description('"apply" what you have edited, and go back by itself unless you confirm it in time');

@@ -4,7 +4,7 @@ import { errorCode, WanhookError } from '../errors.ts';
 /** Loaded when something is started: that costs 3 ms, and a hook with nothing to do starts nothing. */
 const processes = () => process.getBuiltinModule('node:child_process');
 
-export type Tool = 'ip' | 'nft' | 'ss' | 'conntrack' | 'logger';
+export type Tool = 'ip' | 'nft' | 'ss' | 'conntrack' | 'logger' | 'nmcli';
 
 export interface Outcome {
   readonly code: number;
@@ -37,6 +37,7 @@ const PACKAGE: Record<Tool, string> = {
   ss: 'iproute2',
   conntrack: 'conntrack',
   logger: 'bsdutils',
+  nmcli: 'network-manager',
 };
 
 export function cannotRun(tool: Tool, cause: unknown): WanhookError {

@@ -58,6 +58,8 @@ test('confirmed, from another terminal: it stays, and nothing is left behind', a
   expect(await router.plan()).toEqual([]);
 });
 
+/** It has asked its question: that comes right after it is applied. */
+const BEGUN = 'until [ -e /var/lib/wanhook/trial.json ]; do sleep 0.1; done; sleep 1';
 /** On a terminal and in a session of its own, made by script(1). */
 const onTerminal = (input: string, seconds = SECONDS) => {
   const inside = `trap : INT; echo session $$; ${COMMAND} try --confirm ${seconds}; echo exit $?`;
@@ -65,7 +67,7 @@ const onTerminal = (input: string, seconds = SECONDS) => {
 };
 
 test('at a terminal: Enter keeps it', async () => {
-  const it = onTerminal('sleep 1.5; echo; sleep 1', 20);
+  const it = onTerminal(`${BEGUN}; echo; sleep 1`, 20);
   await it.waitLine(/^exit 0/, 10_000);
   expect(it.lines.join('\n')).toMatch(/Enter keeps it.*\n*.*confirmed/);
   expect(await lanWorks()).toBe(false);
@@ -73,7 +75,7 @@ test('at a terminal: Enter keeps it', async () => {
 });
 
 test('at a terminal: Ctrl-C takes it back at once', async () => {
-  const it = onTerminal("sleep 1.5; printf '\\\\003'; sleep 2", 30);
+  const it = onTerminal(`${BEGUN}; printf '\\003'; sleep 2`, 30);
   await it.waitLine(/^exit 1/, 15_000);
   expect(await lanWorks()).toBe(true);
   expect(await leftovers()).not.toContain('rollback');

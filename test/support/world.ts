@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Context } from '../../src/cli/context.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import { parseConfig, type ConfigFiles } from '../../src/config/parse.ts';
 import { explain } from '../../src/errors.ts';
@@ -57,6 +58,8 @@ export interface TestWorld extends World {
   plan(): Promise<readonly Op[]>;
   /** A subcommand as typed; exit code and what it printed. */
   command(...argv: readonly string[]): Promise<{ code: number; out: string; err: string }>;
+  /** What a command is given; with what a test gives it instead. */
+  context(given: Pick<Context, 'out' | 'err'> & Partial<Context>): Context;
   state(): State;
   writeState(state: State): void;
   loseState(): void;
@@ -157,37 +160,39 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     command: async (...argv) => {
       if (argv[0] === 'apply' || argv[0] === 'event' || argv[0] === 'stop' || argv[0] === 'failback') runs++;
       const said = { out: '', err: '' };
-      const code = await runProgram(argv, {
-        version: 'test',
-        configDirectory: '/no/such/directory',
-        isRoot: true,
-        sources: {
-          resolve: () => Promise.reject(new Error('no names here')),
-          accepts: () => Promise.resolve(true),
-          managesNeighbours: () => Promise.resolve(true),
-        },
-        pid: process.pid,
-        callerEnv: {},
-        scriptDirectory: join(stateDirectory, 'events.d'),
-        aloneWithScripts: (work) => work(),
-        syslog: (message) => {
-          world.errors.push(message);
-          return Promise.resolve();
-        },
-        openWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
-        openResidentWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
-        aloneAs: (_, work) => work(),
-        isWatched: () => true,
-        notifySocket: undefined,
-        nameTables: () => undefined,
-        watchdog: { start: () => undefined, end: () => undefined },
-        ask: undefined,
-        out: (text) => (said.out += text),
-        outputEnded: () => true,
-        err: (text) => (said.err += text),
-      });
+      const voice = { out: (text: string) => (said.out += text), err: (text: string) => (said.err += text) };
+      const code = await runProgram(argv, world.context(voice));
       return { code, ...said };
     },
+    context: (given) => ({
+      version: 'test',
+      configDirectory: '/no/such/directory',
+      isRoot: true,
+      sources: {
+        resolve: () => Promise.reject(new Error('no names here')),
+        accepts: () => Promise.resolve(true),
+        managesNeighbours: () => Promise.resolve(true),
+      },
+      pid: process.pid,
+      callerEnv: {},
+      scriptDirectory: join(stateDirectory, 'events.d'),
+      aloneWithScripts: (work) => work(),
+      syslog: (message) => {
+        world.errors.push(message);
+        return Promise.resolve();
+      },
+      openWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
+      openResidentWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
+      aloneAs: (_, work) => work(),
+      isWatched: () => true,
+      notifySocket: undefined,
+      lookAround: () => Promise.reject(new Error('not looked at')),
+      nameTables: () => undefined,
+      watchdog: { start: () => undefined, end: () => undefined },
+      ask: undefined,
+      outputEnded: () => true,
+      ...given,
+    }),
     state: () => loadState(stateDirectory).state,
     writeState: (state) => writeFileSync(statePath, encodeState(state)),
     loseState: () => rmSync(statePath, { force: true }),
