@@ -3,6 +3,7 @@ import { EXIT, explain, ProblemsError, WanhookError } from '../errors.ts';
 import { apply } from './apply.ts';
 import { check } from './check.ts';
 import { clients } from './clients.ts';
+import { completion } from './completion.ts';
 import type { Common, Context } from './context.ts';
 import { event, type EventOptions } from './event.ts';
 import { failback } from './failback.ts';
@@ -181,14 +182,17 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .argument('[filter]', 'a link’s name, a client’s address, or "client>server"')
     .action((filter?: string) => asRoot(() => flushPins(context, common(), filter))());
   // The shell front has answered that before Node starts; here it is for --help, and for "wanhook -v health".
-  program
+  const healthCommand = program
     .command('health')
-    .description('exit code 0 if a link works (--any, the default), if all do, or if this one does; 1 if not')
-    .argument('[link]', 'its name, --any or --all', '--any')
-    .allowUnknownOption()
-    .action((link: string, _: unknown, { args }: Command) =>
-      asRoot(() => runForeground(['/usr/lib/wanhook/health.sh', args[0] ?? link], {}))(),
-    );
+    .description('exit code 0 if a link works (--any, the default), if all do, or if this one does; 1 if not');
+  healthCommand
+    .argument('[link]', 'its name')
+    .option('--any', 'one is enough')
+    .option('--all', 'all must')
+    .action((link?: string) => {
+      const asked = healthCommand.opts<{ all?: boolean }>().all === true ? '--all' : (link ?? '--any');
+      return asRoot(() => runForeground(['/usr/lib/wanhook/health.sh', asked], {}))();
+    });
   const logCommand = program.command('log').description('what was done and why: the journal; with -v every command');
   logCommand
     .option('-f, --follow', 'go on with what comes')
@@ -201,6 +205,10 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .action(() =>
       asRoot(() => metrics(context, common(), metricsCommand.opts<{ write?: boolean }>().write === true))(),
     );
+  program
+    .command('completion', { hidden: true })
+    .argument('<shell>')
+    .action((shell: string) => context.out(completion(shell, program)));
   program.command('run-scripts', { hidden: true }).action(asRoot(() => runScripts(context, common())));
   return program;
 }

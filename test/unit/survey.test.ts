@@ -180,7 +180,7 @@ interface Told {
 }
 function surveyed({ devices = [], routes = [], peers = {}, leases = {}, ...nm }: Told): Surveyed {
   const addresses = devices.map((words, n) => {
-    const [[name, kind] = [], address] = [words.split(' ')[0]?.split(':') ?? [], words.split(' ')[1]?.split('/')];
+    const [[name, kind], address] = [words.split(' ')[0]?.split(':') ?? [], words.split(' ')[1]?.split('/')];
     const addr = address && { family: 'inet', local: address[0], prefixlen: Number(address[1]) };
     return {
       ifname: name,
@@ -360,7 +360,7 @@ const TWO = surveyed({
 });
 
 /** The command, below a directory of its own. */
-async function init(name: string, answer: string | undefined | 'no terminal', ...argv: string[]) {
+async function init(name: string, answer: string | undefined, ...argv: string[]) {
   const directory = join(scratch, name);
   mkdirSync(join(directory, 'links'), { recursive: true });
   const world = createTestWorld();
