@@ -59,7 +59,8 @@ function messageOf(error: unknown): string {
   return `wanhook: ${explain(error)}\n`;
 }
 
-function buildProgram(context: Context, done: (code: number) => void): Command {
+/** The commands and their options; `done` is told the exit code. */
+export function buildProgram(context: Context, done: (code: number) => void): Command {
   const program = new Command('wanhook')
     .description('Keeps the routing of a Linux box with several Internet lines right, whichever of them are up.')
     .version(context.version, '-V, --version')
