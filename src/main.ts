@@ -20,6 +20,7 @@ import type { LinkEvent } from './model.ts';
 import { reconcile, type Early, type World } from './reconcile.ts';
 import { makePrivateDirectory, readIfThere, writeAtomically } from './state/files.ts';
 import { dropEvent } from './state/inbox.ts';
+import { startTime } from './start-time.ts';
 import { findLink } from './state/record.ts';
 import { loadGoodConfig } from './state/good-config.ts';
 import { loadTrial, trialConfig, trialNotice, type Uptime } from './state/trial.ts';
@@ -62,9 +63,9 @@ function openWorld(runner: Runner, voice: Voice): World {
   };
 }
 
-/** CLOCK_MONOTONIC, of this boot. */
+/** CLOCK_MONOTONIC, of this boot; a container has its machine's, and an init of its own. */
 function uptime(): Uptime {
-  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  const boot = `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}.${startTime(1) ?? ''}`;
   return { boot, ms: Number(process.hrtime.bigint() / 1_000_000n) };
 }
 

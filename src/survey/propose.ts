@@ -30,7 +30,7 @@ interface Candidate {
 }
 
 /** Kinds of devices that carry no Internet line of their own. */
-const NO_LINE = /^(?:loopback|wireguard|tun|ipip|gre|gretap|sit|ip6tnl|vti|vxlan|veth|dummy|none)$/;
+const NO_LINE = /^(?:loopback|wireguard|tun|ipip|gre|gretap|sit|ip6tnl|vti|vxlan|dummy|none)$/;
 /** Bridges of virtual machines and containers. */
 const INNER = /^(?:docker|virbr|lxcbr|lxdbr|br-[0-9a-f]{12}|veth|podman|cni)/;
 

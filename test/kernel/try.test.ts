@@ -103,6 +103,19 @@ test('killed with its watchdog: the next event takes it back', async () => {
   expect(await lanWorks()).toBe(true);
 });
 
+test('where there is systemd, a timer of its watches, too', async () => {
+  await router.rtr.sh(`mkdir -p /run/systemd/system; rm -f /usr/bin/systemd-run
+    printf '#!/bin/sh\\nprintf "%%s\\\\n" "$@" >/run/timer.new; mv /run/timer.new /run/timer\\n' >/usr/bin/systemd-run
+    chmod 755 /usr/bin/systemd-run`);
+  await router.must('try', '--confirm', String(SECONDS));
+  await router.rtr.sh('read -r pid rest </run/wanhook/trial.sleeper; kill -KILL "-$pid"');
+  const argv = (await router.rtr.sh('until [ -e /run/timer ]; do sleep 0.05; done; cat /run/timer')).trim().split('\n');
+  expect(argv).toContain(`--on-active=${SECONDS}`);
+  // It comes early: it waits.
+  await router.rtr.run(argv.slice(argv.indexOf('--') + 1));
+  expect(await lanWorks()).toBe(true);
+});
+
 test('the monitor goes with what is tried, and then with the one before', async () => {
   const monitor = router.rtr.spawn(COMMAND.split(' ').concat('monitor'));
   await monitor.waitLine(/watching/);

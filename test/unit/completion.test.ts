@@ -115,7 +115,6 @@ describe.each(Object.entries(SHELLS))('%s', (name, complete) => {
     path = await script(name);
   });
   test.runIf(there).each(CASES)('%j', (words, want) => {
-    if (name === 'bash' && words.includes('--') && !existsSync(BASH_COMPLETION)) return;
     const got = complete(path, words)
       .split(/[\s\0]+/)
       .filter((word) => /^[\w-]/.test(word));

@@ -120,6 +120,21 @@ test('with a broken configuration, or a wrong time, nothing is tried', async () 
   expect(weightsOf(world)).toBe('1:1');
 });
 
+test('a configuration that is broken meanwhile keeps nobody from going back, or from keeping what was tried', async () => {
+  const world = await started();
+  for (const [verb, want] of [
+    ['rollback', '1:1'],
+    ['confirm', '2:3'],
+  ] as const) {
+    await play(world, ...weights(2, 3));
+    await say(world, 'try', '--confirm', '600');
+    await play(world, 'config links/dsl1.env ID=1 PPP_IPPARAM=dsl1 WEIGHT=heavy');
+    await say(world, verb);
+    await play(world, hook);
+    expect(weightsOf(world), verb).toBe(want);
+  }
+});
+
 test('while one is running, "apply" of some script applies it, and decides nothing', async () => {
   const world = await started();
   await play(world, ...weights(2, 3));
