@@ -14,6 +14,7 @@ const MAY_IMPORT = {
   'src/config/**': ['checked'],
   'src/events/**': ['checked'],
   'src/state/**': ['checked', 'liveness', 'start-time', 'config', 'events'],
+  'src/survey/**': ['checked'],
   'src/desired/**': ['checked', 'liveness'],
   'src/plan.ts': ['kernel'],
   'src/kernel/**': ['checked', 'start-time'],
@@ -53,6 +54,7 @@ const MAY_IMPORT = {
   'src/doctor/**': ['checked', 'desired', 'kernel', 'decide'],
   'src/cli/**': [
     'doctor',
+    'survey',
     'monitor',
     'checked',
     'config',
@@ -66,7 +68,7 @@ const MAY_IMPORT = {
     'reconcile',
     'decide',
   ],
-  'src/main.ts': ['cli', 'config', 'events', 'state', 'kernel', 'journal', 'log', 'lock', 'reconcile'],
+  'src/main.ts': ['start-time', 'cli', 'config', 'events', 'state', 'kernel', 'journal', 'log', 'lock', 'reconcile'],
   'hooks/**': ['main', 'events', 'cli', 'kernel'],
 };
 const PLACES = [...new Set(Object.values(MAY_IMPORT).flat())];

@@ -150,6 +150,7 @@ needs_build() {
   for entry in "$here"/hooks/*.ts; do
     [ -s "$here/$(built "$entry")" ] || return 0
   done
+  [ -s "$here/dist/completions/fish" ] || return 0
   [ -n "$(find "$here/src" "$here/hooks" "$here/package.json" -newer "$here/$(built wanhook.ts)")" ]
 }
 
@@ -206,6 +207,7 @@ stage_tree() {
   put 644 etc/wanhook/links/README /etc/wanhook/links/README
   put 644 etc/wanhook/rules/README /etc/wanhook/rules/README
   put 644 etc/wanhook/sets/README /etc/wanhook/sets/README
+  stage_reading
   if [ $live = no ] || has_systemd; then
     for file in wanhook.service wanhook-monitor.service wanhook-scripts.path wanhook-scripts.service; do
       put 644 "etc/systemd/system/$file" "$UNITS/$file"
@@ -214,6 +216,16 @@ stage_tree() {
     put 755 etc/init.d/wanhook-monitor $INIT
   fi
   mkdir -p "$stage/etc/iproute2/rt_tables.d" # where "wanhook apply" names its tables
+}
+
+# For people and their shells.
+stage_reading() {
+  for page in "$here"/docs/man/*; do put 644 "docs/man/${page##*/}" "/usr/share/man/man${page##*.}/${page##*/}"; done
+  put 644 dist/completions/bash /usr/share/bash-completion/completions/wanhook
+  put 644 dist/completions/fish /usr/share/fish/vendor_completions.d/wanhook.fish
+  zsh=/usr/share/zsh/site-functions
+  [ ! -e /etc/debian_version ] || zsh=/usr/share/zsh/vendor-completions
+  put 644 dist/completions/zsh "$zsh/_wanhook"
 }
 
 has_systemd() { [ -d /run/systemd/system ] && command -v systemctl >/dev/null; }
@@ -437,8 +449,8 @@ next_steps() {
   elif ls /etc/wanhook/links/*.env >/dev/null 2>&1; then
     say 'Next: "wanhook check", "wanhook plan" (what would change), "wanhook apply", "wanhook status".'
   else
-    say 'Next: write /etc/wanhook/links/NAME.env, one file per line (examples: /etc/wanhook/links/README),'
-    say '      then "wanhook check" and "wanhook apply".'
+    say 'Next: "wanhook init" looks for your lines and proposes their files (or write /etc/wanhook/links/NAME.env by hand,'
+    say '      see /etc/wanhook/links/README), then "wanhook try". Manual: wanhook(8), wanhook.env(5).'
   fi
 }
 

@@ -4,8 +4,9 @@ hook=$1
 shift
 
 # Not ours? Decided before Node starts: the names of every line stand in these files, and comments do not count.
-# The last one is the configuration that hooks go on with while somebody is editing a broken one.
-config=$(grep -hsv '^[[:space:]]*#' /etc/wanhook/wanhook.env /etc/wanhook/links/*.env /run/wanhook/config.json)
+# The last ones are what hooks go on with while somebody is editing a broken one, or after a "wanhook try".
+config=$(grep -hsv '^[[:space:]]*#' /etc/wanhook/wanhook.env /etc/wanhook/links/*.env /run/wanhook/config.json \
+  /var/lib/wanhook/trial.json)
 ours=no
 for name in "${1-}" "${6-}" "${LINKNAME-}" "${interface-}"; do # device, ipparam, linkname; dhclient's device
   [ -n "$name" ] || continue

@@ -15,13 +15,14 @@ import { flowsEnded } from './state/live.ts';
 import { sweepTemporaries } from './state/files.ts';
 import { loadGoodConfig, saveGoodConfig } from './state/good-config.ts';
 import { isRepeat } from './state/record.ts';
+import { forgetTrial, loadTrial, trialConfig, type TrialPlace } from './state/trial.ts';
 import { loadState, saveState, encodeState } from './state/store.ts';
 import { tellOutside, type Outside } from './tell.ts';
 
 export type { Early } from './decide.ts';
 
 /** Everything the sequence touches, passed in. */
-export interface World extends Surroundings, Outside {
+export interface World extends Surroundings, Outside, TrialPlace {
   readonly stateDirectory: string;
   readonly loadConfig: () => Loaded;
   /** What a hook's shell has looked up while node was starting; given once. */
@@ -43,6 +44,8 @@ export interface Options {
   readonly lenient?: boolean;
   /** Look closely at what is seldom looked at; commands do. */
   readonly closely?: boolean;
+  /** What is in /etc/wanhook, whatever `wanhook try` says: only `apply` and `plan` ask for that. */
+  readonly fromDisk?: boolean;
   /** What a command has found out beforehand. */
   readonly learned?: Learned;
   /** What the monitor has found out about these links. */
@@ -71,13 +74,21 @@ export async function reconcile(world: World, options: Options): Promise<Report 
     async () => {
       if (taken !== undefined && isTaken(taken)) return undefined;
       sweep(world);
-      let report = await once(world, options);
-      for (let round = 1; round < ROUNDS && moreToDo(world, options); round++) report = await once(world, options);
+      const asked = { ...options, ...(isToStop(world, options) && { stopped: true }) };
+      let report = await once(world, asked);
+      if (asked.stopped === true && options.stopped !== true) forgetTrial(world);
+      for (let round = 1; round < ROUNDS && moreToDo(world, asked); round++) report = await once(world, asked);
       world.wakeAt(report.state.stopped ? undefined : nextFailback(report.statuses));
       return report;
     },
     taken === undefined ? undefined : () => isTaken(taken),
   );
+}
+
+/** A trial is over, and before it wanhook was stopped, or new: so it is again. */
+function isToStop(world: World, { fromDisk, stopped }: Options): boolean {
+  const trial = fromDisk === true || stopped === true ? undefined : loadTrial(world);
+  return trial !== undefined && trial.left === 0 && trial.former === undefined;
 }
 
 /** Litter is no reason to stop. */
@@ -94,9 +105,12 @@ function moreToDo(world: World, { stopped }: Options): boolean {
 }
 
 /** What a run would do, without doing it: pending events are folded in, nothing is written. */
-export async function preview(world: World, { lenient = false } = {}): Promise<Decision> {
+export async function preview(
+  world: World,
+  { lenient = false, fromDisk = false }: Pick<Options, 'lenient' | 'fromDisk'> = {},
+): Promise<Decision> {
   const report = await world.alone(async () => {
-    const config = chooseConfig(world, lenient, []);
+    const config = chooseConfig(world, { lenient, fromDisk }, []);
     const { pending } = pendingEvents(world.stateDirectory);
     const { state } = loadState(world.stateDirectory);
     const known = lenient ? state : { ...state, stopped: false };
@@ -127,7 +141,7 @@ async function once(world: World, options: Options): Promise<Report> {
   };
   try {
     discardEvents(damaged);
-    const config = options.stopped === true ? STOPPING : chooseConfig(world, options.lenient === true, notes, true);
+    const config = options.stopped === true ? STOPPING : chooseConfig(world, options, notes, true);
     const state = readState(world, notes);
     const { learned = state.learned } = options;
     const told: State = { ...state, stopped: options.stopped ?? state.stopped, ...(learned && { learned }) };
@@ -261,7 +275,14 @@ function saveIfChanged(world: World, before: State, state: State): void {
 const STOPPING: Config = { ...GLOBAL_DEFAULTS, lan: 'none', links: [] };
 
 /** Hooks outlive somebody's half-finished edit: they go on with the last configuration that was whole, and say so. */
-function chooseConfig(world: World, lenient: boolean, notes: string[], keep = false): Config {
+function chooseConfig(
+  world: World,
+  { lenient = false, fromDisk = false }: Pick<Options, 'lenient' | 'fromDisk'>,
+  notes: string[],
+  keep = false,
+): Config {
+  const held = fromDisk ? undefined : trialConfig(world);
+  if (held !== undefined) return held;
   const { config, problems, files } = world.loadConfig();
   if (config !== undefined && keep) saveGoodConfig(world.stateDirectory, files);
   if (config !== undefined) return config;

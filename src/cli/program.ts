@@ -3,11 +3,13 @@ import { EXIT, explain, ProblemsError, WanhookError } from '../errors.ts';
 import { apply } from './apply.ts';
 import { check } from './check.ts';
 import { clients } from './clients.ts';
+import { completion } from './completion.ts';
 import type { Common, Context } from './context.ts';
 import { event, type EventOptions } from './event.ts';
 import { failback } from './failback.ts';
 import { explainCommand } from './explain.ts';
 import type { ExplainOptions } from './explain-question.ts';
+import { init } from './init.ts';
 import { log, type LogOptions } from './log.ts';
 import { metrics } from './metrics.ts';
 import { runForeground } from '../kernel/programs.ts';
@@ -16,13 +18,16 @@ import { planCommand } from './plan.ts';
 import { runScripts } from './run-scripts.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
+import { confirm, rollback, tryIt, type TryOptions } from './try.ts';
 import { use } from './use.ts';
 
 const EXAMPLES = `
 Examples:
+  wanhook init                         which lines are there? proposes their files
   wanhook check                        is the configuration right?
   wanhook doctor                       is anything missing or dangerous on this machine?
   wanhook plan                         what would change, as commands you could paste
+  wanhook try                          make it so, and go back in 60 s unless you confirm
   wanhook apply                        make it so (starts wanhook after "stop")
   wanhook status                       the links, their shares, and why one is down
   wanhook event down eth1              take a line out by hand; "event up eth1" puts it back
@@ -54,7 +59,8 @@ function messageOf(error: unknown): string {
   return `wanhook: ${explain(error)}\n`;
 }
 
-function buildProgram(context: Context, done: (code: number) => void): Command {
+/** The commands and their options; `done` is told the exit code. */
+export function buildProgram(context: Context, done: (code: number) => void): Command {
   const program = new Command('wanhook')
     .description('Keeps the routing of a Linux box with several Internet lines right, whichever of them are up.')
     .version(context.version, '-V, --version')
@@ -81,6 +87,26 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .command('apply')
     .description('bring the kernel to what configuration and lines ask for')
     .action(asRoot(() => apply(context, common())));
+  const initCommand = program
+    .command('init')
+    .description('look at this machine, and propose a file for every Internet line that it seems to have');
+  initCommand
+    .option('--yes', 'write them without asking')
+    .action(() => asRoot(() => init(context, common(), initCommand.opts<{ yes?: boolean }>().yes === true))());
+  const tryCommand = program
+    .command('try')
+    .description('"apply" what you have edited, and go back by itself unless you confirm it in time');
+  tryCommand
+    .option('--confirm <seconds>', 'how long to wait for "wanhook confirm", or Enter at this terminal', '60')
+    .action(() => asRoot(() => tryIt(context, common(), tryCommand.opts<TryOptions>()))());
+  program
+    .command('confirm')
+    .description('keep what "try" has applied')
+    .action(asRoot(() => confirm(context, common())));
+  const rollbackCommand = program.command('rollback').description('take back what "try" has applied, at once');
+  rollbackCommand
+    .addOption(new Option('--due', 'when its time is over').hideHelp())
+    .action(() => asRoot(() => rollback(context, common(), rollbackCommand.opts<{ due?: boolean }>().due === true))());
   program
     .command('stop')
     .description('remove everything that is ours, restore sysctls; hooks only take notes until "apply"')
@@ -157,14 +183,17 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .argument('[filter]', 'a link’s name, a client’s address, or "client>server"')
     .action((filter?: string) => asRoot(() => flushPins(context, common(), filter))());
   // The shell front has answered that before Node starts; here it is for --help, and for "wanhook -v health".
-  program
+  const healthCommand = program
     .command('health')
-    .description('exit code 0 if a link works (--any, the default), if all do, or if this one does; 1 if not')
-    .argument('[link]', 'its name, --any or --all', '--any')
-    .allowUnknownOption()
-    .action((link: string, _: unknown, { args }: Command) =>
-      asRoot(() => runForeground(['/usr/lib/wanhook/health.sh', args[0] ?? link], {}))(),
-    );
+    .description('exit code 0 if a link works (--any, the default), if all do, or if this one does; 1 if not');
+  healthCommand
+    .argument('[link]', 'its name')
+    .option('--any', 'one is enough')
+    .option('--all', 'all must')
+    .action((link?: string) => {
+      const asked = healthCommand.opts<{ all?: boolean }>().all === true ? '--all' : (link ?? '--any');
+      return asRoot(() => runForeground(['/usr/lib/wanhook/health.sh', asked], {}))();
+    });
   const logCommand = program.command('log').description('what was done and why: the journal; with -v every command');
   logCommand
     .option('-f, --follow', 'go on with what comes')
@@ -177,6 +206,10 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .action(() =>
       asRoot(() => metrics(context, common(), metricsCommand.opts<{ write?: boolean }>().write === true))(),
     );
+  program
+    .command('completion', { hidden: true })
+    .argument('<shell>')
+    .action((shell: string) => context.out(completion(shell, program)));
   program.command('run-scripts', { hidden: true }).action(asRoot(() => runScripts(context, common())));
   return program;
 }

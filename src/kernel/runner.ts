@@ -3,7 +3,7 @@ import { processes } from './processes.ts';
 
 /** Tools that are asked once, and answer. */
 
-export type Tool = 'ip' | 'nft' | 'ss' | 'conntrack' | 'logger';
+export type Tool = 'ip' | 'nft' | 'ss' | 'conntrack' | 'logger' | 'nmcli';
 
 export interface Outcome {
   readonly code: number;
@@ -36,6 +36,7 @@ const PACKAGE: Record<Tool, string> = {
   ss: 'iproute2',
   conntrack: 'conntrack',
   logger: 'bsdutils',
+  nmcli: 'network-manager',
 };
 
 export function cannotRun(tool: Tool, cause: unknown): WanhookError {

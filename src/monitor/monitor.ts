@@ -3,6 +3,7 @@ import type { LinkHealth } from '../model.ts';
 import { reconcile, type Report, type World } from '../reconcile.ts';
 import { loadGood } from '../state/good-config.ts';
 import { forgetMeasured } from '../state/measured.ts';
+import { loadTrial, trialNotice } from '../state/trial.ts';
 import { forgetMetrics, tellFigures, tellMetrics } from './figures.ts';
 import type { Now } from './judged.ts';
 import { KEPT_WORD } from './kernel-lines.ts';
@@ -51,8 +52,16 @@ export function startMonitor({ world, version, engine, spawn, now, ready }: Surr
   const verdicts = new Map<string, LinkHealth>();
   const runs = runner({ ...world, loadConfig: config.load }, verdicts, trouble, (report) => {
     last = report;
+    tellTrial();
     probes.follow(report.state.stopped ? [] : report.statuses, report.state.health);
   });
+  let told: string | undefined;
+  const tellTrial = () => {
+    const trial = loadTrial(world);
+    const notice = trial?.left === 0 ? trialNotice(trial) : undefined;
+    if (notice !== undefined && notice !== told) world.warn(notice);
+    told = notice;
+  };
   let isReady = false;
   const wakes = waker(async (causes) => {
     const done = await runs(causes);

@@ -51,6 +51,12 @@ const FILES = [
   '/etc/wanhook/wanhook.env',
   ...['dhclient', ...PPP_HOOKS, 'load', 'wanhook'].map((name) => `/usr/lib/wanhook/hooks/${name}.cjs`),
   '/usr/lib/wanhook/manifest',
+  '/usr/share/bash-completion/completions/wanhook',
+  '/usr/share/fish/vendor_completions.d/wanhook.fish',
+  '/usr/share/man/man5/wanhook.env.5',
+  '/usr/share/man/man7/wanhook-hooks.7',
+  '/usr/share/man/man8/wanhook.8',
+  '/usr/share/zsh/vendor-completions/_wanhook',
 ];
 
 /** A checkout of its own: installing builds in it, and others work in ours. */
@@ -61,7 +67,7 @@ beforeAll(() => {
   chmodSync(scratch, 0o755);
   checkout = join(scratch, 'checkout');
   mkdirSync(checkout);
-  for (const name of ['src', 'hooks', 'etc', 'install.sh', 'package.json', 'package-lock.json']) {
+  for (const name of ['src', 'hooks', 'etc', 'docs', 'install.sh', 'package.json', 'package-lock.json']) {
     cpSync(join(ROOT, name), join(checkout, name), { recursive: true, preserveTimestamps: true });
   }
   copyModules(join(ROOT, 'node_modules'), join(checkout, 'node_modules'));
@@ -363,7 +369,7 @@ describe('onto a live system', () => {
   test('installs, verifies, and says what is next', async () => {
     const got = await inside([]);
     expect(got.out).toMatch(/verified: wanhook \d+\.\d+\.\d+, its hooks and its command run with \/usr\/bin\/node/);
-    expect(got.out).toContain('Next: write /etc/wanhook/links/NAME.env');
+    expect(got.out).toContain('Next: "wanhook init" looks for your lines');
     expect(got.code).toBe(0);
     expect(await machine.sh('run-parts --list /etc/ppp/ip-up.d')).toContain('/etc/ppp/ip-up.d/wanhook\n');
     expect(await machine.sh('wanhook --version')).toMatch(/^\d+\.\d+\.\d+\n$/);
