@@ -175,8 +175,7 @@ export interface Problem {
   readonly message: string;
 }
 
-type EventSource =
-  'pppd' | 'dhclient' | 'dhcpcd' | 'udhcpc' | 'networkmanager' | 'networkd' | 'ifupdown' | 'cli';
+type EventSource = 'pppd' | 'dhclient' | 'dhcpcd' | 'udhcpc' | 'networkmanager' | 'networkd' | 'ifupdown' | 'cli';
 
 /** What a daemon told its hook, in one form for all daemons. A hint: the kernel and the record decide. */
 export interface LinkEvent {
