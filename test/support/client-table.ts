@@ -18,6 +18,21 @@ export const TABLE = {
     crash: 'no hook; the address stays, and the line with it',
     redial: '`REBOOT`: up',
   },
+  udhcpc: {
+    up: '`deconfig`, `bound`: up',
+    renew: '`renew`: nothing to do',
+    renumber: '`nak`, `deconfig`, `bound`: down, up with the new address',
+    cable: 'no hook: the kernel’s word, with the next event or by the monitor',
+    down: '`deconfig`: down',
+    crash: 'no hook; the address stays, and the line with it',
+    redial: '`deconfig`, `bound`: down, up',
+  },
+  ifupdown: {
+    up: '`if-up.d`: up',
+    renumber: '`if-post-down.d`, `if-up.d`: down, up with the new address',
+    down: '`if-post-down.d`: down',
+    redial: '`if-up.d`: up',
+  },
 } as const satisfies Readonly<Record<string, Readonly<Partial<Record<ClientEvent, string>>>>>;
 
 export type TableClient = keyof typeof TABLE;
