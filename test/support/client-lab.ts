@@ -5,6 +5,7 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDhcpServer, type DhcpServer } from './dhcp-server-run.ts';
+import { startMonitor } from './router-monitor.ts';
 import { createRouter, type Router } from './router.ts';
 
 export interface ClientLab extends Router {
@@ -13,6 +14,8 @@ export interface ClientLab extends Router {
   hooks(): Promise<string[]>;
   /** Does it, waits until a hook with these words has ended that had not before, and gives all that have. */
   until(hook: RegExp, act: () => Promise<unknown>, limitMs?: number): Promise<string[]>;
+  /** Does it while the monitor runs, waits until line 1 is this, and gives the hooks that ran meanwhile. */
+  watched(line: string, act: () => Promise<unknown>): Promise<string[]>;
   /** The commands that wanhook ran meanwhile. */
   changes(act: () => Promise<unknown>): Promise<string[]>;
   /** Line 1 in short words: `up eth1 198.51.100.2 via 198.51.100.1`, `down: …`. And nothing is left to be done. */
@@ -61,11 +64,22 @@ export async function createClientLab(before = ''): Promise<ClientLab> {
 /** That all take the same of two lines is as likely as a one in eight million. */
 const COUNT = 24;
 
+/** A client's lease may have to run out first. */
+const WATCHED_MS = 15_000;
+
 interface Status {
   readonly links: readonly { state: string; device?: string; address?: string; gateway?: string; reason?: string }[];
 }
 
 function clientLab(router: Router, server: DhcpServer): ClientLab {
+  const line = async () => {
+    const { links } = JSON.parse(await router.must('status', '--json')) as Status;
+    const left = await router.plan();
+    if (left.length > 0) throw new Error(`wanhook has left something to do: ${left.join('; ')}`);
+    const { state, device, address, gateway, reason } = links[0]!;
+    if (state !== 'up') return `${state}: ${reason ?? ''}`;
+    return `up ${device ?? ''} ${address ?? ''} via ${gateway ?? 'device'}`;
+  };
   const hooks = async () => (await router.rtr.sh('cat /run/hooks.log')).split('\n').filter((line) => line !== '');
   return {
     ...router,
@@ -88,14 +102,22 @@ function clientLab(router: Router, server: DhcpServer): ClientLab {
       await act();
       return (await router.journal()).slice(before).flatMap(({ changed }) => changed);
     },
-    line: async () => {
-      const { links } = JSON.parse(await router.must('status', '--json')) as Status;
-      const left = await router.plan();
-      if (left.length > 0) throw new Error(`wanhook has left something to do: ${left.join('; ')}`);
-      const { state, device, address, gateway, reason } = links[0]!;
-      if (state !== 'up') return `${state}: ${reason ?? ''}`;
-      return `up ${device ?? ''} ${address ?? ''} via ${gateway ?? 'device'}`;
+    watched: async (wanted, act) => {
+      const before = (await hooks()).length;
+      const monitor = await startMonitor(router);
+      try {
+        await act();
+        const end = Date.now() + WATCHED_MS;
+        for (let got = ''; got !== wanted; got = await line().catch(String)) {
+          if (Date.now() > end) throw new Error(`line 1 is not "${wanted}" but "${got}"`);
+          await sleep(200);
+        }
+      } finally {
+        await monitor.stop();
+      }
+      return (await hooks()).slice(before);
     },
+    line,
     lanes: async () => {
       const { ok, errors, sources } = await router.share({ from: 'lan', count: COUNT });
       if (ok !== COUNT) throw new Error(`only ${ok} of ${COUNT} connections: ${JSON.stringify(errors)}`);

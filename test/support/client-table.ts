@@ -22,7 +22,7 @@ export const TABLE = {
     up: '`deconfig`, `bound`: up',
     renew: '`renew`: nothing to do',
     renumber: '`nak`, `deconfig`, `bound`: down, up with the new address',
-    cable: 'no hook: the kernel’s word, with the next event or by the monitor',
+    cable: 'no hook: the monitor sees it',
     down: '`deconfig`: down',
     crash: 'no hook; the address stays, and the line with it',
     redial: '`deconfig`, `bound`: down, up',
@@ -32,6 +32,15 @@ export const TABLE = {
     renumber: '`if-post-down.d`, `if-up.d`: down, up with the new address',
     down: '`if-post-down.d`: down',
     redial: '`if-up.d`: up',
+  },
+  NetworkManager: {
+    up: '`dhcp4-change`, `up`: up',
+    renew: 'no hook: nothing to do',
+    renumber: 'no hook (1.42): the monitor sees it',
+    cable: '`down`: down; `up`: up',
+    down: '`down`: down',
+    crash: 'no hook; the address stays, and the line with it',
+    redial: '`up`: up',
   },
 } as const satisfies Readonly<Record<string, Readonly<Partial<Record<ClientEvent, string>>>>>;
 
