@@ -8,8 +8,9 @@ shift
 config=$(grep -hsv '^[[:space:]]*#' /etc/wanhook/wanhook.env /etc/wanhook/links/*.env /run/wanhook/config.json \
   /var/lib/wanhook/trial.json)
 ours=no
-for name in "${1-}" "${6-}" "${LINKNAME-}" "${interface-}"; do # device, ipparam, linkname; dhclient's device
-  [ -n "$name" ] || continue
+# pppd's device, ipparam and linkname; DHCP clients' device; NetworkManager's; networkd's and ifupdown's
+for name in "${1-}" "${6-}" "${LINKNAME-}" "${interface-}" "${DEVICE_IP_IFACE-}" "${IFACE-}"; do
+  case $name in '' | lo) continue ;; esac
   case $config in *"$name"*) ours=yes ;; esac
 done
 [ "$ours" = yes ] || exit 0

@@ -175,7 +175,7 @@ export interface Problem {
   readonly message: string;
 }
 
-type EventSource = 'pppd' | 'dhclient' | 'cli';
+type EventSource = 'pppd' | 'dhclient' | 'dhcpcd' | 'udhcpc' | 'networkmanager' | 'networkd' | 'ifupdown' | 'cli';
 
 /** What a daemon told its hook, in one form for all daemons. A hint: the kernel and the record decide. */
 export interface LinkEvent {
@@ -188,6 +188,8 @@ export interface LinkEvent {
   readonly peer?: string;
   readonly gateway?: string;
   readonly dns: readonly string[];
+  /** IPv6 prefixes delegated to us (`2001:db8:1::/56`). Absent: nothing was said; empty: they are gone. */
+  readonly prefixes?: readonly string[];
   /** pppd's ipparam and linkname: they name the line when its unit number moves. */
   readonly ipparam?: string;
   readonly linkname?: string;

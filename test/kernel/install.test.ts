@@ -30,10 +30,20 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CAPTURES = join(ROOT, 'test/support/captures');
 const PPP_HOOKS = ['ip-up', 'ip-down', 'ipv6-up', 'ipv6-down'] as const;
 
+/** Those with one hook for everything. */
+const CLIENTS = ['dhclient', 'dhcpcd', 'ifupdown', 'networkd', 'networkmanager', 'udhcpc'] as const;
+
 const EXECUTABLES = [
+  '/etc/NetworkManager/dispatcher.d/90-wanhook',
+  '/etc/network/if-post-down.d/wanhook',
+  '/etc/network/if-up.d/wanhook',
+  ...['configured', 'degraded', 'no-carrier', 'off', 'routable'].map(
+    (state) => `/etc/networkd-dispatcher/${state}.d/90-wanhook`,
+  ),
   ...PPP_HOOKS.map((hook) => `/etc/ppp/${hook}.d/wanhook`),
   '/usr/lib/wanhook/health.sh',
   '/usr/lib/wanhook/run-hook.sh',
+  '/usr/lib/wanhook/udhcpc.script',
   '/usr/sbin/wanhook',
 ];
 const FILES = [
@@ -49,7 +59,8 @@ const FILES = [
   '/etc/wanhook/rules/README',
   '/etc/wanhook/sets/README',
   '/etc/wanhook/wanhook.env',
-  ...['dhclient', ...PPP_HOOKS, 'load', 'wanhook'].map((name) => `/usr/lib/wanhook/hooks/${name}.cjs`),
+  '/usr/lib/dhcpcd/dhcpcd-hooks/90-wanhook',
+  ...[...CLIENTS, ...PPP_HOOKS, 'load', 'wanhook'].map((name) => `/usr/lib/wanhook/hooks/${name}.cjs`),
   '/usr/lib/wanhook/manifest',
   '/usr/share/bash-completion/completions/wanhook',
   '/usr/share/fish/vendor_completions.d/wanhook.fish',
@@ -71,7 +82,7 @@ beforeAll(() => {
     cpSync(join(ROOT, name), join(checkout, name), { recursive: true, preserveTimestamps: true });
   }
   copyModules(join(ROOT, 'node_modules'), join(checkout, 'node_modules'));
-  install(['--destdir', join(scratch, 'first')]);
+  install(['--destdir', join(scratch, 'first'), '--distro', 'debian']);
 });
 /**
  * A copy, without caches: npm empties the directory that it finds, and install.sh gives it to the checkout's owner. It is
@@ -134,6 +145,8 @@ describe('options', () => {
     [['--purge'], 2, '--purge goes with --uninstall'],
     [['--demo', '--uninstall'], 2, '--uninstall and --demo exclude each other'],
     [['--uninstall', '--demo'], 2, '--demo and --uninstall exclude each other'],
+    [['--distro'], 2, 'unknown distribution "": --distro is one of debian arch fedora alpine'],
+    [['--distro=beos'], 2, 'unknown distribution "beos"'],
     [['--demo', '--destdir', '/tmp/x'], 2, '--demo installs nothing'],
     [['--help'], 0, 'Usage: sudo ./install.sh'],
   ])('%j: exit %i', (args, code, text) => {

@@ -7,7 +7,7 @@
  *   line eth1 has 198.51.100.9                 another address, and no hook
  *   line ppp0 down | line ppp0 carrier off|on
  *   ip-up ppp0 192.0.2.11 192.0.2.254 dsl      the hook as pppd calls it: device, local, remote, ipparam
- *   dhclient BOUND eth1 198.51.100.2 198.51.100.1     reason, device, address, router
+ *   dhclient BOUND eth1 198.51.100.2 198.51.100.1     reason, device, address, router; other clients likewise
  *   wanhook apply | wanhook stop | wanhook event down eth1
  *   monitor dsl dead | monitor dsl alive    the monitor's verdict on a link that is up
  *   stranger rule add pref 5 lookup 100        somebody's ip command
@@ -16,6 +16,7 @@
  */
 import type { HookInput } from '../../src/events/hook-input.ts';
 import type { LinkHealth } from '../../src/model.ts';
+import { hookInput } from './world-hook-input.ts';
 
 /** The world that steps act on: the fake one, or the lab's router. */
 export interface Steps {
@@ -68,23 +69,4 @@ function playLine(on: Steps, step: string, [device = '', what, ...rest]: string[
   if (what === 'down') return on.adminDown(device);
   if (what === 'carrier') return on.carrier(device, rest[0] === 'on');
   throw new Error(`no such step: ${step}`);
-}
-
-/** `-` stands for an empty argument. */
-export function hookInput(name: string, words: readonly string[]): HookInput {
-  if (name !== 'dhclient') {
-    const [device = '', local = '', remote = '', ipparam = ''] = words.map((word) => (word === '-' ? '' : word));
-    return { args: [device, '/dev/pts/0', '115200', local, remote, ipparam], env: {} };
-  }
-  const [reason = '', device = '', address, router] = words;
-  const which = /^(?:BOUND|RENEW|REBIND|REBOOT|TIMEOUT)$/.test(reason) ? 'new' : 'old';
-  return {
-    args: [],
-    env: {
-      reason,
-      interface: device,
-      ...(address !== undefined && { [`${which}_ip_address`]: address, [`${which}_subnet_mask`]: '255.255.255.0' }),
-      ...(router !== undefined && { [`${which}_routers`]: router }),
-    },
-  };
 }

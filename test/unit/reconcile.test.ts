@@ -11,7 +11,8 @@ import { reconcile } from '../../src/reconcile.ts';
 import { dropEvent } from '../../src/state/inbox.ts';
 import { fakeSteps } from '../support/world-fake-steps.ts';
 import { sysctlsOf } from '../support/world-scenario.ts';
-import { hookInput, playStep } from '../support/world-steps.ts';
+import { hookInput } from '../support/world-hook-input.ts';
+import { playStep } from '../support/world-steps.ts';
 import { createTestWorld, PARSERS, type TestWorld } from '../support/world.ts';
 
 const DSL1 = 'links/dsl1.env';
