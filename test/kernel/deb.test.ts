@@ -15,7 +15,7 @@ let before = '';
 
 /** Overlays on all that a package changes; a network of its own. dpkg would look for udev and man-db otherwise. */
 beforeAll(async () => {
-  const { status, stderr, stdout } = spawnSync(join(ROOT, 'packaging/deb.sh'), [scratch], { encoding: 'utf8' });
+  const { status, stderr, stdout } = spawnSync(join(ROOT, 'debian/deb.sh'), [scratch], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`deb.sh: ${stderr}${stdout}`);
   deb = join(scratch, readdirSync(scratch)[0]!);
   machine = await startHolder('deb', ['/etc', '/usr', '/var']);
@@ -50,7 +50,7 @@ test('its version is ours, and the same source gives the same package', () => {
   const field = spawnSync('dpkg-deb', ['-f', deb, 'Version'], { encoding: 'utf8' }).stdout.trim();
   expect(field).toBe(version);
   const once = readFileSync(deb);
-  spawnSync(join(ROOT, 'packaging/deb.sh'), [scratch]);
+  spawnSync(join(ROOT, 'debian/deb.sh'), [scratch]);
   expect(readFileSync(deb).equals(once)).toBe(true);
 });
 

@@ -57,7 +57,7 @@ mkdir "$root/DEBIAN"
 (cd "$root" && find etc -type f | LC_ALL=C sort | sed 's|^|/|') >"$root/DEBIAN/conffiles"
 (cd "$root" && find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
 size=$(du -sk --apparent-size "$root" | cut -f 1)
-sed -e "s|@VERSION@|$version|; s|@SIZE@|$size|" "$here/packaging/debian/control" >"$root/DEBIAN/control"
-for script in preinst postinst prerm postrm; do install -m 755 "$here/packaging/debian/$script" "$root/DEBIAN/$script"; done
+sed -e "s|@VERSION@|$version|; s|@SIZE@|$size|" "$here/debian/control" >"$root/DEBIAN/control"
+for script in preinst postinst prerm postrm; do install -m 755 "$here/debian/$script" "$root/DEBIAN/$script"; done
 find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 dpkg-deb --root-owner-group --build "$root" "$out/wanhook_${version}_all.deb"
