@@ -7,7 +7,7 @@ import type { Kit } from './kit.ts';
  * question are counted before every other rule and behind every other: none arrived there means that one of those ate it.
  * No other table is touched. If we are killed meanwhile, the next question takes our table away.
  */
-export function eaten(
+function eaten(
   kit: Kit,
   { id, target, from }: { readonly id: number; readonly target: SocketTarget; readonly from: Local },
   told: (isEaten: boolean) => void,
