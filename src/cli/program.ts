@@ -3,13 +3,11 @@ import { EXIT, explain, ProblemsError, WanhookError } from '../errors.ts';
 import { apply } from './apply.ts';
 import { check } from './check.ts';
 import { clients } from './clients.ts';
-import { completion } from './completion.ts';
 import type { Common, Context } from './context.ts';
 import { event, type EventOptions } from './event.ts';
 import { failback } from './failback.ts';
 import { explainCommand } from './explain.ts';
 import type { ExplainOptions } from './explain-question.ts';
-import { init } from './init.ts';
 import { log, type LogOptions } from './log.ts';
 import { metrics } from './metrics.ts';
 import { runForeground } from '../kernel/programs.ts';
@@ -90,9 +88,12 @@ export function buildProgram(context: Context, done: (code: number) => void): Co
   const initCommand = program
     .command('init')
     .description('look at this machine, and propose a file for every Internet line that it seems to have');
-  initCommand
-    .option('--yes', 'write them without asking')
-    .action(() => asRoot(() => init(context, common(), initCommand.opts<{ yes?: boolean }>().yes === true))());
+  initCommand.option('--yes', 'write them without asking').action(() =>
+    asRoot(async () => {
+      const { init } = await import('./init.ts');
+      return init(context, common(), initCommand.opts<{ yes?: boolean }>().yes === true);
+    })(),
+  );
   const tryCommand = program
     .command('try')
     .description('"apply" what you have edited, and go back by itself unless you confirm it in time');
@@ -209,7 +210,10 @@ export function buildProgram(context: Context, done: (code: number) => void): Co
   program
     .command('completion', { hidden: true })
     .argument('<shell>')
-    .action((shell: string) => context.out(completion(shell, program)));
+    .action(async (shell: string) => {
+      const { completion } = await import('./completion.ts');
+      context.out(completion(shell, program));
+    });
   program.command('run-scripts', { hidden: true }).action(asRoot(() => runScripts(context, common())));
   return program;
 }
