@@ -13,9 +13,8 @@ export interface Now {
 export interface PassiveEvidence {
   /** Packets of answers (conntrack's reply direction), not of the device: broadcasts come in on a dead line, too. */
   readonly rxPackets: number;
-  readonly txPackets: number;
-  /** New TCP connections of which nothing came back. */
-  readonly unansweredSyns?: number;
+  /** Packets that begin TCP connections: if nothing came in, nobody has answered them. */
+  readonly unansweredSyns: number;
 }
 
 export type Evidence = ProbeRound | PassiveEvidence;

@@ -7,6 +7,7 @@ import { forgetMetrics, tellFigures, tellMetrics } from './figures.ts';
 import type { Now } from './judged.ts';
 import { KEPT_WORD } from './kernel-lines.ts';
 import { watchKernel, type SpawnResident } from './kernel-watch.ts';
+import { passive } from './passive.ts';
 import { probing, type Engine } from './probing.ts';
 import { steadyConfig } from './steady-config.ts';
 import { waker } from './waker.ts';
@@ -62,11 +63,12 @@ export function startMonitor({ world, version, engine, spawn, now, ready }: Surr
     isReady = true;
     return done;
   });
-  const probes = probing(engine, now, (name, health) => {
+  const onVerdict = (name: string, health: LinkHealth) => {
     verdicts.set(name, health);
     wakes.wakeNow(`monitor: ${name} ${verdictWords(health)}`);
-  });
+  };
   const watch = watchKernel(spawn, { changed: (what) => wakes.wake(`kernel: ${what}`), warn: world.warn });
+  const probes = probing(engine, now, onVerdict, passive(spawn));
   const tell = () => trouble.of(() => tellFigures(world, probes.figures()));
   const tellOthers = () => trouble.of(() => tellMetrics(world, last, version));
   const timers = [

@@ -77,8 +77,10 @@ function takeRound(
 ): Memory {
   const need = Math.min(settings.need, counted.length);
   const good = counted.filter(({ ok }) => ok).length >= need;
-  // The link's own connections are answered, and only one target is not: that is the target's business.
-  if (!good && counted.length === 1 && answered(before.passive, settings, now)) return before;
+  // The link's own connections are answered, and only one target is silent: that is the target's business. Not if it
+  // answers what it should not: a captive portal answers everything.
+  const silentOne = !good && counted.length === 1 && counted[0]?.wrong !== true;
+  if (silentOne && answered(before.passive, settings, now)) return { ...before, failing: 0, failingSince: undefined };
   const memory = {
     ...before,
     window: windowWith(before, round, counted, good),
@@ -116,7 +118,7 @@ const fresh = (passive: Remembered, settings: ProbeSettings, now: Now): passive 
 const answered = (passive: Remembered, settings: ProbeSettings, now: Now) =>
   fresh(passive, settings, now) && passive.rxPackets > 0;
 const unanswered = (passive: Remembered, settings: ProbeSettings, now: Now) =>
-  fresh(passive, settings, now) && passive.rxPackets === 0 && (passive.unansweredSyns ?? 0) > 0;
+  fresh(passive, settings, now) && passive.rxPackets === 0 && passive.unansweredSyns > 0;
 
 /** From what is remembered now to the verdict. */
 function conclude(last: Judged, found: Memory, settings: ProbeSettings, now: Now, alive: () => string): Judged {

@@ -16,6 +16,7 @@ export function nftLoad(state: FakeState, text: string): Outcome {
   const tables = new Map([
     ['wanhook', state.firewall],
     ['wanhook_kept', state.kept],
+    ['wanhook_watch', undefined],
   ]);
   let rest = text;
   while (rest.trim() !== '') {

@@ -67,7 +67,7 @@ export async function startMonitor(
     cost: async () => {
       const own = await pid();
       const text = await rtr.sh(
-        `for p in ${own} $(ps -o pid= --ppid ${own}); do cat /proc/$p/stat; grep VmRSS /proc/$p/status; done`,
+        `for p in ${own} $(ps -o pid= --ppid ${own}); do cat /proc/$p/stat && grep VmRSS /proc/$p/status; done 2>/dev/null || :`,
       );
       const cpu = [...text.matchAll(/^\d+ \(.*\) \S+ (.*)$/gm)].map((found) => found[1]!.split(' '));
       // utime and stime, also of children that have ended.
