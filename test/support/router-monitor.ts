@@ -37,7 +37,7 @@ export async function startMonitor(
     exactEnv: true,
     env: { PATH, HOME: '/root', ...env },
   });
-  await handle.waitLine(/watching/);
+  await handle.waitLine(/watching/, 20_000);
   const commands = async () => Number(await rtr.sh(`cat ${COUNT} 2>/dev/null | wc -l`));
   const pid = async () => Number((await rtr.sh('readlink /run/wanhook/monitor.lock')).split('.')[0]);
   return {

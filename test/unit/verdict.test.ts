@@ -134,6 +134,7 @@ test('an answer that is wrong is no silence: a captive portal lets connections t
     judged = judge(judged, { at: sent, results }, one, at(sent + 20));
   }
   expect(judged.health.verdict).toBe('dead');
+  expect(judged.health.reason).toMatch(/^no right answer from 1 of 1 targets/);
 });
 
 test('answers end a row of silent rounds: the next doubt begins anew', () => {

@@ -1,0 +1,114 @@
+/** Ways in which a line that is up can be bad, all at once, each on a line of its own: found out, and told apart. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, test } from 'vitest';
+import type { LinkHealth, State } from '../../src/model.ts';
+import { type Monitor, startMonitor } from '../support/router-monitor.ts';
+import { createRouter, type Router } from '../support/router.ts';
+import { BLACKHOLE, SCENES } from '../support/scenes.ts';
+import { startServices } from '../support/services.ts';
+
+const QUICK = { PROBE_INTERVAL: 0.2, PROBE_TIMEOUT: 0.4, FLAP_PENALTY: 0 };
+
+let router: Router;
+let monitor: Monitor;
+afterEach(() => router.destroy());
+
+const healthOf = async (line: number): Promise<LinkHealth | undefined> =>
+  (JSON.parse(await router.rtr.sh('cat /run/wanhook/state.json')) as State).health?.[`line${line + 1}`];
+/** As it is thought of now: the record has reasons only of verdicts. */
+const thought = async (line: number) => {
+  const links = JSON.parse(await router.rtr.sh('cat /run/wanhook/health.json')) as {
+    links: Record<string, LinkHealth>;
+  };
+  return links.links[`line${line + 1}`];
+};
+const verdicts = async (line: number) =>
+  (await router.journal())
+    .flatMap(({ cause }) => cause)
+    .flatMap((cause) => new RegExp(`^monitor: line${line + 1} is (\\w+):`).exec(cause)?.[1] ?? []);
+async function until(what: string, done: () => Promise<boolean>, ms = 30_000): Promise<void> {
+  const end = Date.now() + ms;
+  while (!(await done())) {
+    if (Date.now() > end) {
+      const figures = await router.rtr.sh('cat /run/wanhook/health.json');
+      throw new Error(`not within ${ms} ms: ${what}\n${figures}${monitor.said()}`);
+    }
+    await sleep(50);
+  }
+}
+
+test('each is found out, and no healthy line notices', async () => {
+  const played = SCENES.slice(1);
+  // What nobody reaches would be the target's trouble: the healthy line reaches all.
+  const all = `${BLACKHOLE.keys['PROBE']},dns://203.0.113.14/example.org,http://203.0.113.15/generate_204`;
+  const keys = [...played.map((scene) => ({ ...QUICK, ...scene.keys })), { PROBE: all, ...QUICK }];
+  router = await createRouter({ links: keys.map(() => 'dhcp' as const), keys, clients: 2 });
+  await startServices(router);
+  for (const { index } of router.lines) await router.up(index);
+  await router.must('apply');
+  monitor = await startMonitor(router);
+  const healthy = router.lines.at(-1)!;
+  const local = [healthy.address];
+  const held = await router.startHold({ from: 'rtr', ms: 60_000, count: 8, localAddresses: local });
+  await sleep(1000);
+  await Promise.all(played.map((scene, line) => scene.begin(router, line)));
+  await until('all verdicts', async () => {
+    const found = await Promise.all(played.map(async (_, line) => (await healthOf(line))?.verdict ?? 'alive'));
+    return found.join() === played.map(({ verdict }) => verdict).join();
+  });
+  // The figures are written every 5 s.
+  for (const [line, { name, verdict, because }] of played.entries()) {
+    await until(`${name}: the reason`, async () => because?.test((await thought(line))?.reason ?? '') ?? true);
+    expect((await thought(line))?.verdict, name).toBe(verdict);
+  }
+  const { broken, stalled } = await held.stop();
+  expect({ broken, stalled }, 'connections of the healthy line').toEqual({ broken: 0, stalled: 0 });
+  expect(await verdicts(healthy.index)).toEqual([]);
+  expect(await router.strays()).toEqual([]);
+  expect(monitor.said()).toBe('');
+});
+
+test('a link’s own connections: unanswered they make it dead sooner, answered they speak for it; and one that flaps is left out', async () => {
+  const all = BLACKHOLE.keys['PROBE']!;
+  const one = 'icmp://203.0.113.11';
+  const keys = [
+    { PROBE: all },
+    { PROBE: all },
+    { PROBE: one, ...QUICK, PROBE_INTERVAL: 0.5 },
+    { PROBE: all, PROBE_INTERVAL: 0.2, PROBE_TIMEOUT: 0.2 },
+  ];
+  router = await createRouter({ links: keys.map(() => 'dhcp' as const), keys });
+  for (const { index } of router.lines) await router.up(index);
+  await router.must('apply');
+  monitor = await startMonitor(router);
+  const table = async () => router.rtr.sh('nft list tables');
+  const traffic = (line: number) =>
+    router.startProbe({ from: 'rtr', ms: 60_000, everyMs: 100, localAddresses: [router.lines[line]!.address] });
+  const [busy, heard] = [await traffic(0), await traffic(2)];
+  await sleep(1500);
+  expect(await table(), 'while all is well').not.toContain('wanhook_watch');
+
+  for (const line of [0, 1]) await BLACKHOLE.begin(router, line);
+  await router.isps[2]!.sh(`nft 'add rule ip lab upstream iifname "line" ip protocol icmp drop'`);
+  for (let flaps = 0; flaps < 10; flaps++) {
+    await router.deadUpstream(3, flaps % 2 === 0);
+    await sleep(700);
+  }
+  expect(await table()).toContain('wanhook_watch');
+  expect(await router.plan(), 'no hook takes it for a change').toEqual([]);
+  await until('both dead', async () => (await verdicts(0)).concat(await verdicts(1)).join() === 'dead,dead');
+  const [mute, idle] = [(await healthOf(0))!.since, (await healthOf(1))!.since];
+  console.log(`with unanswered connections dead ${idle - mute} ms before one without`);
+  // A third of the interval, if both are asked at the same time.
+  expect(idle - mute).toBeGreaterThan(200);
+  const flapped = await verdicts(3);
+  console.log(`flapping every 0.7 s for 7 s, asked every 0.2 s: ${flapped.join(', ')}`);
+  expect(flapped.length).toBeLessThanOrEqual(3);
+
+  expect(await verdicts(2), 'its only target is silent').toEqual([]);
+  await heard.stop();
+  await until('nothing speaks for it any more', async () => (await verdicts(2)).join() === 'dead');
+  await busy.stop();
+  await monitor.stop();
+  expect(await table()).not.toContain('wanhook_watch');
+});
