@@ -13,6 +13,8 @@ export interface Scene {
   begin(router: Router, line: number): Promise<void>;
   /** What must be thought of the line then. */
   readonly verdict: 'alive' | 'degraded' | 'dead';
+  /** How long a connection may take before it is lost; only for scenes in which they are slow. */
+  readonly patienceMs?: number;
   /** Its reason. */
   readonly because?: RegExp;
 }
@@ -50,6 +52,7 @@ export const SCENES: readonly Scene[] = [
     name: '1.5 s latency',
     keys: { PROBE: TARGETS, PROBE_TIMEOUT: 2 },
     begin: (router, line) => startDelay(router, line, 1.5),
+    patienceMs: 5000,
     verdict: 'degraded',
     because: /ms there and back \(LATENCY_DEGRADED=500\/300\)/,
   },
