@@ -7,7 +7,8 @@ import { createRouter, type Router } from '../support/router.ts';
 import { BLACKHOLE, SCENES } from '../support/scenes.ts';
 import { startServices } from '../support/services.ts';
 
-const QUICK = { PROBE_INTERVAL: 0.2, PROBE_TIMEOUT: 0.4, FLAP_PENALTY: 0 };
+/** Half of all packets lost for twenty rounds: three in a row without an answer would be no surprise. */
+const QUICK = { PROBE_INTERVAL: 0.2, PROBE_TIMEOUT: 0.4, DOWN_AFTER: 6, FLAP_PENALTY: 0 };
 
 let router: Router;
 let monitor: Monitor;
@@ -111,4 +112,36 @@ test('a link’s own connections: unanswered they make it dead sooner, answered 
   await busy.stop();
   await monitor.stop();
   expect(await table()).not.toContain('wanhook_watch');
+});
+
+/** SUSPENDED_SECONDS=30 for a longer sleep. */
+test('suspended with all it keeps running: when it wakes nothing is dead for that, and what is then is noticed', async () => {
+  const keys = { PROBE: BLACKHOLE.keys['PROBE']!, PROBE_INTERVAL: 0.5, PROBE_TIMEOUT: 0.5, FLAP_PENALTY: 0 };
+  router = await createRouter({ links: ['dhcp', 'dhcp'], keys: [keys, keys] });
+  for (const { index } of router.lines) await router.up(index);
+  await router.must('apply');
+  // nsenter(1) would stop with the monitor, were that its child.
+  monitor = await startMonitor(router, {}, ['/bin/sh', '-c', '"$@"; :', 'sh']);
+  await sleep(2000);
+  const all = async (signal: string) => {
+    const pid = (await router.rtr.sh('readlink /run/wanhook/monitor.lock')).split('.')[0]!;
+    await router.rtr.sh(`kill -${signal} ${pid} $(ps -o pid= --ppid ${pid})`);
+  };
+  // Asleep with rounds under way, and once with a round lost before.
+  for (const lost of [false, true]) {
+    if (lost) {
+      await router.deadUpstream(0, true);
+      await sleep(600);
+    }
+    await all('STOP');
+    await router.deadUpstream(0, false);
+    await sleep(Number(process.env['SUSPENDED_SECONDS'] ?? 4) * 1000);
+    await all('CONT');
+    await sleep(2000);
+  }
+  expect((await verdicts(0)).concat(await verdicts(1))).toEqual([]);
+  expect(monitor.said()).toBe('');
+  await BLACKHOLE.begin(router, 1);
+  await until('dead', async () => (await verdicts(1)).join() === 'dead', 10_000);
+  expect(await verdicts(0)).toEqual([]);
 });

@@ -42,7 +42,7 @@ export const SCENES: readonly Scene[] = [
     because: /^no answer from 4 of 4 targets/,
   },
   {
-    name: '50 % loss',
+    name: '50 % loss, LOSS_DOWN=off',
     keys: { PROBE: TARGETS, LOSS_DOWN: 'off' },
     begin: upstream('numgen random mod 100 < 50 drop'),
     verdict: 'degraded',
