@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { State } from '../../src/model.ts';
 import type { HoldSummary } from '../support/traffic-hold.ts';
-import { type Monitor, startMonitor } from '../support/router-monitor.ts';
+import { type Monitor, startMonitor, watchEight } from '../support/router-monitor.ts';
 import { createRouter, type LinkKeys, type Router } from '../support/router.ts';
 
 const TARGETS = 'icmp://203.0.113.11,icmp://203.0.113.12,icmp://203.0.113.13';
@@ -211,52 +211,10 @@ describe('dead lines', () => {
 /** MONITOR_MINUTES=10 for a longer look. */
 const minutes = Number(process.env['MONITOR_MINUTES'] ?? 0.25);
 
-/** Eight lines with nothing but PROBE set, watched for so long; `before` breaks them. */
-async function watchEight(keys: LinkKeys, before?: (router: Router) => Promise<void>): Promise<Watched> {
-  const links = Array.from({ length: 8 }, () => 'dhcp' as const);
-  const router = await createRouter({ links, keys: links.map(() => keys) });
-  try {
-    for (const { index } of router.lines) await router.up(index);
-    await router.must('apply');
-    await before?.(router);
-    const monitor = await startMonitor(router);
-    await sleep(3000);
-    const begun = await monitor.cost();
-    await sleep(minutes * 60_000);
-    const ended = await monitor.cost();
-    const percent = (ended.cpuMs - begun.cpuMs) / (minutes * 600);
-    const verdicts = (await router.journal()).flatMap(({ cause }) => cause).filter((cause) => / is \w+: /.test(cause));
-    return { percent, rssKb: [begun.rssKb, ended.rssKb], verdicts, said: monitor.said() };
-  } finally {
-    await router.destroy();
-  }
-}
-interface Watched {
-  readonly percent: number;
-  readonly rssKb: readonly [number, number];
-  readonly verdicts: readonly string[];
-  readonly said: string;
-}
-
 test('what it costs to watch eight lines', async () => {
-  const { percent, rssKb, verdicts, said } = await watchEight({ PROBE: TARGETS });
+  const { percent, rssKb, verdicts, said } = await watchEight({ PROBE: TARGETS }, minutes);
   console.log(`eight lines, ${minutes} min: ${percent.toFixed(2)} % of a core; ${rssKb[0]} kB, then ${rssKb[1]} kB`);
   expect(percent).toBeLessThan(3);
   expect(rssKb[1]).toBeLessThan(rssKb[0] * 1.5);
   expect([verdicts, said]).toEqual([[], '']);
-}, 1_200_000);
-
-/** Short, it has to be quick to see as many rounds: 600 of them in 15 s. */
-test('a fifth of all packets lost on eight lines: none is called dead', async () => {
-  const quick = minutes < 1 ? { PROBE_INTERVAL: 0.2, PROBE_TIMEOUT: 0.3 } : {};
-  const { percent, verdicts } = await watchEight({ PROBE: TARGETS, ...quick }, async ({ isps }) => {
-    for (const isp of isps) await isp.sh('nft add rule ip lab upstream iifname line numgen random mod 100 "<" 20 drop');
-  });
-  const told = verdicts
-    .map((cause) => / is (\w+): (.*?)[,;(]/.exec(cause))
-    .map((found) => `${found?.[1]}: ${found?.[2]}`);
-  console.log(
-    `20 % lost, ${minutes} min: ${percent.toFixed(2)} % of a core; ${verdicts.length} verdicts: ${told.join()}`,
-  );
-  expect(verdicts.filter((cause) => cause.includes(' is dead: '))).toEqual([]);
 }, 1_200_000);

@@ -1,6 +1,6 @@
 /** `wanhook monitor` running in a router. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Router } from './router.ts';
+import { createRouter, type LinkKeys, type Router } from './router.ts';
 
 export interface Monitor {
   /** Resolves when there is nothing left for it to do; throws if it does not do it. */
@@ -91,4 +91,39 @@ export async function startMonitor(
       return { cpuMs: ticks * 10, rssKb };
     },
   };
+}
+
+interface Watched {
+  /** Of a core. */
+  readonly percent: number;
+  /** At the beginning and at the end. */
+  readonly rssKb: readonly [number, number];
+  /** As the journal has them. */
+  readonly verdicts: readonly string[];
+  readonly said: string;
+}
+
+/** Eight lines with these keys, watched for so long; `before` breaks them. */
+export async function watchEight(
+  keys: LinkKeys,
+  minutes: number,
+  before?: (router: Router) => Promise<void>,
+): Promise<Watched> {
+  const links = Array.from({ length: 8 }, () => 'dhcp' as const);
+  const router = await createRouter({ links, keys: links.map(() => keys) });
+  try {
+    for (const { index } of router.lines) await router.up(index);
+    await router.must('apply');
+    await before?.(router);
+    const monitor = await startMonitor(router);
+    await sleep(3000);
+    const begun = await monitor.cost();
+    await sleep(minutes * 60_000);
+    const ended = await monitor.cost();
+    const percent = (ended.cpuMs - begun.cpuMs) / (minutes * 600);
+    const verdicts = (await router.journal()).flatMap(({ cause }) => cause).filter((cause) => / is \w+: /.test(cause));
+    return { percent, rssKb: [begun.rssKb, ended.rssKb], verdicts, said: monitor.said() };
+  } finally {
+    await router.destroy();
+  }
 }
