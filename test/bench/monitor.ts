@@ -19,8 +19,8 @@ interface Measured {
   /** Until the first new connection from which on all work. */
   readonly worksMs?: number;
   readonly lost: number;
-  /** Of connections of the healthy lines. */
-  readonly cut: number;
+  /** Of connections of the healthy lines, if there are any. */
+  readonly cut?: number | undefined;
   /** The line's verdicts, in order. */
   readonly verdicts: readonly string[];
 }
@@ -80,9 +80,8 @@ async function onStage(
     };
     const seen = await act({ router, monitor, verdict, until });
     const { broken, stalled } = await held.stop();
-    const verdicts = (await router.journal())
-      .flatMap(({ cause }) => cause)
-      .flatMap((cause) => /^monitor: line1 is (\w+):/.exec(cause)?.[1] ?? []);
+    const causes = (await router.journal()).flatMap(({ cause }) => cause).join('\n');
+    const verdicts = [...causes.matchAll(/monitor: line1 is (\w+):/g)].map(([, word = '']) => word);
     return { ...seen, cut: broken + stalled, verdicts };
   } finally {
     await router.destroy();
@@ -105,7 +104,7 @@ function sinceThen({ probes, startedAt, lost }: ProbeResult, at: number): Pick<M
 function play(scene: Scene, { keys, longMs, calmMs }: Speed): Promise<Measured> {
   return onStage({ ...scene.keys, ...keys }, async ({ router, ...stage }) => {
     // What is measured over a window is measured with the window of a line that was well for a while.
-    if (scene.verdict === 'degraded') await sleep(longMs * 0.7);
+    if (scene.inWindow === true) await sleep(longMs * 0.7);
     const traffic = await newConnections(router, scene.patienceMs);
     await sleep(500);
     const at = Date.now();
@@ -113,6 +112,8 @@ function play(scene: Scene, { keys, longMs, calmMs }: Speed): Promise<Measured> 
     const calm = scene.verdict === 'alive';
     const noticed = await stage.until(async () => (await stage.verdict(0)) !== 'alive', calm ? calmMs : longMs);
     const noticedMs = Date.now() - at;
+    // One that is bad is degraded first.
+    if (scene.verdict === 'dead') await stage.until(async () => (await stage.verdict(0)) === 'dead', longMs);
     await sleep(1500);
     return { ...(noticed && { noticedMs }), ...sinceThen(await traffic.stop(), at) };
   });
@@ -138,8 +139,8 @@ const flapping = ({ keys }: Speed, minutes = 5) =>
   });
 
 /** From the moment at which the one answers again. */
-const allDead = ({ keys, longMs }: Speed) =>
-  onStage({ ...BLACKHOLE.keys, ...keys }, async ({ router, ...stage }) => {
+const allDead = async ({ keys, longMs }: Speed) => {
+  const measured = await onStage({ ...BLACKHOLE.keys, ...keys }, async ({ router, ...stage }) => {
     for (const { index } of router.lines) await router.deadUpstream(index, true);
     const dead = async () => (await Promise.all(router.lines.map(({ index }) => stage.verdict(index)))).join();
     await stage.until(async () => (await dead()) === 'dead,dead,dead', longMs);
@@ -154,9 +155,16 @@ const allDead = ({ keys, longMs }: Speed) =>
     await sleep(1500);
     return { ...(noticed && { noticedMs }), ...sinceThen(await traffic.stop(), at) };
   });
+  return { ...measured, cut: undefined };
+};
+
+/** By default that is as much as makes a line dead. */
+const LOSSY = SCENES.flatMap((scene): Scene[] =>
+  scene.keys['LOSS_DOWN'] === 'off' ? [{ ...scene, name: '50 % loss', keys: BLACKHOLE.keys, verdict: 'dead' }] : [],
+);
 
 const PLAYS: readonly (readonly [name: string, play: (speed: Speed) => Promise<Measured>])[] = [
-  ...SCENES.map((scene) => [scene.name, (speed: Speed) => play(scene, speed)] as const),
+  ...[...SCENES, ...LOSSY].map((scene) => [scene.name, (speed: Speed) => play(scene, speed)] as const),
   ['flapping every 5 s for 5 min', flapping],
   ['all dead, then one back', allDead],
 ];
@@ -170,7 +178,15 @@ async function bench(wanted: readonly string[]): Promise<void> {
     if (wanted.length > 0 && !wanted.some((word) => name.includes(word))) continue;
     for (const speed of SPEEDS) {
       const { noticedMs, worksMs, lost, verdicts, cut } = await act(speed);
-      const cells = [name, speed.name, seconds(noticedMs), seconds(worksMs), lost, verdicts.join(', ') || 'none', cut];
+      const cells = [
+        name,
+        speed.name,
+        seconds(noticedMs),
+        seconds(worksMs),
+        lost,
+        verdicts.join(', ') || 'none',
+        cut ?? '–',
+      ];
       console.log(`| ${cells.join(' | ')} |`);
     }
   }

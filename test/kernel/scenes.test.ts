@@ -23,10 +23,11 @@ const thought = async (line: number) => {
   };
   return links.links[`line${line + 1}`];
 };
-const verdicts = async (line: number) =>
-  (await router.journal())
-    .flatMap(({ cause }) => cause)
-    .flatMap((cause) => new RegExp(`^monitor: line${line + 1} is (\\w+):`).exec(cause)?.[1] ?? []);
+const verdicts = async (line: number) => {
+  // Causes that came together are one text.
+  const causes = (await router.journal()).flatMap(({ cause }) => cause).join('\n');
+  return [...causes.matchAll(new RegExp(`monitor: line${line + 1} is (\\w+):`, 'g'))].map(([, word]) => word!);
+};
 async function until(what: string, done: () => Promise<boolean>, ms = 30_000): Promise<void> {
   const end = Date.now() + ms;
   while (!(await done())) {

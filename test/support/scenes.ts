@@ -15,6 +15,8 @@ export interface Scene {
   readonly verdict: 'alive' | 'degraded' | 'dead';
   /** How long a connection may take before it is lost; only for scenes in which they are slow. */
   readonly patienceMs?: number;
+  /** Only a window of rounds shows it. */
+  readonly inWindow?: true;
   /** Its reason. */
   readonly because?: RegExp;
 }
@@ -46,6 +48,7 @@ export const SCENES: readonly Scene[] = [
     keys: { PROBE: TARGETS, LOSS_DOWN: 'off' },
     begin: upstream('numgen random mod 100 < 50 drop'),
     verdict: 'degraded',
+    inWindow: true,
     because: /% of probes lost \(LOSS_DEGRADED=20\/10\)/,
   },
   {
@@ -54,6 +57,7 @@ export const SCENES: readonly Scene[] = [
     begin: (router, line) => startDelay(router, line, 1.5),
     patienceMs: 5000,
     verdict: 'degraded',
+    inWindow: true,
     because: /ms there and back \(LATENCY_DEGRADED=500\/300\)/,
   },
   {
