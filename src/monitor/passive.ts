@@ -10,8 +10,11 @@ const PATIENCE_MS = 500;
 export interface Passive {
   /** Whose connections may be asked about from now on. */
   follow(links: readonly Counted[]): void;
-  /** What a link's connections have shown since this was asked last; undefined: nothing is known (yet). */
-  since(link: Counted): Promise<PassiveEvidence | undefined>;
+  /**
+   * What a link's connections have shown since this was asked last; undefined: nothing is known (yet), or that was more
+   * than so long ago.
+   */
+  since(link: Counted, withinMs: number): Promise<PassiveEvidence | undefined>;
   stop(): void;
 }
 
@@ -26,13 +29,14 @@ export function passive(spawn: SpawnResident): Passive {
   /** There may be one. */
   let there = true;
   let asking: Promise<ReadonlyMap<number, Counters> | undefined> | undefined;
-  const seen = new Map<number, Counters>();
+  const seen = new Map<number, Counters & { readonly at: number }>();
   let timer: NodeJS.Timeout | undefined;
 
   const load = async (text: string): Promise<undefined> => {
     [loaded, there] = [text, true];
-    seen.clear();
     if ((await run(spawn, [text])) === undefined) loaded = undefined;
+    seen.clear();
+    for (const { id } of links) seen.set(id, { answers: 0, begun: 0, at: performance.now() });
     return undefined;
   };
   const list = async () => {
@@ -53,7 +57,7 @@ export function passive(spawn: SpawnResident): Passive {
       links = wanted;
       if (links.length === 0) unload();
     },
-    since: async ({ id }) => {
+    since: async ({ id }, withinMs) => {
       clearTimeout(timer);
       timer = setTimeout(unload, KEPT_MS);
       timer.unref();
@@ -62,8 +66,10 @@ export function passive(spawn: SpawnResident): Passive {
       asking ??= (loaded === wanted ? list() : load(wanted)).finally(() => (asking = undefined));
       const now = (await asking)?.get(id);
       if (now === undefined) return undefined;
-      const before = seen.get(id) ?? { answers: 0, begun: 0 };
-      seen.set(id, now);
+      const before = seen.get(id);
+      const at = performance.now();
+      seen.set(id, { ...now, at });
+      if (before === undefined || at - before.at > withinMs) return undefined;
       return { rxPackets: now.answers - before.answers, unansweredSyns: now.begun - before.begun };
     },
     stop: unload,

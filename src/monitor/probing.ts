@@ -1,5 +1,5 @@
 import type { LinkHealth, LinkStatus, LinkUp, ProbeSettings, State } from '../model.ts';
-import type { Evidence, Judged, Now } from './judged.ts';
+import { freshMs, type Evidence, type Judged, type Now } from './judged.ts';
 import type { Passive } from './passive.ts';
 import type { ProbedLink, ProbeRound } from './probe/round.ts';
 
@@ -73,7 +73,7 @@ export function probing(
   const askConnections = async (name: string, one: Asked, found: ProbeRound) => {
     const waiting = [found];
     one.waiting = waiting;
-    const evidence = await passive.since(one.link);
+    const evidence = await passive.since(one.link, freshMs(one.settings));
     one.waiting = undefined;
     for (const each of [...(evidence === undefined ? [] : [evidence]), ...waiting])
       if (asked.get(name) === one) take(one, each);

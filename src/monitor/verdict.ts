@@ -1,6 +1,6 @@
 import type { LinkHealth, ProbeSettings } from '../model.ts';
 import { afterDeath, heldFor, heldReason } from './flap.ts';
-import type { Evidence, Judged, Now, PassiveEvidence } from './judged.ts';
+import { freshMs, type Evidence, type Judged, type Now, type PassiveEvidence } from './judged.ts';
 import { blindReason, countReason, silentReason } from './reason.ts';
 import type { ProbeResult, ProbeRound } from './probe/round.ts';
 import { beyond, beyondReason, measure, WINDOW_ROUNDS, type Quality } from './quality.ts';
@@ -114,7 +114,7 @@ const longestPause = ({ intervalMs, timeoutMs }: ProbeSettings) => 3 * intervalM
 
 type Remembered = (PassiveEvidence & { readonly at: number }) | undefined;
 const fresh = (passive: Remembered, settings: ProbeSettings, now: Now): passive is NonNullable<Remembered> =>
-  passive !== undefined && now.monotonic - passive.at <= 2 * settings.intervalMs + settings.timeoutMs;
+  passive !== undefined && now.monotonic - passive.at <= freshMs(settings);
 const answered = (passive: Remembered, settings: ProbeSettings, now: Now) =>
   fresh(passive, settings, now) && passive.rxPackets > 0;
 const unanswered = (passive: Remembered, settings: ProbeSettings, now: Now) =>

@@ -66,33 +66,38 @@ function fakeNft() {
 test('there only while somebody doubts: loaded by the first question, differences from then on, gone after half a minute', async () => {
   const { witness, runs, says } = fakeNft();
   expect(runs, 'what a killed one has left').toEqual(['delete']);
-  expect(await witness.since(LINKS[0]!)).toBeUndefined();
+  expect(await witness.since(LINKS[0]!, 6000)).toBeUndefined();
   says(listing(['answers_1', 7], ['begun_1', 2], ['answers_63', 0], ['begun_63', 9]));
-  const both = await Promise.all(LINKS.map((link) => witness.since(link)));
+  const both = await Promise.all(LINKS.map((link) => witness.since(link, 6000)));
   expect(both).toEqual([
     { rxPackets: 7, unansweredSyns: 2 },
     { rxPackets: 0, unansweredSyns: 9 },
   ]);
   says(listing(['answers_1', 7], ['begun_1', 5]));
-  expect(await witness.since(LINKS[0]!)).toEqual({ rxPackets: 0, unansweredSyns: 3 });
+  expect(await witness.since(LINKS[0]!, 6000)).toEqual({ rxPackets: 0, unansweredSyns: 3 });
   expect(runs, 'links that doubt together are one question').toEqual(['delete', 'load', 'list', 'list']);
+  await vi.advanceTimersByTimeAsync(7000);
+  says(listing(['answers_1', 70], ['begun_1', 50]));
+  expect(await witness.since(LINKS[0]!, 6000), 'that was before this doubt').toBeUndefined();
+  says(listing(['answers_1', 71], ['begun_1', 50]));
+  expect(await witness.since(LINKS[0]!, 6000)).toEqual({ rxPackets: 1, unansweredSyns: 0 });
   await vi.advanceTimersByTimeAsync(29_000);
-  expect(runs).toHaveLength(4);
+  expect(runs).toHaveLength(6);
   await vi.advanceTimersByTimeAsync(2000);
   expect(runs.at(-1)).toBe('delete');
-  expect(await witness.since(LINKS[0]!)).toBeUndefined();
+  expect(await witness.since(LINKS[0]!, 6000)).toBeUndefined();
   expect(runs.at(-1)).toBe('load');
 });
 
 test('flushed by somebody, or with other links: loaded anew, and nothing is known until then', async () => {
   const { witness, runs, says } = fakeNft();
-  await witness.since(LINKS[0]!);
+  await witness.since(LINKS[0]!, 6000);
   says(undefined);
-  expect(await witness.since(LINKS[0]!)).toBeUndefined();
-  expect(await witness.since(LINKS[0]!)).toBeUndefined();
+  expect(await witness.since(LINKS[0]!, 6000)).toBeUndefined();
+  expect(await witness.since(LINKS[0]!, 6000)).toBeUndefined();
   expect(runs).toEqual(['delete', 'load', 'list', 'load']);
   witness.follow([LINKS[0]!]);
-  expect(await witness.since(LINKS[0]!)).toBeUndefined();
+  expect(await witness.since(LINKS[0]!, 6000)).toBeUndefined();
   expect(runs.at(-1)).toBe('load');
   witness.follow([]);
   expect(runs.at(-1), 'stopped').toBe('delete');
@@ -101,7 +106,7 @@ test('flushed by somebody, or with other links: loaded anew, and nothing is know
 test('a verdict does not wait for an nft that hangs', async () => {
   const { witness, runs, hang } = fakeNft();
   hang();
-  const answer = witness.since(LINKS[0]!);
+  const answer = witness.since(LINKS[0]!, 6000);
   await vi.advanceTimersByTimeAsync(500);
   expect(await answer).toBeUndefined();
   expect(runs).toEqual(['delete', 'load', 'ended', 'ended']);

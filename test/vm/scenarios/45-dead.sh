@@ -1,6 +1,6 @@
 #!/bin/bash
 # wanhook monitor on Debian's kernel, with netem: what is wrong with each line, and a clock that is set.
-# limit: 150
+# limit: 240
 set -u
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../product.sh"
@@ -14,6 +14,18 @@ ip -n net addr add 203.0.113.12/32 dev lo
 wanhook monitor >"$OUT/monitor.log" 2>&1 &
 monitor=$!
 check_await 'the monitor watches' 30 grep -q watching "$OUT/monitor.log"
+
+# Whatever happens, the others find their lines well.
+clean_up() {
+  kill -TERM "$monitor" 2>/dev/null
+  tc -n ispA qdisc del dev core root
+  tc -n ispB qdisc del dev core root
+  isp_upstream A on
+  isp_upstream C on
+  [ ! -e "$LAB/wanhook.env" ] || mv "$LAB/wanhook.env" /etc/wanhook/wanhook.env
+} 2>/dev/null
+trap clean_up EXIT
+trap exit TERM
 
 # verdict_is LINK WORD: as the record has it; of a line that was never bad it has nothing.
 verdict_is() {
@@ -50,4 +62,3 @@ check 'it had nothing to complain about' "$(grep -v watching "$OUT/monitor.log")
 kill -TERM "$monitor"
 wait "$monitor"
 check 'it ends' $? 0
-mv "$LAB/wanhook.env" /etc/wanhook/wanhook.env
