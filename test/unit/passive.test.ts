@@ -1,6 +1,6 @@
 /** What the links' own connections show: the table that counts, how it is read, and when it is there at all. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { ResidentEvents } from '../../src/kernel/runner.ts';
+import type { ResidentEvents } from '../../src/kernel/resident.ts';
 import { passive } from '../../src/monitor/passive.ts';
 import { readCounters, watchTable } from '../../src/monitor/passive-table.ts';
 
