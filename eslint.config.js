@@ -16,6 +16,7 @@ const MAY_IMPORT = {
   'src/config/**': ['checked', 'ipv6'],
   'src/events/**': ['checked', 'ipv6'],
   'src/state/**': ['checked', 'forwarding', 'ipv6', 'liveness', 'start-time', 'config', 'events'],
+  'src/survey/**': ['checked'],
   'src/desired/**': ['checked', 'ipv6', 'liveness'],
   'src/plan.ts': ['forwarding', 'kernel'],
   'src/kernel/**': ['checked', 'ipv6', 'start-time'],
@@ -52,7 +53,10 @@ const MAY_IMPORT = {
     'reconcile',
     'decide',
   ],
+  'src/doctor/**': ['checked', 'desired', 'kernel', 'decide'],
   'src/cli/**': [
+    'doctor',
+    'survey',
     'monitor',
     'checked',
     'config',
@@ -66,14 +70,14 @@ const MAY_IMPORT = {
     'reconcile',
     'decide',
   ],
-  'src/main.ts': ['cli', 'config', 'events', 'state', 'kernel', 'journal', 'log', 'lock', 'reconcile'],
+  'src/main.ts': ['start-time', 'cli', 'config', 'events', 'state', 'kernel', 'journal', 'log', 'lock', 'reconcile'],
   'hooks/**': ['main', 'events', 'cli', 'kernel'],
 };
 const PLACES = [...new Set(Object.values(MAY_IMPORT).flat())];
 
 /** Packages and effects that have one door. */
 const ONE_DOOR = [
-  { name: 'node:child_process', only: 'src/kernel/runner.ts' },
+  { name: 'node:child_process', only: 'src/kernel/processes.ts' },
   { name: 'execa', only: 'src/kernel/execa-runner.ts' },
   { name: 'proper-lockfile', only: 'src/lock.ts' },
   { name: 'dotenv', only: 'src/config/dotenv.ts' },

@@ -17,11 +17,13 @@ export PATH LC_ALL
 unset NODE_OPTIONS
 
 here=$(cd "$(dirname "$0")" && pwd)
-verb=install destdir='' live=yes deps=yes purge=no
-node='' new_packages=''
+verb=install destdir='' live=yes deps=yes purge=no all=no distro=''
+node='' new_packages='' found=''
 owner=$(id -u) group=$(id -g)
 
-PPP_HOOKS='ip-up ip-down ipv6-up ipv6-down'
+# shellcheck source=hooks/clients.sh
+. "$here/hooks/clients.sh"
+
 UNITS=/etc/systemd/system
 UNIT=$UNITS/wanhook.service
 INIT=/etc/init.d/wanhook-monitor
@@ -30,13 +32,15 @@ NODE_OLDEST=20.19
 
 usage() {
   cat <<'USAGE'
-Usage: sudo ./install.sh [--no-deps]             install, or bring an older installation up to date
+Usage: sudo ./install.sh [OPTION…]               install, or bring an older installation up to date
        ./install.sh --destdir DIR                the same files below DIR, for a package; this system stays as it is
        sudo ./install.sh --uninstall [--purge]   take it away; --purge: with everything in /etc/wanhook
        sudo ./install.sh --demo [--no-deps]      show it at work in a lab of its own; this system stays as it is
 
   --destdir DIR   with --uninstall: take it away below DIR
   --no-deps       install no packages, only say which are missing
+  --all           the hooks of all clients, not only of those that are here (--destdir: always)
+  --distro NAME   put hooks where this distribution has them: debian, arch, fedora or alpine; default: by /etc/os-release
 USAGE
 }
 
@@ -59,6 +63,9 @@ parse_options() {
       --destdir) [ -n "${2-}" ] || bad_usage '--destdir needs a directory'; destdir=${2%/} live=no; shift ;;
       --destdir=?*) destdir=${1#*=} destdir=${destdir%/} live=no ;;
       --no-deps) deps=no ;;
+      --all) all=yes ;;
+      --distro) set_distro "${2-}"; shift ;;
+      --distro=*) set_distro "${1#*=}" ;;
       --purge) purge=yes ;;
       --uninstall | --demo) [ "$verb" = install ] || bad_usage "$1 and --$verb exclude each other"; verb=${1#--} ;;
       -h | --help) usage && exit 0 ;;
@@ -68,7 +75,13 @@ parse_options() {
   done
   [ $purge = no ] || [ "$verb" = uninstall ] || bad_usage '--purge goes with --uninstall'
   [ $live = yes ] || [ "$verb" != demo ] || bad_usage '--demo installs nothing: it has no --destdir'
+  [ $live = yes ] || all=yes
   [ $live = no ] || [ "$owner" = 0 ] || die 'this needs root: try it with sudo (only --destdir does without)'
+}
+
+set_distro() {
+  for distro in $DISTROS; do [ "$distro" != "$1" ] || return 0; done
+  bad_usage "unknown distribution \"$1\": --distro is one of $DISTROS"
 }
 
 # --- What it needs ----------------------------------------------------------------------------------------------------
@@ -150,6 +163,7 @@ needs_build() {
   for entry in "$here"/hooks/*.ts; do
     [ -s "$here/$(built "$entry")" ] || return 0
   done
+  [ -s "$here/dist/completions/fish" ] || return 0
   [ -n "$(find "$here/src" "$here/hooks" "$here/package.json" -newer "$here/$(built wanhook.ts)")" ]
 }
 
@@ -196,8 +210,13 @@ stage_tree() {
   put 755 hooks/run-hook.sh /usr/lib/wanhook/run-hook.sh
   put 755 hooks/health.sh /usr/lib/wanhook/health.sh
   put 755 hooks/wanhook-command.sh /usr/sbin/wanhook
-  for hook in $PPP_HOOKS; do put 755 hooks/pppd.sh "/etc/ppp/$hook.d/wanhook" "$hook"; done
-  put 644 hooks/dhclient-exit-hook.sh /etc/dhcp/dhclient-exit-hooks.d/zz-wanhook
+  detect_distro
+  for client in $CLIENTS; do
+    has_client "$client" || continue
+    found="$found $client"
+    # shellcheck disable=SC2086 # words
+    hooks_of "$client" | while read -r line; do put $line; done
+  done
   put 644 etc/wanhook/wanhook.env /etc/wanhook/wanhook.env
   put 644 etc/wanhook/clients/README /etc/wanhook/clients/README
   for example in "$here"/etc/wanhook/events.d/*; do
@@ -206,6 +225,7 @@ stage_tree() {
   put 644 etc/wanhook/links/README /etc/wanhook/links/README
   put 644 etc/wanhook/rules/README /etc/wanhook/rules/README
   put 644 etc/wanhook/sets/README /etc/wanhook/sets/README
+  stage_reading
   if [ $live = no ] || has_systemd; then
     for file in wanhook.service wanhook-monitor.service wanhook-scripts.path wanhook-scripts.service; do
       put 644 "etc/systemd/system/$file" "$UNITS/$file"
@@ -214,6 +234,16 @@ stage_tree() {
     put 755 etc/init.d/wanhook-monitor $INIT
   fi
   mkdir -p "$stage/etc/iproute2/rt_tables.d" # where "wanhook apply" names its tables
+}
+
+# For people and their shells.
+stage_reading() {
+  for page in "$here"/docs/man/*; do put 644 "docs/man/${page##*/}" "/usr/share/man/man${page##*.}/${page##*/}"; done
+  put 644 dist/completions/bash /usr/share/bash-completion/completions/wanhook
+  put 644 dist/completions/fish /usr/share/fish/vendor_completions.d/wanhook.fish
+  zsh=/usr/share/zsh/site-functions
+  [ ! -e /etc/debian_version ] || zsh=/usr/share/zsh/vendor-completions
+  put 644 dist/completions/zsh "$zsh/_wanhook"
 }
 
 has_systemd() { [ -d /run/systemd/system ] && command -v systemctl >/dev/null; }
@@ -258,12 +288,17 @@ without_pending() {
   done
 }
 
+# Is there somebody else's file? is_other SHA256 PATH
+is_other() {
+  [ -e "$destdir$2" ] && ! listed "$work/old" file '' "$2" && [ "$(sum_of "$destdir$2")" != "$1" ]
+}
+
 # Nobody else's file is overwritten.
 check_target() {
   while read -r kind sum _ path; do
-    [ "$kind" != file ] || [ ! -e "$destdir$path" ] || listed "$work/old" file '' "$path" ||
-      [ "$(sum_of "$destdir$path")" = "$sum" ] ||
-      die "$destdir$path is there, and not from us: move it away. Nothing has been changed"
+    if [ "$kind" != file ] || ! is_other "$sum" "$path"; then continue; fi
+    may_replace "$path" || die "$destdir$path is there, and not from us: move it away. Nothing has been changed"
+    say "$path" >>"$work/others"
   done <"$work/new"
 }
 
@@ -341,7 +376,7 @@ stop_monitor() {
 remove_entries() {
   while read -r kind _ _ path; do
     case $kind in
-      file) remove_file "$path" ;;
+      file) remove_file "$path" && give_back "$path" ;;
       conf) remove_conf "$path" ;;
       dir) remove_dir "$path" ;;
     esac
@@ -357,6 +392,8 @@ install_all() {
   step="installing (what is done so far is in $destdir$MANIFEST: run this again, or --uninstall)"
   mkdir -p "$destdir/"
   grep '^dir ' "$work/new" | while read -r _ _ _ path; do install_dir "$path"; done
+  # Before the manifest says that they are ours.
+  while read -r path; do keep_other "$path"; done <"$work/others"
   install_file 644 "$work/both" $MANIFEST
   while read -r kind _ mode path; do
     case $kind in file | conf) "install_$kind" "$mode" "$stage$path" "$path" ;; esac
@@ -417,18 +454,11 @@ verify_tree() {
 }
 
 verify_live() {
-  for hook in $PPP_HOOKS; do
-    directory=/etc/ppp/$hook.d
-    if command -v run-parts >/dev/null; then
-      run-parts --list "$directory" | grep -qx "$directory/wanhook" || die "run-parts does not find $directory/wanhook"
-    fi
-    "$directory/wanhook" 'no such device' || die "$directory/wanhook does not run: is /etc mounted noexec?"
-    [ ! -x "/etc/ppp/$hook.local" ] ||
-      warn "/etc/ppp/$hook.local is executable, so pppd's script runs it INSTEAD of all in $directory:" \
-        "add to it the line  $directory/wanhook \"\$@\""
-  done
+  verify_hooks
   version=$(/usr/sbin/wanhook --version) || die '/usr/sbin/wanhook does not run: see above'
   say "verified: wanhook $version, its hooks and its command run with $node"
+  say "hooks, as $distro has them, for:$found"
+  for client in $found; do hints "$client"; done
 }
 
 next_steps() {
@@ -437,8 +467,8 @@ next_steps() {
   elif ls /etc/wanhook/links/*.env >/dev/null 2>&1; then
     say 'Next: "wanhook check", "wanhook plan" (what would change), "wanhook apply", "wanhook status".'
   else
-    say 'Next: write /etc/wanhook/links/NAME.env, one file per line (examples: /etc/wanhook/links/README),'
-    say '      then "wanhook check" and "wanhook apply".'
+    say 'Next: "wanhook init" looks for your lines and proposes their files (or write /etc/wanhook/links/NAME.env by hand,'
+    say '      see /etc/wanhook/links/README), then "wanhook try". Manual: wanhook(8), wanhook.env(5).'
   fi
 }
 
@@ -464,7 +494,7 @@ stage=$work/stage
 trap tidy EXIT
 trap 'exit 130' INT TERM HUP
 mkdir "$stage"
-touch "$work/old"
+touch "$work/old" "$work/others"
 [ ! -e "$destdir$MANIFEST" ] || without_pending <"$destdir$MANIFEST" >"$work/old"
 case $verb in
   install) install_all ;;

@@ -49,7 +49,7 @@ export default defineConfig({
           include: ['test/vm/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
     ],

@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+#!/bin/sh
 # /etc/dhcp/dhclient-exit-hooks.d/zz-wanhook: SOURCED by dhclient-script(8), after the file rfc3442-classless-routes.
 # If anything here failed, dhclient would decline its address and ask for another until the pool is empty. Hence one
 # subshell, one command with an absolute path (nobody's alias, function or IFS matters), no variable set, and `|| :`.

@@ -35,7 +35,8 @@ if [ -e "$run/monitor" ]; then
   # The start time is field 22, counted behind the name, which may hold anything.
   # shellcheck disable=SC2086 # words
   set -- ${line##*)}
-  [ "${20-}" = "$started" ] || unhealthy "the monitor (process $pid) has died"
+  # hidepid hides it from some: then it is asked whether the process is there.
+  [ "${20-}" = "$started" ] || { [ -z "$line" ] && kill -0 "$pid" 2>/dev/null; } || unhealthy "the monitor (process $pid) has died"
   [ $((${now%.*} - ${beat:-0})) -le $oldest ] || unhealthy "the monitor (process $pid) hangs"
 fi
 

@@ -4,12 +4,14 @@ hook=$1
 shift
 
 # Not ours? Decided before Node starts: the names of every line stand in these files, and comments do not count.
-# config.json is the configuration that hooks go on with while somebody is editing a broken one; health names the devices
-# that lines have now, for a DHCPv6 client on a dialled line knows nothing else.
-config=$(grep -hsv '^[[:space:]]*#' /etc/wanhook/wanhook.env /etc/wanhook/links/*.env /run/wanhook/config.json /run/wanhook/health)
+# The last ones are what hooks go on with while somebody is editing a broken one, or after a "wanhook try"; and the devices that
+# lines have now: a DHCPv6 client on a dialled line knows nothing else.
+config=$(grep -hsv '^[[:space:]]*#' /etc/wanhook/wanhook.env /etc/wanhook/links/*.env /run/wanhook/config.json \
+  /var/lib/wanhook/trial.json /run/wanhook/health)
 ours=no
-for name in "${1-}" "${6-}" "${LINKNAME-}" "${interface-}"; do # device, ipparam, linkname; dhclient's device
-  [ -n "$name" ] || continue
+# pppd's device, ipparam and linkname; DHCP clients' device; NetworkManager's; networkd's and ifupdown's
+for name in "${1-}" "${6-}" "${LINKNAME-}" "${interface-}" "${DEVICE_IP_IFACE-}" "${IFACE-}"; do
+  case $name in '' | lo) continue ;; esac
   case $config in *"$name"*) ours=yes ;; esac
 done
 [ "$ours" = yes ] || exit 0

@@ -14,5 +14,6 @@ if [ -z "$node" ]; then
 fi
 exec /usr/bin/env -i PATH="$PATH" ${caller_env:+WANHOOK_CALLER_ENV="$caller_env"} ${TERM+TERM="$TERM"} ${COLUMNS+COLUMNS="$COLUMNS"} ${NO_COLOR+NO_COLOR="$NO_COLOR"} \
   ${FORCE_COLOR+FORCE_COLOR="$FORCE_COLOR"} ${LANG+LANG="$LANG"} ${LC_ALL+LC_ALL="$LC_ALL"} ${TZ+TZ="$TZ"} ${NOTIFY_SOCKET+NOTIFY_SOCKET="$NOTIFY_SOCKET"} \
+  ${WATCHDOG_USEC+WATCHDOG_USEC="$WATCHDOG_USEC"} \
   ${WANHOOK_SCRIPTS+WANHOOK_SCRIPTS="$WANHOOK_SCRIPTS"} \
   "$node" /usr/lib/wanhook/hooks/wanhook.cjs "$@"

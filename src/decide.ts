@@ -59,6 +59,8 @@ export interface Early {
   readonly ip6?: Ip6Observed;
   /** Our nftables table. */
   readonly listing?: string;
+  /** Somebody watches nftables: since that listing, nothing has changed in any of our tables. */
+  readonly watched?: boolean;
 }
 
 /** What a run saw, and what is to be done. */
@@ -87,7 +89,7 @@ export async function decide(world: Surroundings, known: Known, early: Early = {
   const notes: string[] = [];
   const ip = early.ip ?? (await kernel.observe());
   const ip6 = await lookAtIpv6(kernel, known, ip.devices, early.ip6);
-  const { listing, firewall } = await observeFirewall(kernel, known.state, early.listing, notes);
+  const { listing, firewall } = await observeFirewall(kernel, known, early, notes);
   const recovered = recover(config, rehomeRecords(config, known.state), ip, ip6, listing);
   // Without links there is nobody to ask whose the records are: keep them for when wanhook is started again.
   const recorded =
@@ -221,18 +223,20 @@ function recordAll({ config, pending }: Known, state: State, devices: readonly D
  */
 async function observeFirewall(
   kernel: Kernel,
-  { firewall, stopped }: State,
-  early: string | undefined,
+  { state: { firewall, stopped }, closely = false }: Known,
+  early: Early,
   notes: string[],
 ): Promise<{ listing?: string; firewall: Pick<Observed, 'firewall'> }> {
-  const loaded = firewall === undefined ? {} : { firewall: firewall.text };
-  if (early !== undefined && early === firewall?.listing) return { listing: early, firewall: loaded };
+  const changed = { firewall: { changed: true } } as const;
+  const withKept = firewall?.text.includes(KEPT_TABLE) === true;
+  const isSeen = early.listing !== undefined && early.listing === firewall?.listing;
   try {
-    const listing = await kernel.listFirewall();
+    const listing = isSeen ? early.listing : await kernel.listFirewall();
     // Somebody took it away: what was loaded with it may still be there.
-    const rest = firewall?.text.includes(KEPT_TABLE) === true;
-    if (listing === undefined) return { firewall: rest ? { firewall: { changed: true } } : {} };
-    return { listing, firewall: listing === firewall?.listing ? loaded : { firewall: { changed: true } } };
+    if (listing === undefined) return { firewall: withKept ? changed : {} };
+    if (listing !== firewall?.listing) return { listing, firewall: changed };
+    const isWhole = !withKept || early.watched === true || (await kernel.isKept(firewall.text, closely));
+    return { listing, firewall: isWhole ? { firewall: firewall.text } : changed };
   } catch (error) {
     if (!stopped) throw error;
     notes.push(explain(error));

@@ -2,7 +2,7 @@ import { closeSync, lstatSync, lutimesSync, openSync, readlinkSync, symlinkSync,
 import { setTimeout as sleep } from 'node:timers/promises';
 import lockfile from 'proper-lockfile';
 import { errorCode, EXIT, WanhookError } from './errors.ts';
-import { startTime } from './start-time.ts';
+import { hasEnded, startTime } from './start-time.ts';
 
 /**
  * proper-lockfile with an `fs` of our own: the lock is a symlink whose target names its owner, made in one system call.
@@ -123,8 +123,7 @@ function breakIfOwnerDied(path: string, flock: LockOptions['flock']): void {
 }
 
 function isDead(owner: string): boolean {
-  const [pid, start] = owner.split('.');
-  const now = startTime(Number(pid));
+  const [pid, started = ''] = owner.split('.');
   // A target that names no process at all would otherwise never be taken away.
-  return now === undefined || now !== start;
+  return hasEnded(Number(pid), started);
 }

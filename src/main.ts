@@ -1,6 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { runProgram } from './cli/program.ts';
+import { writeTableNames } from './cli/table-names.ts';
+import { terminal } from './cli/terminal.ts';
 import { configReader } from './config/load.ts';
 import { errorCode, EXIT, explain, WanhookError } from './errors.ts';
 import type { HookInput, ParsedHook } from './events/hook-input.ts';
@@ -8,7 +10,9 @@ import { appendJournal } from './journal.ts';
 import { createKernel } from './kernel/kernel.ts';
 import { normalListing, parseIp6Batch, parseIpBatch } from './kernel/observe.ts';
 import { acceptsTable, managesNeighbours, resolveName } from './kernel/ask.ts';
-import { flockDescriptor, spawnDetached, spawnRunner, type Runner } from './kernel/runner.ts';
+import { spawnDetached } from './kernel/detached.ts';
+import { flockDescriptor, spawnRunner, type Runner } from './kernel/runner.ts';
+import { lookAround } from './kernel/look-around.ts';
 import { scriptNames } from './kernel/scripts.ts';
 import { wakeAt } from './kernel/sleeper.ts';
 import { isHeld, withLock } from './lock.ts';
@@ -17,9 +21,11 @@ import type { LinkEvent } from './model.ts';
 import { reconcile, type Early, type World } from './reconcile.ts';
 import { makePrivateDirectory, readIfThere, writeAtomically } from './state/files.ts';
 import { dropEvent } from './state/inbox.ts';
+import { startTime } from './start-time.ts';
 import { findLink } from './state/record.ts';
 import { loadState } from './state/store.ts';
 import { loadGoodConfig } from './state/good-config.ts';
+import { loadTrial, trialConfig, trialNotice, type Uptime } from './state/trial.ts';
 import { queuedEvents, queueEvent, type Variables } from './state/script-queue.ts';
 
 /** Wiring; the only reader of the process's arguments and environment, and the only place that exits. */
@@ -47,6 +53,7 @@ function openWorld(runner: Runner, voice: Voice): World {
     loadConfig: readConfig,
     kernel: createKernel(runner),
     now: () => Date.now(),
+    uptime,
     wakeAt: comeBackAt,
     tell: tellScripts,
     alone: async (work, noLongerNeeded) => {
@@ -57,6 +64,14 @@ function openWorld(runner: Runner, voice: Voice): World {
     ...voice,
   };
 }
+
+/** CLOCK_MONOTONIC, of this boot; a container has its machine's, and an init of its own. */
+function uptime(): Uptime {
+  const boot = `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}.${startTime(1) ?? ''}`;
+  return { boot, ms: Number(process.hrtime.bigint() / 1_000_000n) };
+}
+
+const TRIAL_PLACE = { libraryDirectory: LIBRARY_DIRECTORY, uptime };
 
 /** A service that is being restarted may still be ending. */
 const OTHER_ENDS_MS = 5_000;
@@ -76,14 +91,29 @@ const ownCommand = (): string => join(dirname(process.argv[1] ?? ''), 'wanhook.c
 const IN_SERVICE = process.env['WANHOOK_SCRIPTS'] === 'service' ? ['/usr/bin/env', 'WANHOOK_SCRIPTS=service'] : [];
 
 function comeBackAt(due: number | undefined): void {
-  const path = join(STATE_DIRECTORY, 'failback.sleeper');
-  const command = [...IN_SERVICE, process.execPath, ownCommand(), 'failback', '--due'];
-  const note = { read: () => readIfThere(path), write: (text: string) => writeAtomically(path, text) };
   try {
-    wakeAt(note, command, due, Date.now());
+    sleepUntil('failback.sleeper', [...IN_SERVICE, process.execPath, ownCommand(), 'failback', '--due'], due);
   } catch {
     // The next event decides instead.
   }
+}
+
+function sleepUntil(name: string, command: readonly string[], due: number | undefined): void {
+  const path = join(STATE_DIRECTORY, name);
+  const note = { read: () => readIfThere(path), write: (text: string) => writeAtomically(path, text) };
+  wakeAt(note, command, due, Date.now());
+}
+
+/**
+ * Two, where there is systemd: logind may end all that a session has started when its terminal goes (KillUserProcesses), but
+ * not a timer; and a timer may be refused. Whoever comes second finds it done.
+ */
+function watchTrial(seconds: number): void {
+  const command = [process.execPath, ownCommand(), 'rollback', '--due'];
+  sleepUntil('trial.sleeper', command, Date.now() + seconds * 1000);
+  if (!existsSync('/run/systemd/system')) return;
+  const timer = ['--quiet', '--collect', `--on-active=${seconds}`, '--timer-property=AccuracySec=100ms'];
+  spawnDetached('systemd-run', [...timer, '--', ...command]);
 }
 
 /**
@@ -132,6 +162,8 @@ async function hook(parsed: ParsedHook, warn: (message: string) => void): Promis
   };
   const world = { ...openWorld(spawnRunner, { echo: () => undefined, warn }), earlyLook: once };
   const report = await reconcile(world, { cause: event.cause, eventPath, lenient: true });
+  const notice = trialNotice(loadTrial(TRIAL_PLACE));
+  if (notice !== undefined) warn(notice);
   if (report !== undefined && typeof keepCode === 'function') keepCode();
 }
 
@@ -149,7 +181,7 @@ function earlyLook(): Early {
 
 /** Decided before anything is written. With no usable configuration at all, the event is kept for when there is one. */
 function isOurs(event: LinkEvent): boolean {
-  const config = readConfig().config ?? loadGoodConfig(STATE_DIRECTORY);
+  const config = trialConfig(TRIAL_PLACE) ?? readConfig().config ?? loadGoodConfig(STATE_DIRECTORY);
   if (config === undefined || findLink(config, event) !== undefined) return true;
   const isDhcpv6 = event.source !== 'pppd' && (event.family === 6 || event.prefixes !== undefined);
   return isDhcpv6 && findLink(config, event, loadState(STATE_DIRECTORY).state.links) !== undefined;
@@ -181,6 +213,7 @@ export async function runCommand(program: Program, runner: Runner, version: stri
     aloneAs,
     isWatched: () => isHeld(join(STATE_DIRECTORY, 'monitor.lock')),
     notifySocket: process.env['NOTIFY_SOCKET'],
+    watchdogMs: Number(process.env['WATCHDOG_USEC'] ?? 0) / 1000,
     scriptDirectory: SCRIPT_DIRECTORY,
     aloneWithScripts: async (work) => {
       process.umask(0o022);
@@ -192,6 +225,12 @@ export async function runCommand(program: Program, runner: Runner, version: stri
       accepts: (lines) => acceptsTable(runner, lines),
       managesNeighbours: () => managesNeighbours(runner),
     },
+    lookAround: () => lookAround(runner),
+    nameTables: (config) => {
+      if (config !== undefined) writeTableNames(config, (message) => process.stderr.write(`wanhook: ${message}\n`));
+    },
+    watchdog: { start: watchTrial, end: () => sleepUntil('trial.sleeper', [], undefined) },
+    ask: terminal(),
     out: (text) => process.stdout.write(text),
     outputEnded: output.ended,
     err: (text) => process.stderr.write(text),

@@ -15,13 +15,14 @@ import { flowsEnded } from './state/live.ts';
 import { sweepTemporaries } from './state/files.ts';
 import { loadGoodConfig, saveGoodConfig } from './state/good-config.ts';
 import { isRepeat } from './state/record.ts';
+import { forgetTrial, loadTrial, trialConfig, type TrialPlace } from './state/trial.ts';
 import { loadState, saveState, encodeState } from './state/store.ts';
 import { tellOutside, type Outside } from './tell.ts';
 
 export type { Early } from './decide.ts';
 
 /** Everything the sequence touches, passed in. */
-export interface World extends Surroundings, Outside {
+export interface World extends Surroundings, Outside, TrialPlace {
   readonly stateDirectory: string;
   readonly loadConfig: () => Loaded;
   /** What a hook's shell has looked up while node was starting; given once. */
@@ -41,6 +42,10 @@ export interface Options {
   readonly eventPath?: string;
   /** Hooks go on with the last good configuration; commands refuse. */
   readonly lenient?: boolean;
+  /** Look closely at what is seldom looked at; commands do. */
+  readonly closely?: boolean;
+  /** What is in /etc/wanhook, whatever `wanhook try` says: only `apply` and `plan` ask for that. */
+  readonly fromDisk?: boolean;
   /** What a command has found out beforehand. */
   readonly learned?: Learned;
   /** What the monitor has found out about these links. */
@@ -69,8 +74,10 @@ export async function reconcile(world: World, options: Options): Promise<Report 
     async () => {
       if (taken !== undefined && isTaken(taken)) return undefined;
       sweep(world);
-      let report = await once(world, options);
-      for (let round = 1; round < ROUNDS && moreToDo(world, options); round++) report = await once(world, options);
+      const asked = { ...options, ...(isToStop(world, options) && { stopped: true }) };
+      let report = await once(world, asked);
+      if (asked.stopped === true && options.stopped !== true) forgetTrial(world);
+      for (let round = 1; round < ROUNDS && moreToDo(world, asked); round++) report = await once(world, asked);
       world.wakeAt(report.state.stopped ? undefined : nextLook(report));
       return report;
     },
@@ -81,13 +88,15 @@ export async function reconcile(world: World, options: Options): Promise<Report 
 /** When something changes of which nobody will be told: the end of a delay, of a router's advertisement. */
 function nextLook({ statuses, statuses6 }: Report): number | undefined {
   const ends = statuses6.flatMap((status) => (status.up ? (status.expires ?? []) : []));
-  const times = [
-    nextFailback(statuses) ?? Infinity,
-    nextFailback(statuses6) ?? Infinity,
-    ...ends.map((end) => end + 1000),
-  ];
-  const first = Math.min(...times);
+  const delays = [nextFailback(statuses) ?? Infinity, nextFailback(statuses6) ?? Infinity];
+  const first = Math.min(...delays, ...ends.map((end) => end + 1000));
   return Number.isFinite(first) ? first : undefined;
+}
+
+/** A trial is over, and before it wanhook was stopped, or new: so it is again. */
+function isToStop(world: World, { fromDisk, stopped }: Options): boolean {
+  const trial = fromDisk === true || stopped === true ? undefined : loadTrial(world);
+  return trial !== undefined && trial.left === 0 && trial.former === undefined;
 }
 
 /** Litter is no reason to stop. */
@@ -104,9 +113,12 @@ function moreToDo(world: World, { stopped }: Options): boolean {
 }
 
 /** What a run would do, without doing it: pending events are folded in, nothing is written. */
-export async function preview(world: World, { lenient = false } = {}): Promise<Decision> {
+export async function preview(
+  world: World,
+  { lenient = false, fromDisk = false }: Pick<Options, 'lenient' | 'fromDisk'> = {},
+): Promise<Decision> {
   const report = await world.alone(async () => {
-    const config = chooseConfig(world, lenient, []);
+    const config = chooseConfig(world, { lenient, fromDisk }, []);
     const { pending } = pendingEvents(world.stateDirectory);
     const { state } = loadState(world.stateDirectory);
     const known = lenient ? state : { ...state, stopped: false };
@@ -137,7 +149,7 @@ async function once(world: World, options: Options): Promise<Report> {
   };
   try {
     discardEvents(damaged);
-    const config = options.stopped === true ? STOPPING : chooseConfig(world, options.lenient === true, notes, true);
+    const config = options.stopped === true ? STOPPING : chooseConfig(world, options, notes, true);
     const state = readState(world, notes);
     const { learned = state.learned } = options;
     const told: State = { ...state, stopped: options.stopped ?? state.stopped, ...(learned && { learned }) };
@@ -145,7 +157,7 @@ async function once(world: World, options: Options): Promise<Report> {
     // At once: killed half-way, a stop must not be undone by the next hook, nor an `apply` by the flag it lifts.
     saveIfChanged(world, state, before);
     const early = world.earlyLook?.() ?? {};
-    const closely = options.lenient !== true;
+    const { closely = options.lenient !== true } = options;
     const known: Known = { config, state: before, pending, refused: new Map(), closely };
     const isGlance = pending.every(({ path, event }) => path === options.eventPath && isRepeat(before, event, config));
     const report =
@@ -204,16 +216,18 @@ interface Diary {
 async function nothingNew(world: World, known: Known, early: Early): Promise<Report | undefined> {
   const { config, state } = known;
   if (early.ip === undefined || config.balance !== 'flow' || state.memory !== undefined) return undefined;
-  const decision = await decide(world, known, early);
+  // Nor is the table of fail-closed flows looked at: that would be a process more than all of this needs.
+  const decision = await decide(world, known, { ...early, watched: true });
   const isSame = decision.ops.length + decision.notes.length + decision.ending.size + decision.ending6.size === 0;
   return isSame && encodeState(decision.state) === encodeState(state) ? { ...decision, refused: new Map() } : undefined;
 }
 
 /** Decide and apply until the kernel takes it. The record is saved first: a crash from here on is repaired by the next run. */
-async function settle(world: World, given: Known, { listing }: Early, { notes, done }: Diary): Promise<Report> {
+async function settle(world: World, given: Known, seen: Early, { notes, done }: Diary): Promise<Report> {
   const refusals = new Refusals(given.config);
   let state = given.state;
-  let early: Early = listing === undefined ? {} : { listing };
+  const { listing, watched = false } = seen;
+  let early: Early = listing === undefined ? {} : { listing, watched };
   for (;;) {
     const decision = await decide(world, { ...given, state, refused: refusals.links }, early);
     early = {};
@@ -278,7 +292,14 @@ function saveIfChanged(world: World, before: State, state: State): void {
 const STOPPING: Config = { ...GLOBAL_DEFAULTS, lan: 'none', links: [] };
 
 /** Hooks outlive somebody's half-finished edit: they go on with the last configuration that was whole, and say so. */
-function chooseConfig(world: World, lenient: boolean, notes: string[], keep = false): Config {
+function chooseConfig(
+  world: World,
+  { lenient = false, fromDisk = false }: Pick<Options, 'lenient' | 'fromDisk'>,
+  notes: string[],
+  keep = false,
+): Config {
+  const held = fromDisk ? undefined : trialConfig(world);
+  if (held !== undefined) return held;
   const { config, problems, files } = world.loadConfig();
   if (config !== undefined && keep) saveGoodConfig(world.stateDirectory, files);
   if (config !== undefined) return config;

@@ -1,17 +1,38 @@
 import { readFileSync } from 'node:fs';
+import { errorCode } from './errors.ts';
 
 /**
  * When a process began, in the kernel's ticks since boot (proc(5), field 22 of /proc/PID/stat), or undefined if it does not
  * run any more. A process is named by its pid and this: pids come again, start times do not.
  */
 export function startTime(pid: number): string | undefined {
+  const found = statOf(pid);
+  return found?.dead === true ? undefined : found?.started;
+}
+
+/** Has the process that was named so ended? With hidepid, or in a sandbox, /proc does not show every living one. */
+export function hasEnded(pid: number, started: string): boolean {
+  const found = statOf(pid);
+  return found === undefined ? !isThere(pid) : found.dead || found.started !== started;
+}
+
+function statOf(pid: number): { dead: boolean; started: string | undefined } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The command in parentheses may hold spaces and parentheses itself.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const dead = fields[0] === 'Z' || fields[0] === 'X';
-    return dead ? undefined : fields[19];
+    return { dead: fields[0] === 'Z' || fields[0] === 'X', started: fields[19] };
   } catch {
     return undefined;
+  }
+}
+
+function isThere(pid: number): boolean {
+  // 0 and less would name a group.
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return errorCode(error) === 'EPERM';
   }
 }

@@ -1,3 +1,5 @@
+import type { Surveyed } from '../kernel/look-around.ts';
+import type { Config } from '../model.ts';
 import type { World } from '../reconcile.ts';
 import type { Sources } from './learn.ts';
 
@@ -19,12 +21,22 @@ export interface Context {
   readonly isWatched: () => boolean;
   /** systemd's, if it has started us and wants to be told. */
   readonly notifySocket: string | undefined;
+  /** It ends us when it has not heard of us for so long (WatchdogSec=); 0: it does not. */
+  readonly watchdogMs: number;
   readonly sources: Sources;
+  /** What `init` goes by. */
+  readonly lookAround: () => Promise<Surveyed>;
   /** events.d. */
   readonly scriptDirectory: string;
   /** One runner of scripts at a time; rejects if there is one. */
   readonly aloneWithScripts: (work: () => Promise<void>) => Promise<void>;
   readonly syslog: (message: string) => Promise<void>;
+  /** Names for `ip route show table wan-dsl`: for people, so that it cannot fail. */
+  readonly nameTables: (config: Config | undefined) => void;
+  /** Starts `wanhook rollback --due` so many seconds from now, whatever becomes of this process and its terminal. */
+  readonly watchdog: { readonly start: (seconds: number) => void; readonly end: () => void };
+  /** Asks at the terminal: a line, or undefined if there is none to come. Undefined: there is no terminal. */
+  readonly ask: ((question: string, signal?: AbortSignal) => Promise<string | undefined>) | undefined;
   readonly out: (text: string) => void;
   /** Whoever read it has gone. */
   readonly outputEnded: () => boolean;

@@ -6,6 +6,7 @@ import { reconcile, type World } from '../reconcile.ts';
 import { discardEvents, dropEvent } from '../state/inbox.ts';
 import { findLink } from '../state/record.ts';
 import { loadState } from '../state/store.ts';
+import { trialConfig } from '../state/trial.ts';
 import { worldFor, type Common, type Context } from './context.ts';
 
 export interface EventOptions {
@@ -23,7 +24,7 @@ export async function event(
   options: EventOptions,
 ): Promise<number> {
   const world = worldFor(context, common);
-  const { config } = world.loadConfig();
+  const config = trialConfig(world) ?? world.loadConfig().config;
   const said = eventOf(kind, device, { ...nameOnDevice(world, config, device), ...options });
   if (config !== undefined && findLink(config, said) === undefined) {
     context.err(`wanhook: ${device} is no link of ours: nothing to do\n`);

@@ -1,6 +1,7 @@
 import { EXIT, WanhookError } from '../errors.ts';
 import { quoted } from '../checked.ts';
 import { reconcile } from '../reconcile.ts';
+import { trialConfig } from '../state/trial.ts';
 import { worldFor, type Common, type Context } from './context.ts';
 
 /**
@@ -9,7 +10,7 @@ import { worldFor, type Common, type Context } from './context.ts';
  */
 export async function failback(context: Context, common: Common, names: readonly string[], due: boolean) {
   const world = worldFor(context, common);
-  const known = world.loadConfig().config?.links.map(({ name }) => name);
+  const known = (trialConfig(world) ?? world.loadConfig().config)?.links.map(({ name }) => name);
   const stranger = known === undefined ? undefined : names.find((name) => !known.includes(name));
   if (stranger !== undefined) {
     const message = `no link ${quoted(stranger)}: there are ${known?.join(', ') ?? 'none'}`;

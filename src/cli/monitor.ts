@@ -1,5 +1,5 @@
 import { EXIT } from '../errors.ts';
-import { spawnResident, tellSystemd } from '../kernel/runner.ts';
+import { spawnResident, tellSystemd } from '../kernel/resident.ts';
 import { startMonitor } from '../monitor/monitor.ts';
 import { startProbes } from '../monitor/probe/probes.ts';
 import { begin, downEverywhere, judge } from '../monitor/verdict.ts';
@@ -27,11 +27,14 @@ export async function monitor(context: Context, { verbose }: Common): Promise<nu
         context.out('watching the kernel and the lines\n');
         tellSystemd(context.notifySocket, '--ready', `--pid=${context.pid}`);
       },
-      alive: () => tellSystemd(context.notifySocket, 'WATCHDOG=1'),
     });
+    const alive = () => tellSystemd(context.notifySocket, 'WATCHDOG=1');
+    // Two may be late, or lost.
+    const beat = context.watchdogMs > 0 ? setInterval(alive, context.watchdogMs / 3) : undefined;
     const reload = () => running.reload();
     process.on('SIGHUP', reload);
     await told();
+    clearInterval(beat);
     tellSystemd(context.notifySocket, 'STOPPING=1');
     await running.stop();
     process.off('SIGHUP', reload);

@@ -6,6 +6,7 @@ import { forgetCommand, type Remembered } from '../kernel/memory.ts';
 import type { Config } from '../model.ts';
 import type { World } from '../reconcile.ts';
 import { loadGoodConfig } from '../state/good-config.ts';
+import { trialConfig } from '../state/trial.ts';
 import { columns } from './columns.ts';
 import { worldFor, type Common, type Context } from './context.ts';
 
@@ -95,5 +96,5 @@ function pinOf({ map, key, mark, expires }: Remembered, config: Config | undefin
 
 /** The configuration in force: what `apply` last took, even while somebody is editing. */
 function configOf(world: World): Config | undefined {
-  return loadGoodConfig(world.stateDirectory) ?? world.loadConfig().config;
+  return trialConfig(world) ?? loadGoodConfig(world.stateDirectory) ?? world.loadConfig().config;
 }

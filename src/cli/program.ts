@@ -10,18 +10,22 @@ import { explainCommand } from './explain.ts';
 import type { ExplainOptions } from './explain-question.ts';
 import { log, type LogOptions } from './log.ts';
 import { metrics } from './metrics.ts';
-import { runForeground } from '../kernel/runner.ts';
+import { runForeground } from '../kernel/programs.ts';
 import { flushPins, pins } from './pins.ts';
 import { planCommand } from './plan.ts';
 import { runScripts } from './run-scripts.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
+import { confirm, rollback, tryIt, type TryOptions } from './try.ts';
 import { use } from './use.ts';
 
 const EXAMPLES = `
 Examples:
+  wanhook init                         which lines are there? proposes their files
   wanhook check                        is the configuration right?
+  wanhook doctor                       is anything missing or dangerous on this machine?
   wanhook plan                         what would change, as commands you could paste
+  wanhook try                          make it so, and go back in 60 s unless you confirm
   wanhook apply                        make it so (starts wanhook after "stop")
   wanhook status                       the links, their shares, and why one is down
   wanhook event down eth1              take a line out by hand; "event up eth1" puts it back
@@ -53,7 +57,8 @@ function messageOf(error: unknown): string {
   return `wanhook: ${explain(error)}\n`;
 }
 
-function buildProgram(context: Context, done: (code: number) => void): Command {
+/** The commands and their options; `done` is told the exit code. */
+export function buildProgram(context: Context, done: (code: number) => void): Command {
   const program = new Command('wanhook')
     .description('Keeps the routing of a Linux box with several Internet lines right, whichever of them are up.')
     .version(context.version, '-V, --version')
@@ -80,6 +85,29 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .command('apply')
     .description('bring the kernel to what configuration and lines ask for')
     .action(asRoot(() => apply(context, common())));
+  const initCommand = program
+    .command('init')
+    .description('look at this machine, and propose a file for every Internet line that it seems to have');
+  initCommand.option('--yes', 'write them without asking').action(() =>
+    asRoot(async () => {
+      const { init } = await import('./init.ts');
+      return init(context, common(), initCommand.opts<{ yes?: boolean }>().yes === true);
+    })(),
+  );
+  const tryCommand = program
+    .command('try')
+    .description('"apply" what you have edited, and go back by itself unless you confirm it in time');
+  tryCommand
+    .option('--confirm <seconds>', 'how long to wait for "wanhook confirm", or Enter at this terminal', '60')
+    .action(() => asRoot(() => tryIt(context, common(), tryCommand.opts<TryOptions>()))());
+  program
+    .command('confirm')
+    .description('keep what "try" has applied')
+    .action(asRoot(() => confirm(context, common())));
+  const rollbackCommand = program.command('rollback').description('take back what "try" has applied, at once');
+  rollbackCommand
+    .addOption(new Option('--due', 'when its time is over').hideHelp())
+    .action(() => asRoot(() => rollback(context, common(), rollbackCommand.opts<{ due?: boolean }>().due === true))());
   program
     .command('stop')
     .description('remove everything that is ours, restore sysctls; hooks only take notes until "apply"')
@@ -88,6 +116,15 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .command('check')
     .description('check the configuration, and nothing else')
     .action(() => done(check(context)));
+  const doctorCommand = program
+    .command('doctor')
+    .description('what is missing or dangerous on this machine, and how to mend it; exit code 1 warnings, 2 errors');
+  doctorCommand.option('--json', 'for programs').action(() =>
+    asRoot(async () => {
+      const { doctor } = await import('./doctor.ts');
+      return doctor(context, common(), doctorCommand.opts<{ json?: boolean }>().json === true);
+    })(),
+  );
   const explainIt = program
     .command('explain')
     .description('which rule, mark, table and link a new connection would take now, and why');
@@ -147,14 +184,17 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .argument('[filter]', 'a link’s name, a client’s address, or "client>server"')
     .action((filter?: string) => asRoot(() => flushPins(context, common(), filter))());
   // The shell front has answered that before Node starts; here it is for --help, and for "wanhook -v health".
-  program
+  const healthCommand = program
     .command('health')
-    .description('exit code 0 if a link works (--any, the default), if all do, or if this one does; 1 if not')
-    .argument('[link]', 'its name, --any or --all', '--any')
-    .allowUnknownOption()
-    .action((link: string, _: unknown, { args }: Command) =>
-      asRoot(() => runForeground(['/usr/lib/wanhook/health.sh', args[0] ?? link], {}))(),
-    );
+    .description('exit code 0 if a link works (--any, the default), if all do, or if this one does; 1 if not');
+  healthCommand
+    .argument('[link]', 'its name')
+    .option('--any', 'one is enough')
+    .option('--all', 'all must')
+    .action((link?: string) => {
+      const asked = healthCommand.opts<{ all?: boolean }>().all === true ? '--all' : (link ?? '--any');
+      return asRoot(() => runForeground(['/usr/lib/wanhook/health.sh', asked], {}))();
+    });
   const logCommand = program.command('log').description('what was done and why: the journal; with -v every command');
   logCommand
     .option('-f, --follow', 'go on with what comes')
@@ -167,6 +207,13 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .action(() =>
       asRoot(() => metrics(context, common(), metricsCommand.opts<{ write?: boolean }>().write === true))(),
     );
+  program
+    .command('completion', { hidden: true })
+    .argument('<shell>')
+    .action(async (shell: string) => {
+      const { completion } = await import('./completion.ts');
+      context.out(completion(shell, program));
+    });
   program.command('run-scripts', { hidden: true }).action(asRoot(() => runScripts(context, common())));
   return program;
 }

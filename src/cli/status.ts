@@ -7,6 +7,7 @@ import { EXIT } from '../errors.ts';
 import type { Condition, LinkHealth, LinkStatus, LinkUp } from '../model.ts';
 import type { Decision } from '../decide.ts';
 import { preview } from '../reconcile.ts';
+import { loadTrial, trialNotice, type Trial } from '../state/trial.ts';
 import { loadMeasured, type MeasuredLinks } from '../state/measured.ts';
 import { columns } from './columns.ts';
 import { worldFor, type Common, type Context } from './context.ts';
@@ -69,19 +70,32 @@ export async function status(context: Context, common: Common, json: boolean): P
   const world = worldFor(context, common);
   const report = await preview(world, { lenient: true });
   const now = world.now();
+  const trial = loadTrial(world);
   const rows = rowsOf(report, loadMeasured(world.stateDirectory, now), now);
   if (json) {
     const { stopped } = report.state;
-    const whole = { stopped, balance: report.config.balance, pendingChanges: report.ops.length, links: rows };
+    const whole = {
+      stopped,
+      balance: report.config.balance,
+      pendingChanges: report.ops.length,
+      trial: trialRow(trial),
+      links: rows,
+    };
     context.out(`${JSON.stringify(whole, null, 2)}\n`);
   } else {
     context.out(table(rows, now));
     context.out(resolvers(report));
+    if (trial !== undefined) context.out(`${trialNotice(trial) ?? ''}\n`);
     if (report.state.stopped) context.out('stopped: nothing of this is in the kernel; "wanhook apply" starts again\n');
     else if (report.ops.length > 0) context.out(`${report.ops.length} changes pending: see "wanhook plan"\n`);
   }
   return EXIT.done;
 }
+
+const trialRow = (trial: Trial | undefined) =>
+  trial === undefined
+    ? null
+    : { state: trial.left > 0 ? 'running' : 'over', secondsLeft: Math.ceil(trial.left / 1000) };
 
 /** Pure: the links in their order. */
 export function rowsOf(

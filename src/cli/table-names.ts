@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { explain } from '../errors.ts';
 import type { Config } from '../model.ts';
 import { readIfThere, writeAtomically } from '../state/files.ts';
 import { balanceTable, linkTable } from '../desired/numbers.ts';
@@ -12,10 +13,14 @@ function tableNames(config: Config): string {
   return ['# Written by "wanhook apply".', `${balanceTable(config)}\twan-balance`, ...lines, ''].join('\n');
 }
 
-/** Written only when the names change. */
-export function writeTableNames(config: Config): void {
+/** Written only when the names change. They are for people reading `ip route`; routing does without. */
+export function writeTableNames(config: Config, warn: (message: string) => void): void {
   const text = tableNames(config);
-  if (readIfThere(PATH) === text) return;
-  mkdirSync(dirname(PATH), { recursive: true });
-  writeAtomically(PATH, text, 0o644);
+  try {
+    if (readIfThere(PATH) === text) return;
+    mkdirSync(dirname(PATH), { recursive: true });
+    writeAtomically(PATH, text, 0o644);
+  } catch (error) {
+    warn(explain(error));
+  }
 }

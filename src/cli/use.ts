@@ -1,7 +1,7 @@
 import { linkMark } from '../desired/numbers.ts';
 import { EXIT, WanhookError } from '../errors.ts';
 import { useTable, useTableDelete } from '../desired/one-link.ts';
-import { runForeground } from '../kernel/runner.ts';
+import { runForeground } from '../kernel/programs.ts';
 import type { LinkUp, Use } from '../model.ts';
 import type { Decision } from '../decide.ts';
 import { preview, type World } from '../reconcile.ts';

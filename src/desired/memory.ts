@@ -1,5 +1,5 @@
 import type { Config, LinkStatus } from '../model.ts';
-import { linkMark } from './numbers.ts';
+import { ALL_PROBE_PORTS, linkMark } from './numbers.ts';
 import { chain, copyConnectionMark, hex, memoryScript, undecided, unlessOneOf } from './memory-script.ts';
 import { sharingLinks } from './routing.ts';
 import { devicesOf, isInUse6 } from './routing6.ts';
@@ -142,12 +142,19 @@ function settle(config: Config, six: Suffix): string[] {
     eachMap(config, maps, (match, map) => [`${match}delete @${map}${six} { ${keyIn(map, six)} : ct mark & ${all} }`]);
   return [
     ...chain(`learn${six}`, [
-      `ct label set ${TEACHES}`,
       `fib saddr type local goto learn_own${six}`,
+      `ct label set ${TEACHES}`,
       ...deletes(LAN),
       ...updates(LAN),
     ]),
-    ...chain(`learn_own${six}`, [...deletes(OWN), ...updates(OWN)]),
+    // The monitor asks the same target over every line: nobody chose those.
+    ...chain(`learn_own${six}`, [
+      `${six === '' ? 'icmp' : 'icmpv6'} type echo-request accept`,
+      `meta l4proto { tcp, udp } th sport ${ALL_PROBE_PORTS.join('-')} accept`,
+      `ct label set ${TEACHES}`,
+      ...deletes(OWN),
+      ...updates(OWN),
+    ]),
     ...chain(`settle${six}`, [`fib saddr type local goto settle_own${six}`, ...updates(LAN)]),
     ...chain(`settle_own${six}`, updates(OWN)),
   ];

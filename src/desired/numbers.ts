@@ -37,13 +37,16 @@ function lowestBit(mask: number): number {
 export const standing = ({ tier, metered }: Pick<LinkConfig, 'tier' | 'metered'>): number => tier + (metered ? 10 : 0);
 
 /** Above the ports that the kernel gives out by itself (net.ipv4.ip_local_port_range ends at 60999): 64 for each id. */
-const PROBE_PORTS = { first: 61_000, each: 64 };
+const PROBE_PORTS = { first: 61_000, each: 64, links: 63 };
 
 /** The ports of this machine from which a link's targets are asked, as far as sockets of our own ask them. */
 export function probePorts({ id }: Pick<LinkConfig, 'id'>): Range {
   const first = PROBE_PORTS.first + (id - 1) * PROBE_PORTS.each;
   return [first, first + PROBE_PORTS.each - 1];
 }
+
+/** Those of all links that there can be. */
+export const ALL_PROBE_PORTS: Range = [PROBE_PORTS.first, probePorts({ id: PROBE_PORTS.links })[1]];
 
 /** Targets that a socket of our own asks; Node.js cannot bind one to a device, so rules must know it by its port. */
 export const hasSocketProbes = ({ probe }: LinkConfig): boolean =>

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, explain, WanhookError } from '../errors.ts';
 import type { EndedFlows, Op, Sysctls } from '../model.ts';
+import { keptCondition } from './kept-check.ts';
 import { openMemory, type Memory } from './memory.ts';
 import {
   normalListing,
@@ -33,6 +34,8 @@ export interface Kernel {
   observe6(): Promise<Ip6Observed>;
   /** Our nftables table in a comparable form, or undefined if there is none. */
   listFirewall(): Promise<string | undefined>;
+  /** Is the table `inet wanhook_kept` what was loaded with this text? Closely: see kept-check.ts. */
+  isKept(text: string, closely: boolean): Promise<boolean>;
   /** What the table `inet wanhook_memory` remembers; undefined if there is no such table. */
   readonly memory: Memory;
   /** The gateways of other people's default routes in `main` by these devices. */
@@ -44,7 +47,7 @@ export interface Kernel {
   /** A nftables transaction beside our table; `act` is for the message when it is refused. */
   transact(act: string, text: string): Promise<void>;
   /** A question that changes nothing; undefined if the kernel answers that there is none. */
-  ask(tool: 'ip' | 'conntrack', argv: readonly string[]): Promise<string | undefined>;
+  ask(tool: 'ip' | 'nft' | 'conntrack', argv: readonly string[]): Promise<string | undefined>;
 }
 
 /** The kernel said no to one operation; everything before it is done. */
@@ -64,6 +67,7 @@ export function createKernel(runner: Runner, procSys = '/proc/sys'): Kernel {
     observe: () => observe(runner),
     observe6: () => observe6(runner),
     listFirewall: () => listFirewall(runner),
+    isKept: async (text, closely) => (await keptCondition(runner, text, closely)) === 'intact',
     memory: openMemory(runner),
     mainGateways: (devices) => mainGateways(runner, devices),
     readSysctls: (keys) => readSysctls(procSys, keys),

@@ -106,15 +106,18 @@ function markWord({ value, mask }: Mark): string {
 /** The flows of fail-closed links (desired/firewall-block.ts), loaded with our table, and kept over its loads. */
 export const KEPT_TABLE = 'inet wanhook_kept';
 
+/** The monitor's, while a link is in doubt (monitor/passive.ts); one that was killed may have left it. */
+export const WATCH_TABLE = 'inet wanhook_watch';
+
 /** The first line makes `delete` safe. */
-const tableDelete = (table: string) => `table ${table}\ndelete table ${table}\n`;
+export const tableDelete = (table: string) => `table ${table}\ndelete table ${table}\n`;
 
 /** One transaction: the old table goes and the new one comes in the same instant. */
 export function firewallTransaction(text: string): string {
   const kept = text.includes(KEPT_TABLE) ? '' : tableDelete(KEPT_TABLE);
   return tableDelete('inet wanhook') + kept + text;
 }
-export const FIREWALL_DELETE = tableDelete('inet wanhook') + tableDelete(KEPT_TABLE);
+export const FIREWALL_DELETE = ['inet wanhook', KEPT_TABLE, WATCH_TABLE].map(tableDelete).join('');
 
 export const MEMORY_DELETE = tableDelete('inet wanhook_memory');
 

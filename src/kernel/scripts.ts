@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../errors.ts';
-import { runGroup, type GroupOutcome } from './runner.ts';
+import { runGroup, type GroupOutcome } from './programs.ts';
 
 /** The user's own scripts in events.d. */
 

@@ -1,5 +1,5 @@
 import { startTime } from '../start-time.ts';
-import { spawnDetached } from './runner.ts';
+import { spawnDetached } from './detached.ts';
 
 /** Longer than any FAILBACK=delay: a sleeper never outlives it. */
 const LONGEST_S = 86_400;

@@ -1,4 +1,4 @@
-import type { LinkHealth } from '../model.ts';
+import type { LinkHealth, ProbeSettings } from '../model.ts';
 import type { FlapMemory } from './flap.ts';
 import type { ProbeRound } from './probe/round.ts';
 import type { Beyond } from './quality.ts';
@@ -13,10 +13,12 @@ export interface Now {
 export interface PassiveEvidence {
   /** Packets of answers (conntrack's reply direction), not of the device: broadcasts come in on a dead line, too. */
   readonly rxPackets: number;
-  readonly txPackets: number;
-  /** New TCP connections of which nothing came back. */
-  readonly unansweredSyns?: number;
+  /** Packets that begin TCP connections: if nothing came in, nobody has answered them. */
+  readonly unansweredSyns: number;
 }
+
+/** For so long what its connections show says something about a link. */
+export const freshMs = ({ intervalMs, timeoutMs }: ProbeSettings) => 2 * intervalMs + timeoutMs;
 
 export type Evidence = ProbeRound | PassiveEvidence;
 

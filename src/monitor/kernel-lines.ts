@@ -10,8 +10,8 @@ export const WATCH = {
   argv: ['-N', '-o', 'monitor', 'label', 'link', 'address', 'route', 'rule', 'nexthop'],
 } as const;
 
-/** Tables that go: `flush ruleset` and `nft delete table`. Everything else in nftables is found by the regular look. */
-export const WATCH_NFT = { command: 'nft', argv: ['monitor', 'destroy', 'tables'] } as const;
+/** All: told only of what goes, nft 1.0.6 knows no set that came after it was started, and does not say whose elements went. */
+export const WATCH_NFT = { command: 'nft', argv: ['monitor'] } as const;
 
 /** What woke us, for the journal: `eth1 address`; undefined: nothing of ours. */
 export type ReadLine = (line: string) => string | undefined;
@@ -60,6 +60,18 @@ function readAddress(rest: string): string | undefined {
   return device === undefined ? undefined : `${device} address`;
 }
 
-/** `delete table inet wanhook` */
-export const readNftLine: ReadLine = (line) =>
-  /^delete table inet wanhook(?:_memory|_kept)?$/.test(line) ? 'firewall' : undefined;
+/** What is remembered of flows: not listed for every look, so such a change is worth a close one. */
+export const KEPT_WORD = 'firewall of flows';
+
+/**
+ * `delete rule inet wanhook prerouting handle 17`. The elements of the two tables that remember flows are no rules of ours.
+ * What we load ourselves is told, too, and looked at once.
+ */
+export const readNftLine: ReadLine = (line) => {
+  const [, kind, table] =
+    /^(?:add|insert|replace|delete) (\w+) inet (wanhook|wanhook_memory|wanhook_kept)(?: |$)/.exec(line) ?? [];
+  if (table === 'wanhook') return 'firewall';
+  if (table !== undefined) return kind === 'element' ? undefined : KEPT_WORD;
+  // `flush set`: the line names none.
+  return line.startsWith('W: Received event for an unknown set') ? 'firewall' : undefined;
+};

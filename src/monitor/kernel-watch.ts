@@ -1,4 +1,4 @@
-import type { Resident, ResidentEvents } from '../kernel/runner.ts';
+import type { Resident, ResidentEvents } from '../kernel/resident.ts';
 import { lineReader, readNftLine, WATCH, WATCH_NFT, type ReadLine } from './kernel-lines.ts';
 
 export type SpawnResident = (command: string, argv: readonly string[], events: ResidentEvents) => Resident;

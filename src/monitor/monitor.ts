@@ -3,9 +3,12 @@ import type { LinkHealth } from '../model.ts';
 import { reconcile, type Report, type World } from '../reconcile.ts';
 import { loadGood } from '../state/good-config.ts';
 import { forgetMeasured } from '../state/measured.ts';
+import { loadTrial, trialNotice } from '../state/trial.ts';
 import { forgetMetrics, tellFigures, tellMetrics } from './figures.ts';
 import type { Now } from './judged.ts';
+import { KEPT_WORD } from './kernel-lines.ts';
 import { watchKernel, type SpawnResident } from './kernel-watch.ts';
+import { passive } from './passive.ts';
 import { probing, type Engine } from './probing.ts';
 import { steadyConfig } from './steady-config.ts';
 import { waker } from './waker.ts';
@@ -27,9 +30,8 @@ export interface Surroundings {
   readonly version: string;
   readonly spawn: SpawnResident;
   readonly now: () => Now;
-  /** The first look is done; after each regular look. */
+  /** The first look is done. */
   readonly ready: () => void;
-  readonly alive: () => void;
 }
 
 export interface Monitor {
@@ -43,35 +45,43 @@ export interface Monitor {
  * The resident part: follows the kernel, asks over every link that is up, and reconciles when either has something to
  * say. All that it knows is in the record, so that the hooks go by it, and whoever starts after a crash.
  */
-export function startMonitor({ world, version, engine, spawn, now, ready, alive }: Surroundings): Monitor {
+export function startMonitor({ world, version, engine, spawn, now, ready }: Surroundings): Monitor {
   const config = steadyConfig(world.loadConfig, () => loadGood(world.stateDirectory), world.warn);
   const trouble = sayOnce(world.warn);
   let last: Report | undefined;
   const verdicts = new Map<string, LinkHealth>();
   const runs = runner({ ...world, loadConfig: config.load }, verdicts, trouble, (report) => {
     last = report;
+    tellTrial();
     probes.follow(report.state.stopped ? [] : report.statuses, report.state.health);
   });
+  let told: string | undefined;
+  const tellTrial = () => {
+    const trial = loadTrial(world);
+    const notice = trial?.left === 0 ? trialNotice(trial) : undefined;
+    if (notice !== undefined && notice !== told) world.warn(notice);
+    told = notice;
+  };
   let isReady = false;
   const wakes = waker(async (causes) => {
     const done = await runs(causes);
-    if (!isReady) ready();
+    if (!isReady) {
+      tellOthers();
+      ready();
+    }
     isReady = true;
     return done;
   });
-  const probes = probing(engine, now, (name, health) => {
+  const onVerdict = (name: string, health: LinkHealth) => {
     verdicts.set(name, health);
     wakes.wakeNow(`monitor: ${name} ${verdictWords(health)}`);
-  });
+  };
   const watch = watchKernel(spawn, { changed: (what) => wakes.wake(`kernel: ${what}`), warn: world.warn });
+  const probes = probing(engine, now, onVerdict, passive(spawn));
   const tell = () => trouble.of(() => tellFigures(world, probes.figures()));
   const tellOthers = () => trouble.of(() => tellMetrics(world, last, version));
-  const look = () => {
-    wakes.wake('monitor: regular look');
-    alive();
-  };
   const timers = [
-    setInterval(look, REGULAR_LOOK_MS),
+    setInterval(() => wakes.wake('monitor: regular look'), REGULAR_LOOK_MS),
     setInterval(tell, FIGURES_MS),
     setInterval(tellOthers, METRICS_MS),
   ];
@@ -121,9 +131,11 @@ function runner(world: World, verdicts: Map<string, LinkHealth>, trouble: Troubl
     const mine = [...verdicts];
     verdicts.clear();
     // What nft would list is what it listed last, unless somebody says otherwise: a listing takes a third of the time.
-    const early = listing !== undefined && causes.every((cause) => OF_ROUTING.test(cause)) ? { listing } : {};
+    const early =
+      listing !== undefined && causes.every((cause) => OF_ROUTING.test(cause)) ? { listing, watched: true } : {};
     try {
-      const options = { cause: causes.join(', '), lenient: true, health: Object.fromEntries(mine) };
+      const closely = causes.includes(`kernel: ${KEPT_WORD}`);
+      const options = { cause: causes.join(', '), lenient: true, closely, health: Object.fromEntries(mine) };
       const report = await reconcile({ ...world, earlyLook: () => early }, options);
       trouble.over();
       listing = report?.state.firewall?.listing;

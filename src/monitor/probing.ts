@@ -1,5 +1,6 @@
 import type { LinkHealth, LinkStatus, LinkUp, ProbeSettings, State } from '../model.ts';
-import type { Evidence, Judged, Now } from './judged.ts';
+import { freshMs, type Evidence, type Judged, type Now } from './judged.ts';
+import type { Passive } from './passive.ts';
 import type { ProbedLink, ProbeRound } from './probe/round.ts';
 
 /** The engines and the rules of judging, passed in. */
@@ -24,9 +25,12 @@ export interface Engine {
 
 interface Asked {
   readonly key: string;
+  readonly link: ProbedLink;
   readonly line: Pick<LinkHealth, 'device' | 'address'>;
   readonly probes: { stop(): void };
-  readonly downAfter: number;
+  readonly settings: ProbeSettings;
+  /** Rounds that have ended while the link's own connections are asked what they know. */
+  waiting?: ProbeRound[] | undefined;
   judged: Judged;
   /** It has answered since the probes began, or has not: until then there is nothing to tell. */
   heard: boolean;
@@ -49,15 +53,30 @@ export function probing(
   engine: Engine,
   now: () => Now,
   onVerdict: (name: string, health: LinkHealth) => void,
+  passive: Passive,
 ): Probing {
   const asked = new Map<string, Asked>();
-  const round = (name: string, settings: ProbeSettings, found: ProbeRound) => {
+  const round = (name: string, found: ProbeRound) => {
     const one = asked.get(name);
     if (one === undefined) return;
+    // In the order in which they ended.
+    if (one.waiting !== undefined) one.waiting.push(found);
+    else if (isDoubtful(one, found)) void askConnections(name, one, found);
+    else take(one, found);
+  };
+  const take = (one: Asked, evidence: Evidence) => {
     const everywhere = engine.downEverywhere([...asked.values()].map(({ judged }) => judged));
-    one.judged = engine.judge(one.judged, found, settings, now(), everywhere);
+    one.judged = engine.judge(one.judged, evidence, one.settings, now(), everywhere);
     one.heard = true;
     tell();
+  };
+  const askConnections = async (name: string, one: Asked, found: ProbeRound) => {
+    const waiting = [found];
+    one.waiting = waiting;
+    const evidence = await passive.since(one.link, freshMs(one.settings));
+    one.waiting = undefined;
+    for (const each of [...(evidence === undefined ? [] : [evidence]), ...waiting])
+      if (asked.get(name) === one) take(one, each);
   };
   const tell = () => {
     const allDead = [...asked.values()].every(({ judged }) => judged.health.verdict === 'dead');
@@ -75,9 +94,9 @@ export function probing(
     const line = { device, address };
     const known = said?.device === device && said.address === address ? said : undefined;
     const judged = engine.begin(now(), known);
-    const probes = engine.startProbes(probedLink(status), settings, (found) => round(link.name, settings, found));
-    const { downAfter } = settings;
-    asked.set(link.name, { key, line, probes, downAfter, judged, heard: false, answers: false, told: '' });
+    const probed = probedLink(status);
+    const probes = engine.startProbes(probed, settings, (found) => round(link.name, found));
+    asked.set(link.name, { key, link: probed, line, probes, settings, judged, heard: false, answers: false, told: '' });
   };
   const end = (name: string) => {
     asked.get(name)?.probes.stop();
@@ -97,13 +116,17 @@ export function probing(
         end(name);
         begin(status, probe, key, said[name]);
       }
+      passive.follow([...asked.values()].map(({ link }) => link));
       // Somebody may have cleared the record, or it is from before this process: what it lacks is told again.
       for (const [name, one] of asked) one.told = essence(said[name] ?? NEVER_JUDGED);
       tell();
     },
     figures: () =>
       Object.fromEntries([...asked].map(([name, { judged, line }]) => [name, { ...judged.health, ...line }] as const)),
-    stop: () => [...asked.keys()].forEach(end),
+    stop: () => {
+      [...asked.keys()].forEach(end);
+      passive.stop();
+    },
   };
 }
 
@@ -111,8 +134,14 @@ export function probing(
  * That a dead link answers matters only where there is none that lives. It then carries everything, so one lost round must
  * not take it out again: that would end all its connections.
  */
-const stillAnswers = ({ judged: { memory }, answers, downAfter }: Asked): boolean =>
-  memory.passing > 0 || (answers && memory.failing < downAfter);
+const stillAnswers = ({ judged: { memory }, answers, settings }: Asked): boolean =>
+  memory.passing > 0 || (answers && memory.failing < settings.downAfter);
+
+/** A round that speaks against a link that lives: somebody else may know better. */
+function isDoubtful({ judged, settings }: Asked, { results }: ProbeRound): boolean {
+  const good = results.filter(({ ok }) => ok).length;
+  return judged.health.verdict !== 'dead' && good < Math.min(settings.need, results.length);
+}
 
 function healthOf({ judged, line, answers }: Asked): LinkHealth {
   return { ...judged.health, ...line, ...(answers && { answers }) };

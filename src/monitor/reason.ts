@@ -8,7 +8,8 @@ export function silentReason({ window, failingSince }: Judged['memory'], now: No
   const results = window.at(-1)?.results ?? [];
   const failed = results.filter(({ ok }) => !ok);
   const seconds = Math.round((now.monotonic - (failingSince ?? now.monotonic)) / 1000);
-  return `no answer from ${failed.length} of ${results.length} targets for ${seconds} s${whys(failed)}`;
+  const answer = failed.some(({ wrong }) => wrong === true) ? 'right answer' : 'answer';
+  return `no ${answer} from ${failed.length} of ${results.length} targets for ${seconds} s${whys(failed)}`;
 }
 
 export function countReason(counted: readonly ProbeResult[]): string {

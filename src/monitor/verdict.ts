@@ -1,6 +1,6 @@
 import type { LinkHealth, ProbeSettings } from '../model.ts';
 import { afterDeath, heldFor, heldReason } from './flap.ts';
-import type { Evidence, Judged, Now, PassiveEvidence } from './judged.ts';
+import { freshMs, type Evidence, type Judged, type Now, type PassiveEvidence } from './judged.ts';
 import { blindReason, countReason, silentReason } from './reason.ts';
 import type { ProbeResult, ProbeRound } from './probe/round.ts';
 import { beyond, beyondReason, measure, WINDOW_ROUNDS, type Quality } from './quality.ts';
@@ -77,8 +77,10 @@ function takeRound(
 ): Memory {
   const need = Math.min(settings.need, counted.length);
   const good = counted.filter(({ ok }) => ok).length >= need;
-  // The link's own connections are answered, and only one target is not: that is the target's business.
-  if (!good && counted.length === 1 && answered(before.passive, settings, now)) return before;
+  // The link's own connections are answered, and only one target is silent: that is the target's business. Not if it
+  // answers what it should not: a captive portal answers everything.
+  const silentOne = !good && counted.length === 1 && counted[0]?.wrong !== true;
+  if (silentOne && answered(before.passive, settings, now)) return { ...before, failing: 0, failingSince: undefined };
   const memory = {
     ...before,
     window: windowWith(before, round, counted, good),
@@ -112,11 +114,11 @@ const longestPause = ({ intervalMs, timeoutMs }: ProbeSettings) => 3 * intervalM
 
 type Remembered = (PassiveEvidence & { readonly at: number }) | undefined;
 const fresh = (passive: Remembered, settings: ProbeSettings, now: Now): passive is NonNullable<Remembered> =>
-  passive !== undefined && now.monotonic - passive.at <= 2 * settings.intervalMs + settings.timeoutMs;
+  passive !== undefined && now.monotonic - passive.at <= freshMs(settings);
 const answered = (passive: Remembered, settings: ProbeSettings, now: Now) =>
   fresh(passive, settings, now) && passive.rxPackets > 0;
 const unanswered = (passive: Remembered, settings: ProbeSettings, now: Now) =>
-  fresh(passive, settings, now) && passive.rxPackets === 0 && (passive.unansweredSyns ?? 0) > 0;
+  fresh(passive, settings, now) && passive.rxPackets === 0 && passive.unansweredSyns > 0;
 
 /** From what is remembered now to the verdict. */
 function conclude(last: Judged, found: Memory, settings: ProbeSettings, now: Now, alive: () => string): Judged {

@@ -12,14 +12,20 @@ import { hasText, isObject, parseJson } from './json.ts';
  */
 const VERSION = 1;
 
-export function saveGoodConfig(directory: string, files: ConfigFiles): void {
-  const path = join(directory, 'config.json');
+export function saveGoodConfig(directory: string, files: ConfigFiles, name: Kept = 'config.json'): void {
+  const path = join(directory, name);
   const text = `${JSON.stringify({ version: VERSION, files: withoutComments(files) })}\n`;
   if (readIfThere(path) !== text) writeAtomically(path, text);
 }
 
+/**
+ * config.json: what the last run took, whoever ran. applied.json: what a person last asked for with `apply` or `confirm`,
+ * which is what `try` goes back to; a hook may have taken a half-finished edit since.
+ */
+type Kept = 'config.json' | 'applied.json';
+
 /** run-hook.sh looks for a device's name in there: one in a comment is no link's. */
-function withoutComments({ main, links, rules = [], sets = [], clients = [] }: ConfigFiles): ConfigFiles {
+export function withoutComments({ main, links, rules = [], sets = [], clients = [] }: ConfigFiles): ConfigFiles {
   const strip = <T extends ConfigFile>(file: T): T => ({ ...file, text: file.text.replace(/^\s*(?:#.*)?\n/gm, '') });
   return {
     ...(main !== undefined && { main: strip(main) }),
@@ -31,12 +37,16 @@ function withoutComments({ main, links, rules = [], sets = [], clients = [] }: C
 }
 
 /** What is unreadable, another version's, or has a problem by now, counts as none. */
-export function loadGood(directory: string): Loaded | undefined {
-  const value = parseJson(readIfThere(join(directory, 'config.json')) ?? '');
-  if (!isObject(value) || value['version'] !== VERSION || !isConfigFiles(value['files'])) return undefined;
-  const parsed = parseConfig(value['files']);
-  const usable = parsed.config !== undefined && parsed.config.links.length > 0;
-  return usable ? { ...parsed, files: value['files'] } : undefined;
+export function loadGood(directory: string, name: Kept = 'config.json'): Loaded | undefined {
+  const value = parseJson(readIfThere(join(directory, name)) ?? '');
+  return isObject(value) && value['version'] === VERSION ? usable(value['files']) : undefined;
+}
+
+/** The configuration in these files, if they are any, without a problem, and with a link. */
+export function usable(files: unknown): Loaded | undefined {
+  if (!isConfigFiles(files)) return undefined;
+  const parsed = parseConfig(files);
+  return parsed.config !== undefined && parsed.config.links.length > 0 ? { ...parsed, files } : undefined;
 }
 
 export const loadGoodConfig = (directory: string): Config | undefined => loadGood(directory)?.config;

@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeviceName, isLineName, isUsableIpv4 } from '../checked.ts';
-import { delegatedPrefix, isGatewayIpv6 } from '../ipv6.ts';
+import { isDelegated } from '../events/prefixes.ts';
+import { isGatewayIpv6 } from '../ipv6.ts';
 import type { LinkEvent } from '../model.ts';
 import { hasText, parseJson } from './json.ts';
 import { makePrivateDirectory, readIfThere, removeIfThere } from './files.ts';
+import { isEventSource } from './source.ts';
 import { spool, spooled } from './spool.ts';
 
 /** An event on its way into the record; whoever holds the lock takes all that are there, in the order they came. */
@@ -49,19 +51,17 @@ export function discardEvents(paths: readonly string[]): void {
 export function decodeEvent(text: string): LinkEvent | undefined {
   const value = parseJson(text);
   if (!hasText(value, 'source', 'kind', 'device', 'cause')) return undefined;
-  const { source, kind, device, address, gateway, peer, ipparam, linkname, dns, family, prefixes } = value;
+  const { source, kind, device, address, gateway, peer, ipparam, linkname, dns, family, prefixes = [] } = value;
   const all = (values: unknown, test: (text: string) => boolean) =>
     Array.isArray(values) && values.every((one) => one === undefined || (typeof one === 'string' && test(one)));
   const valid =
-    all([source], (word) => ['pppd', 'dhclient', 'cli'].includes(word)) &&
+    isEventSource(source) &&
     all([kind], (word) => ['up', 'down', 'check'].includes(word)) &&
     all([device], isDeviceName) &&
     (family === undefined || family === 6) &&
     all([address, gateway, peer], family === 6 ? isGatewayIpv6 : isUsableIpv4) &&
-    (prefixes === undefined || all(prefixes, isDelegated)) &&
     all([ipparam, linkname], isLineName) &&
-    all(dns, isUsableIpv4);
+    all(dns, isUsableIpv4) &&
+    all(prefixes, isDelegated);
   return valid ? (value as unknown as LinkEvent) : undefined;
 }
-
-const isDelegated = (text: string) => delegatedPrefix(text) === text;

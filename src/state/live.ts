@@ -11,6 +11,7 @@ import type {
   LinkVerdict,
   State,
 } from '../model.ts';
+import { AFTER_THE_FACT, LEASE_HOLDERS } from './source.ts';
 
 /** Gateways of default routes that others put into `main`, by device: the word of a client whose hook we missed. */
 export type MainGateways = Readonly<Record<string, string>>;
@@ -172,13 +173,15 @@ function linkStatus(
 
 /**
  * How long a `down` holds. By hand: until `up`. A DHCP client's ends with its address: it may leave that in place. pppd's
- * does not end because another session takes the same unit: only with the line's own address the line is back.
+ * does not end because another session takes the same unit: only with the line's own address the line is back. A manager's
+ * was believed because there was no address, and ends with any.
  */
 function heldDown(record: LinkRecord | undefined, address: string | undefined): LinkRecord['heldDown'] {
   const held = record?.heldDown;
   const another = address !== undefined && address !== record?.address;
   const back = address !== undefined && !another;
-  const over = (held?.source === 'dhclient' && another) || (held?.source === 'pppd' && back);
+  if (held === undefined || (held.source === 'pppd' && back)) return undefined;
+  const over = LEASE_HOLDERS.has(held.source) ? another : AFTER_THE_FACT.has(held.source) && (another || back);
   return over ? undefined : held;
 }
 

@@ -1,3 +1,4 @@
+import { AFTER_THE_FACT } from './source.ts';
 import type { Config, Device, FamilyState, LineKey, LinkConfig, LinkEvent, LinkRecord, State } from '../model.ts';
 
 export const EMPTY_STATE: State = { links: {}, verdicts: {}, sysctls: {}, stopped: false };
@@ -39,7 +40,8 @@ export function findLink(
 /**
  * Fold one event into the record. The event is a hint: a `down` for an address that is not the recorded one, or from
  * another device, is late and ignored; so is pppd's `down` while the kernel shows the address on a device that is up,
- * because pppd takes the address away before it runs ip-down (only a redial, or `demand`, puts one there again).
+ * because pppd takes the address away before it runs ip-down (only a redial, or `demand`, puts one there again). Managers
+ * do the same, and theirs may come when the device is up again.
  */
 export function recordEvent(state: State, event: LinkEvent, config: Config, devices: readonly Device[]): Recorded {
   const link = findLink(config, event, state.links);
@@ -182,16 +184,19 @@ function staleDown(event: LinkEvent, known: LinkRecord | undefined, devices: rea
   }
   const address = event.address ?? known?.address;
   const alive = isShown(devices, event.device, address);
-  return event.source === 'pppd' && alive ? `late: ${event.device} is up with ${address ?? 'its address'}` : undefined;
+  const isLate = alive && (event.source === 'pppd' || AFTER_THE_FACT.has(event.source));
+  return isLate ? `late: ${event.device} is up with ${address ?? 'its address'}` : undefined;
 }
 
-/** dhclient goes on with the lease it has: no reason to use a line that somebody has taken out by hand. */
-const CONTINUES = new Set(['RENEW', 'REBIND']);
+/** A client goes on with the lease it has: no reason to use a line that somebody has taken out by hand. */
+const CONTINUES = new Set(['RENEW', 'REBIND', 'renew', 'dhcp4-change']);
 
 function upRecord(event: LinkEvent, known: LinkRecord | undefined): LinkRecord {
   // By hand nobody repeats what the line's own daemon said: `event up eth1` only ends `event down eth1`.
-  const said = event.source === 'cli' && known?.device === event.device ? known : undefined;
-  const { address = said?.address, gateway = said?.gateway } = event;
+  const byHand = event.source === 'cli' && known?.device === event.device;
+  const after = repeatsPppd(event, known);
+  const said = byHand || after ? known : undefined;
+  const { address = said?.address, gateway = said?.gateway } = after ? {} : event;
   return {
     source: said?.source ?? event.source,
     device: event.device,
@@ -200,6 +205,12 @@ function upRecord(event: LinkEvent, known: LinkRecord | undefined): LinkRecord {
     dns: said?.dns ?? event.dns,
     ...(known?.heldDown?.source === 'cli' && CONTINUES.has(event.cause) && { heldDown: known.heldDown }),
   };
+}
+
+/** NetworkManager says after pppd, which it has started, what pppd said, and adds the peer as gateway: the route would flap. */
+function repeatsPppd({ source, device, address }: LinkEvent, known: LinkRecord | undefined): boolean {
+  const same = known?.device === device && known.address === address;
+  return source === 'networkmanager' && known?.source === 'pppd' && same;
 }
 
 function downRecord(event: LinkEvent, known: LinkRecord | undefined): LinkRecord {

@@ -5,6 +5,7 @@ import type { Condition, LinkHealth, State } from '../model.ts';
 import { readIfThere, writeAtomically } from './files.ts';
 import { hasText, isObject, parseJson } from './json.ts';
 import { EMPTY_STATE } from './record.ts';
+import { isEventSource } from './source.ts';
 
 /** The record and the memory of what we changed, in one file. Unreadable text is no reason to stop: the kernel remains. */
 export function loadState(directory: string): { state: State; damaged?: string } {
@@ -76,7 +77,7 @@ const isLoad = (value: unknown) =>
 const maybe = (value: unknown, test: (text: string) => boolean) =>
   value === undefined || (typeof value === 'string' && test(value));
 const isAddress = (text: string) => parseIpv4(text) !== undefined || parseIpv6(text) !== undefined;
-const isSource = (value: unknown) => ['pppd', 'dhclient', 'cli', 'kernel'].some((source) => source === value);
+const isSource = (value: unknown) => value === 'kernel' || isEventSource(value);
 
 const isRecord = (value: unknown) =>
   hasText(value, 'device') &&

@@ -30,10 +30,20 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CAPTURES = join(ROOT, 'test/support/captures');
 const PPP_HOOKS = ['ip-up', 'ip-down', 'ipv6-up', 'ipv6-down'] as const;
 
+/** Those with one hook for everything. */
+const CLIENTS = ['dhclient', 'dhcpcd', 'ifupdown', 'networkd', 'networkmanager', 'udhcpc'] as const;
+
 const EXECUTABLES = [
+  '/etc/NetworkManager/dispatcher.d/90-wanhook',
+  '/etc/network/if-post-down.d/wanhook',
+  '/etc/network/if-up.d/wanhook',
+  ...['configured', 'degraded', 'no-carrier', 'off', 'routable'].map(
+    (state) => `/etc/networkd-dispatcher/${state}.d/90-wanhook`,
+  ),
   ...PPP_HOOKS.map((hook) => `/etc/ppp/${hook}.d/wanhook`),
   '/usr/lib/wanhook/health.sh',
   '/usr/lib/wanhook/run-hook.sh',
+  '/usr/lib/wanhook/udhcpc.script',
   '/usr/sbin/wanhook',
 ];
 const FILES = [
@@ -49,8 +59,15 @@ const FILES = [
   '/etc/wanhook/rules/README',
   '/etc/wanhook/sets/README',
   '/etc/wanhook/wanhook.env',
-  ...['dhclient', ...PPP_HOOKS, 'load', 'wanhook'].map((name) => `/usr/lib/wanhook/hooks/${name}.cjs`),
+  '/usr/lib/dhcpcd/dhcpcd-hooks/90-wanhook',
+  ...[...CLIENTS, ...PPP_HOOKS, 'load', 'wanhook'].map((name) => `/usr/lib/wanhook/hooks/${name}.cjs`),
   '/usr/lib/wanhook/manifest',
+  '/usr/share/bash-completion/completions/wanhook',
+  '/usr/share/fish/vendor_completions.d/wanhook.fish',
+  '/usr/share/man/man5/wanhook.env.5',
+  '/usr/share/man/man7/wanhook-hooks.7',
+  '/usr/share/man/man8/wanhook.8',
+  '/usr/share/zsh/vendor-completions/_wanhook',
 ];
 
 /** A checkout of its own: installing builds in it, and others work in ours. */
@@ -61,11 +78,11 @@ beforeAll(() => {
   chmodSync(scratch, 0o755);
   checkout = join(scratch, 'checkout');
   mkdirSync(checkout);
-  for (const name of ['src', 'hooks', 'etc', 'install.sh', 'package.json', 'package-lock.json']) {
+  for (const name of ['src', 'hooks', 'etc', 'docs', 'install.sh', 'package.json', 'package-lock.json']) {
     cpSync(join(ROOT, name), join(checkout, name), { recursive: true, preserveTimestamps: true });
   }
   copyModules(join(ROOT, 'node_modules'), join(checkout, 'node_modules'));
-  install(['--destdir', join(scratch, 'first')]);
+  install(['--destdir', join(scratch, 'first'), '--distro', 'debian']);
 });
 /**
  * A copy, without caches: npm empties the directory that it finds, and install.sh gives it to the checkout's owner. It is
@@ -128,6 +145,8 @@ describe('options', () => {
     [['--purge'], 2, '--purge goes with --uninstall'],
     [['--demo', '--uninstall'], 2, '--uninstall and --demo exclude each other'],
     [['--uninstall', '--demo'], 2, '--demo and --uninstall exclude each other'],
+    [['--distro'], 2, 'unknown distribution "": --distro is one of debian arch fedora alpine'],
+    [['--distro=beos'], 2, 'unknown distribution "beos"'],
     [['--demo', '--destdir', '/tmp/x'], 2, '--demo installs nothing'],
     [['--help'], 0, 'Usage: sudo ./install.sh'],
   ])('%j: exit %i', (args, code, text) => {
@@ -363,7 +382,7 @@ describe('onto a live system', () => {
   test('installs, verifies, and says what is next', async () => {
     const got = await inside([]);
     expect(got.out).toMatch(/verified: wanhook \d+\.\d+\.\d+, its hooks and its command run with \/usr\/bin\/node/);
-    expect(got.out).toContain('Next: write /etc/wanhook/links/NAME.env');
+    expect(got.out).toContain('Next: "wanhook init" looks for your lines');
     expect(got.code).toBe(0);
     expect(await machine.sh('run-parts --list /etc/ppp/ip-up.d')).toContain('/etc/ppp/ip-up.d/wanhook\n');
     expect(await machine.sh('wanhook --version')).toMatch(/^\d+\.\d+\.\d+\n$/);

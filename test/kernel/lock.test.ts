@@ -304,4 +304,21 @@ describe('leftovers in /run/wanhook', () => {
     await holder.kill();
     await on.must('apply');
   });
+
+  test('a living holder is not robbed by who may not see it: hidepid, and the monitor’s capabilities', async () => {
+    const on = await open({ links: ['ppp', 'ppp'] });
+    await on.up(0);
+    const holder = on.rtr.spawn(['sh', '-c', 'echo $$; exec sleep 60']);
+    const pid = await holder.waitLine(/^\d+$/);
+    await on.rtr.sh(`set -- $(cat /proc/${pid}/stat); ln -s ${pid}.\${22}.1 /run/wanhook/lock
+      mount -o remount,hidepid=2,gid=65534 /proc`);
+    const sandboxed = ['setpriv', '--bounding-set=-all,+net_admin,+net_raw'];
+    expect((await on.rtr.run([...sandboxed, 'ls', `/proc/${pid}`], { check: false })).code).not.toBe(0);
+    const command = [...sandboxed, process.execPath, '/usr/lib/wanhook/wanhook.cjs', 'apply'];
+    const waiting = on.rtr.run(command, { check: false });
+    await sleep(1000);
+    expect(await on.rtr.sh('readlink /run/wanhook/lock')).toMatch(new RegExp(`^${pid}\\.`));
+    await holder.kill('SIGKILL');
+    expect(await waiting).toMatchObject({ code: 0, stderr: '' });
+  });
 });

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { State } from '../../src/model.ts';
 import type { HoldSummary } from '../support/traffic-hold.ts';
-import { type Monitor, startMonitor } from '../support/router-monitor.ts';
+import { type Monitor, startMonitor, watchEight } from '../support/router-monitor.ts';
 import { createRouter, type LinkKeys, type Router } from '../support/router.ts';
 
 const TARGETS = 'icmp://203.0.113.11,icmp://203.0.113.12,icmp://203.0.113.13';
@@ -169,11 +169,12 @@ describe('dead lines', () => {
     await monitor.stop();
     const sandbox = ['/usr/bin/setpriv', '--no-new-privs', `--bounding-set=${['-all', ...set].join()}`];
     monitor = await startMonitor(router, {}, sandbox);
-    const holds = await hold();
     await router.rtr.sh(
       'nft delete table inet wanhook; ip rule del pref 20900; echo 0 >/proc/sys/net/ipv4/conf/ppp0/rp_filter',
     );
     await monitor.settled();
+    // Not before: until the table is back nothing is masqueraded, and on a busy machine the LAN's packets get out as they are.
+    const holds = await hold();
     await router.deadUpstream(0, true);
     await until({ line1: 'dead' });
     await sleep(1500);
@@ -209,26 +210,12 @@ describe('dead lines', () => {
 });
 
 /** MONITOR_MINUTES=10 for a longer look. */
+const minutes = Number(process.env['MONITOR_MINUTES'] ?? 0.25);
+
 test('what it costs to watch eight lines', async () => {
-  const minutes = Number(process.env['MONITOR_MINUTES'] ?? 0.25);
-  const links = Array.from({ length: 8 }, () => 'dhcp' as const);
-  const router = await createRouter({ links, keys: links.map(() => ({ PROBE: TARGETS })) });
-  try {
-    for (const { index } of router.lines) await router.up(index);
-    await router.must('apply');
-    const monitor = await startMonitor(router);
-    await sleep(3000);
-    const before = await monitor.cost();
-    await sleep(minutes * 60_000);
-    const after = await monitor.cost();
-    const percent = (after.cpuMs - before.cpuMs) / (minutes * 600);
-    console.log(
-      `eight lines, ${minutes} min: ${percent.toFixed(2)} % of a core; ${before.rssKb} kB, then ${after.rssKb} kB`,
-    );
-    expect(percent).toBeLessThan(3);
-    expect(after.rssKb).toBeLessThan(before.rssKb * 1.5);
-    expect(monitor.said()).toBe('');
-  } finally {
-    await router.destroy();
-  }
+  const { percent, rssKb, verdicts, said } = await watchEight({ PROBE: TARGETS }, minutes);
+  console.log(`eight lines, ${minutes} min: ${percent.toFixed(2)} % of a core; ${rssKb[0]} kB, then ${rssKb[1]} kB`);
+  expect(percent).toBeLessThan(3);
+  expect(rssKb[1]).toBeLessThan(rssKb[0] * 1.5);
+  expect([verdicts, said]).toEqual([[], '']);
 }, 1_200_000);

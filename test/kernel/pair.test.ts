@@ -186,6 +186,25 @@ test('the router’s own connections to a server keep to one link, and do not mo
 });
 
 /** Of IPv4 only: the router's own IPv6 multicast on lan0 (MLD) shows up there too, unmarked. */
+test('what the monitor asks makes no pin for the router’s own connections', async () => {
+  const target = router.servers[0]!;
+  const connect = (address: string, port: number) =>
+    router.rtr.run([
+      process.execPath,
+      '-e',
+      `require('net').connect({ host: '${target}', port: 7001, localAddress: '${address}', localPort: ${port} }, function () { this.end(); })`,
+    ]);
+  const pins = () => router.rtr.sh('nft list map inet wanhook_memory own');
+  for (const { device, address, index } of router.lines) {
+    await router.rtr.run(['fping', '-c', '1', '-I', device, '-S', address, target]);
+    // src/desired/numbers.ts: the ports of this link's questions.
+    await connect(address, 61_000 + 64 * index + 3);
+  }
+  expect(await pins()).not.toContain('elements');
+  await connect(addressOf(0), 0);
+  expect(await pins()).toContain(target);
+});
+
 test('foreign bits of both marks stay, and pairs are kept all the same', async () => {
   await router.rtr.sh(`nft -f - <<'NFT'
 table inet foreign {

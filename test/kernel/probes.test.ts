@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startProber, type Cpu, type Prober } from '../support/prober-run.ts';
 import { createRouter, type Router } from '../support/router.ts';
+import { startServices } from '../support/services.ts';
 
 const ICMP = 'PROBE=icmp://203.0.113.10,icmp://203.0.113.11,icmp://203.0.113.12 FLAP_PENALTY=0';
 const SOCKETS = [
@@ -12,30 +13,13 @@ const SOCKETS = [
 const SHORT = 'PROBE_INTERVAL=0.3 PROBE_TIMEOUT=0.5 FLAP_PENALTY=0';
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** DNS and HTTP as a provider has them. A file decides how they misbehave. */
-const SERVICES = `
-const { existsSync } = require('node:fs');
-const is = (what) => existsSync('/run/' + what);
-const dns = require('node:dgram').createSocket('udp4');
-dns.on('message', (query, peer) => {
-  query.writeUInt16BE(is('servfail') ? 0x8182 : 0x8180, 2);
-  dns.send(query, peer.port, peer.address);
-});
-dns.bind(53, '203.0.113.14');
-require('node:http').createServer((request, response) => {
-  if (is('portal')) response.writeHead(302, { location: 'http://login.example/' });
-  else response.writeHead(204);
-  response.end();
-}).listen(80, '203.0.113.15', () => console.log('ready'));
-`;
-
 let router: Router;
 beforeAll(async () => {
   const keys = [SOCKETS, SOCKETS, SOCKETS].map((text) => ({ PROBE: text.replace(/ .*/, '').replace('PROBE=', '') }));
   router = await createRouter({ links: ['ppp', 'dhcp', 'dhcp'], keys: [keys[0]!, keys[1]!, { ...keys[2]!, TIER: 2 }] });
   for (const line of [0, 1, 2]) await router.up(line);
   await router.serve('net', { tcp: [7000] });
-  await router.net.spawn([process.execPath, '-e', SERVICES]).waitLine(/ready/);
+  await startServices(router);
 });
 afterAll(() => router.destroy());
 
@@ -265,6 +249,30 @@ test('probes that the router’s own firewall eats: no verdict on the link, and 
     );
     await router.rtr.sh('nft delete table inet users');
     await lastRound(prober, 'line1', [{ ok: true }, { ok: true }]);
+  });
+});
+
+test.each([
+  ['drops', 'drop'],
+  ['rejects', 'reject with tcp reset'],
+])('TCP that the router’s own firewall %s: no verdict on the link, and it is told', async (_, verdict) => {
+  const KEYS = 'PROBE=tcp://203.0.113.13:7000,http://203.0.113.15/generate_204 PROBE_INTERVAL=0.5 PROBE_TIMEOUT=0.5';
+  await withProber([KEYS], async (prober) => {
+    await lastRound(prober, 'line1', [{ ok: true }, { ok: true }]);
+    await router.rtr.sh(
+      `nft 'table inet users { chain out { type filter hook output priority 0; meta l4proto tcp ${verdict}; }; }'`,
+    );
+    const why = 'refused by the firewall of this machine';
+    await lastRound(prober, 'line1', [
+      { ok: false, unsent: true, why },
+      { ok: false, unsent: true, why },
+    ]);
+    await wait(2000);
+    expect(prober.verdicts('line1').map((told) => told.verdict)).not.toContain('dead');
+    expect(prober.verdicts('line1').at(-1)?.reason).toMatch(/^cannot tell: probes do not leave this machine/);
+    await router.rtr.sh('nft delete table inet users');
+    await lastRound(prober, 'line1', [{ ok: true }, { ok: true }]);
+    expect(await router.rtr.sh('nft list tables')).not.toContain('wanhook_asked');
   });
 });
 

@@ -16,6 +16,7 @@ export function nftLoad(state: FakeState, text: string): Outcome {
   const tables = new Map([
     ['wanhook', state.firewall],
     ['wanhook_kept', state.kept],
+    ['wanhook_watch', undefined],
   ]);
   let rest = text;
   while (rest.trim() !== '') {
@@ -66,6 +67,21 @@ export function nftList(state: FakeState): Outcome {
     const turned = [...all.slice(turn % all.length), ...all.slice(0, turn % all.length)];
     return `elements = { ${turned.join(',\n\t\t\t     ')} }`;
   });
+  return { code: 0, stdout, stderr: '' };
+}
+
+/** `nft -c add chain`: would it work? */
+export const keptCheck = ({ kept }: FakeState): Outcome =>
+  kept === undefined ? refused('Error: No such file or directory') : done;
+
+/** `nft -t list table`: rules one a line. */
+export function keptTable({ kept }: FakeState): Outcome {
+  if (kept === undefined) return refused('Error: No such file or directory');
+  const oneLine = (_: string, head: string, body: string) => `${head}\n${body.replaceAll(/; ?/g, '\n')} }`;
+  const stdout = kept
+    .replaceAll(/^( chain \w+ \{) (.*)\}$/gm, oneLine)
+    .replaceAll(/^ (chain .*|\})$/gm, '\t$1')
+    .replaceAll(/^ *(?=[^\t }\n])(?!table)/gm, '\t\t');
   return { code: 0, stdout, stderr: '' };
 }
 

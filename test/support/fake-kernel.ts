@@ -22,7 +22,7 @@ import {
   memoryLoad,
   remember,
 } from './fake-kernel-memory.ts';
-import { forgetConnections, killSockets, nftList, nftLoad } from './fake-kernel-nft.ts';
+import { forgetConnections, keptCheck, keptTable, killSockets, nftList, nftLoad } from './fake-kernel-nft.ts';
 import { show, show6, showDefaults } from './fake-kernel-show.ts';
 import { bootedState, type FakeState } from './fake-kernel-state.ts';
 import { noDevice, Refusal } from './fake-kernel-words.ts';
@@ -213,6 +213,8 @@ function runTool(state: FakeState, command: string, argv: readonly string[], std
   if (command === 'nft -s list table inet wanhook') return nftList(state);
   if (command === 'nft -c add chain inet wanhook_memory prerouting') return memoryCheck(state);
   if (command === 'nft -c -f -') return memoryDeletions(state, stdin);
+  if (command === 'nft -c add chain inet wanhook_kept refused') return keptCheck(state);
+  if (command === 'nft -t list table inet wanhook_kept') return keptTable(state);
   if (command === 'nft -t list table inet wanhook_memory') return memoryTable(state);
   if (command.startsWith('nft list map inet wanhook_memory ')) return memoryList(state, argv.at(-1) ?? '');
   if (/^ss -K -H -n -t -[46] src /.test(command)) return killSockets(state, argv);

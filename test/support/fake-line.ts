@@ -77,6 +77,11 @@ function fakeSpawn(network: Network, commands: string[], options: FakeLineOption
     const resident = argv.includes('-l') || command === 'ping';
     const speaks = () => !resident || (options.speaks?.(performance.now()) ?? true);
     const say = (text: string) => (speaks() ? events.line(text) : undefined);
+    // "Has our firewall eaten it?" cannot be said here.
+    if (command === 'nft') {
+      later(1, () => events.end('exit code 1'));
+      return { pid: 1, stop };
+    }
     if (options.missing?.includes(command) === true) {
       later(1, () => events.end('not installed'));
       return { pid: undefined, stop };

@@ -52,7 +52,9 @@ function overlayScript(dirs: readonly string[]): string {
  * SIGCHLD is ignored at the end: process 1 must reap orphans, or a dead daemon would look alive to `kill -0`. Not by
  * the shell: it cannot ignore that signal, and its `read` is ended by the first orphan that exits, and all with it.
  */
-function holderScript(overlay: readonly string[]): string {
+const HOLD = 'exec env --ignore-signal=CHLD cat >/dev/null';
+
+function holderScript(overlay: readonly string[], stay: string): string {
   return `set -eu
 read -r pid rest </proc/self/stat
 mount -t proc proc /proc
@@ -68,7 +70,7 @@ while IFS= read -r line && [ "$line" != LAB-END ]; do
 done
 eval "$script"
 echo ready
-exec env --ignore-signal=CHLD cat >/dev/null
+${stay}
 `;
 }
 
@@ -113,10 +115,18 @@ function killIfThere(pid: number): void {
   }
 }
 
+/** What process 1 becomes when all is set up, instead of one that only holds: see systemd.ts. */
+export interface Init {
+  /** Shell; `$pid` is what the host calls it. Its standard input closes when the test process dies. */
+  readonly script: string;
+  /** When all inside has ended. */
+  readonly sweep: (pid: number) => void;
+}
+
 /** Starts a namespace. `overlay`: host directories that become private and writable inside. */
-export async function startHolder(name: string, overlay: readonly string[]): Promise<Holder> {
+export async function startHolder(name: string, overlay: readonly string[], init?: Init): Promise<Holder> {
   const argv = ['-n', '-m', '-p', '-f', '--kill-child', '--propagation', 'private'];
-  const child = spawn('/usr/bin/unshare', [...argv, '--', 'sh', '-c', holderScript(overlay)], {
+  const child = spawn('/usr/bin/unshare', [...argv, '--', 'sh', '-c', holderScript(overlay, init?.script ?? HOLD)], {
     stdio: ['pipe', 'pipe', 'pipe'],
     cwd: '/',
   });
@@ -137,6 +147,7 @@ export async function startHolder(name: string, overlay: readonly string[]): Pro
       else killIfThere(pid);
     }
     await Promise.all([gone, ...[...handles].map((handle) => handle.exited)]);
+    if (pid !== 0) init?.sweep(pid);
   };
 
   try {

@@ -9,7 +9,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { lineControl, type LineControl } from './lab-lines.ts';
-import { type Holder, type LabNode, startHolder } from './lab-node.ts';
+import { type Holder, type Init, type LabNode, startHolder } from './lab-node.ts';
 import {
   clientAddress,
   describeLines,
@@ -32,6 +32,8 @@ export interface LabOptions {
   readonly clients?: number;
   /** Host directories that are private and writable in the router. */
   readonly overlay?: readonly string[];
+  /** What the router's process 1 is: SYSTEMD of systemd.ts. Default: something that only holds the namespaces. */
+  readonly init?: Init;
   /** Bring all lines up at once. Default false: ppp devices are missing, dhcp devices have no address. */
   readonly up?: boolean;
 }
@@ -61,8 +63,10 @@ export async function hostShell(script: string): Promise<void> {
 }
 
 /** All or nothing: when one namespace fails, those that did start are ended before the error is passed on. */
-async function startAll(names: readonly string[], overlay: readonly string[]): Promise<Holder[]> {
-  const results = await Promise.allSettled(names.map((name) => startHolder(name, name === 'rtr' ? overlay : [])));
+async function startAll(names: readonly string[], overlay: readonly string[], init?: Init): Promise<Holder[]> {
+  const results = await Promise.allSettled(
+    names.map((name) => (name === 'rtr' ? startHolder(name, overlay, init) : startHolder(name, []))),
+  );
   const started = results.filter((result) => result.status === 'fulfilled').map((result) => result.value);
   const failed = results.find((result) => result.status === 'rejected');
   if (failed === undefined) return started;
@@ -73,7 +77,7 @@ async function startAll(names: readonly string[], overlay: readonly string[]): P
 export async function createLab(options: LabOptions): Promise<Lab> {
   const lines = describeLines(options.links);
   const names = ['rtr', 'lan', 'net', ...lines.map((line) => `isp${line.index + 1}`)];
-  const holders = await startAll(names, options.overlay ?? DEFAULT_OVERLAY);
+  const holders = await startAll(names, options.overlay ?? DEFAULT_OVERLAY, options.init);
   const [rtr, lan, net, ...isps] = holders as [Holder, Holder, Holder, ...Holder[]];
   let ended: Promise<unknown> | undefined;
   const destroy = async (): Promise<void> => {

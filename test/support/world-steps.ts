@@ -8,7 +8,7 @@
  *   line ppp0 down | line ppp0 carrier off|on
  *   line eth1 advertises 2001:db8:a::2        the address the kernel makes of its router's advertisement; `off`: withdrawn
  *   ip-up ppp0 192.0.2.11 192.0.2.254 dsl      the hook as pppd calls it: device, local, remote, ipparam
- *   dhclient BOUND eth1 198.51.100.2 198.51.100.1     reason, device, address, router
+ *   dhclient BOUND eth1 198.51.100.2 198.51.100.1     reason, device, address, router; other clients likewise
  *   dhclient BOUND6 eth1 2001:db8:a:100::/56          reason, device, prefix
  *   wanhook apply | wanhook stop | wanhook event down eth1
  *   monitor dsl dead | monitor dsl alive    the monitor's verdict on a link that is up
@@ -18,6 +18,7 @@
  */
 import type { HookInput } from '../../src/events/hook-input.ts';
 import type { LinkHealth } from '../../src/model.ts';
+import { hookInput } from './world-hook-input.ts';
 
 /** The world that steps act on: the fake one, or the lab's router. */
 export interface Steps {
@@ -72,31 +73,6 @@ function playLine(on: Steps, step: string, [device = '', what, ...rest]: string[
   if (what === 'down') return on.adminDown(device);
   if (what === 'carrier') return on.carrier(device, rest[0] === 'on');
   throw new Error(`no such step: ${step}`);
-}
-
-/** `-` stands for an empty argument. */
-export function hookInput(name: string, words: readonly string[]): HookInput {
-  if (name !== 'dhclient') {
-    const [device = '', local = '', remote = '', ipparam = ''] = words.map((word) => (word === '-' ? '' : word));
-    return { args: [device, '/dev/pts/0', '115200', local, remote, ipparam], env: {} };
-  }
-  const [reason = '', device = '', address, router] = words;
-  const which = /^(?:BOUND|RENEW|REBIND|REBOOT|TIMEOUT)6?$/.test(reason) ? 'new' : 'old';
-  if (reason.endsWith('6')) {
-    return {
-      args: [],
-      env: { reason, interface: device, ...(address !== undefined && { [`${which}_ip6_prefix`]: address }) },
-    };
-  }
-  return {
-    args: [],
-    env: {
-      reason,
-      interface: device,
-      ...(address !== undefined && { [`${which}_ip_address`]: address, [`${which}_subnet_mask`]: '255.255.255.0' }),
-      ...(router !== undefined && { [`${which}_routers`]: router }),
-    },
-  };
 }
 
 /** The kernel's own routes from advertisements stand side by side at one metric; `ip route add` refuses that. */

@@ -4,12 +4,18 @@
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Context } from '../../src/cli/context.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import { parseConfig, type ConfigFiles } from '../../src/config/parse.ts';
 import { explain } from '../../src/errors.ts';
 import { dhclient } from '../../src/events/dhclient.ts';
+import { dhcpcd } from '../../src/events/dhcpcd.ts';
 import type { HookInput, ParsedHook } from '../../src/events/hook-input.ts';
+import { ifupdown } from '../../src/events/ifupdown.ts';
+import { networkd } from '../../src/events/networkd.ts';
+import { networkManager } from '../../src/events/networkmanager.ts';
 import { pppDown, pppIpv6, pppUp } from '../../src/events/pppd.ts';
+import { udhcpc } from '../../src/events/udhcpc.ts';
 import type { JournalEntry } from '../../src/journal.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import type { LinkEvent, LinkHealth, Op, State } from '../../src/model.ts';
@@ -18,6 +24,7 @@ import { makePrivateDirectory } from '../../src/state/files.ts';
 import { dropEvent } from '../../src/state/inbox.ts';
 import { findLink } from '../../src/state/record.ts';
 import { loadGoodConfig } from '../../src/state/good-config.ts';
+import { trialConfig } from '../../src/state/trial.ts';
 import type { Variables } from '../../src/state/script-queue.ts';
 import { encodeState, loadState } from '../../src/state/store.ts';
 import { createFakeKernel, type FakeKernel } from './fake-kernel.ts';
@@ -42,6 +49,8 @@ export interface TestWorld extends World {
   wakes(): number | undefined;
   /** Time passes. */
   pass(seconds: number): void;
+  /** Another boot, as far as a clock tells. */
+  reboot(): void;
   /** A daemon's hook, from its arguments to its end; never rejects. */
   hook(name: string, input: HookInput): Promise<void>;
   /** An event as a hook leaves it behind, and the reconcile that follows. */
@@ -52,8 +61,10 @@ export interface TestWorld extends World {
   judge(link: string, verdict: LinkHealth['verdict'], more?: Partial<LinkHealth>): Promise<Report | undefined>;
   /** What `wanhook plan` finds. */
   plan(): Promise<readonly Op[]>;
-  /** A subcommand as typed; exit code and what it printed. Not `apply`, which writes below /etc. */
+  /** A subcommand as typed; exit code and what it printed. */
   command(...argv: readonly string[]): Promise<{ code: number; out: string; err: string }>;
+  /** What a command is given; with what a test gives it instead. */
+  context(given: Pick<Context, 'out' | 'err'> & Partial<Context>): Context;
   state(): State;
   writeState(state: State): void;
   loseState(): void;
@@ -66,6 +77,11 @@ export const PARSERS: Readonly<Record<string, (input: HookInput) => ParsedHook>>
   'ipv6-up': pppIpv6('ipv6-up'),
   'ipv6-down': pppIpv6('ipv6-down'),
   dhclient,
+  dhcpcd,
+  udhcpc,
+  networkmanager: networkManager,
+  networkd,
+  ifupdown,
 };
 
 const START = Date.parse('2026-01-01T00:00:00Z');
@@ -75,6 +91,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
   makePrivateDirectory(stateDirectory);
   const statePath = join(stateDirectory, 'state.json');
   let clock = START;
+  let boot = 'this boot';
   const parsed = new Map<string, ReturnType<World['loadConfig']>>();
   let runs = 0;
   let wakes: number | undefined;
@@ -100,6 +117,8 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     kernel: createKernel(fake.runner, fake.procSys),
     now: () => (clock += 1000),
     echo: (command) => world.echoed.push(command),
+    uptime: () => ({ boot, ms: clock - START }),
+    reboot: () => (boot = 'next boot'),
     wakeAt: (due) => (wakes = due),
     tell: (events) => {
       world.told.push(...events);
@@ -117,7 +136,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
         world.errors.push(said.problems.join('; '));
         return;
       }
-      const config = world.loadConfig().config ?? loadGoodConfig(stateDirectory);
+      const config = trialConfig(world) ?? world.loadConfig().config ?? loadGoodConfig(stateDirectory);
       if (config !== undefined && findLink(config, said.event, world.state().links) === undefined) return;
       try {
         await world.event(said.event);
@@ -149,37 +168,42 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     },
     plan: async () => (await preview(world)).ops,
     command: async (...argv) => {
-      if (argv.includes('apply')) throw new Error('use apply()');
-      if (argv[0] === 'event' || argv[0] === 'stop' || argv[0] === 'failback') runs++;
+      if (argv[0] === 'apply' || argv[0] === 'event' || argv[0] === 'stop' || argv[0] === 'failback') runs++;
       const said = { out: '', err: '' };
-      const code = await runProgram(argv, {
-        version: 'test',
-        configDirectory: '/no/such/directory',
-        isRoot: true,
-        sources: {
-          resolve: () => Promise.reject(new Error('no names here')),
-          accepts: () => Promise.resolve(true),
-          managesNeighbours: () => Promise.resolve(true),
-        },
-        pid: process.pid,
-        callerEnv: {},
-        scriptDirectory: join(stateDirectory, 'events.d'),
-        aloneWithScripts: (work) => work(),
-        syslog: (message) => {
-          world.errors.push(message);
-          return Promise.resolve();
-        },
-        openWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
-        openResidentWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
-        aloneAs: (_, work) => work(),
-        isWatched: () => true,
-        notifySocket: undefined,
-        out: (text) => (said.out += text),
-        outputEnded: () => true,
-        err: (text) => (said.err += text),
-      });
+      const voice = { out: (text: string) => (said.out += text), err: (text: string) => (said.err += text) };
+      const code = await runProgram(argv, world.context(voice));
       return { code, ...said };
     },
+    context: (given) => ({
+      version: 'test',
+      configDirectory: '/no/such/directory',
+      isRoot: true,
+      sources: {
+        resolve: () => Promise.reject(new Error('no names here')),
+        accepts: () => Promise.resolve(true),
+        managesNeighbours: () => Promise.resolve(true),
+      },
+      pid: process.pid,
+      callerEnv: {},
+      scriptDirectory: join(stateDirectory, 'events.d'),
+      aloneWithScripts: (work) => work(),
+      syslog: (message) => {
+        world.errors.push(message);
+        return Promise.resolve();
+      },
+      openWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
+      openResidentWorld: (voice) => ({ ...world, ...voice, echo: world.echo }),
+      aloneAs: (_, work) => work(),
+      isWatched: () => true,
+      notifySocket: undefined,
+      watchdogMs: 0,
+      lookAround: () => Promise.reject(new Error('not looked at')),
+      nameTables: () => undefined,
+      watchdog: { start: () => undefined, end: () => undefined },
+      ask: undefined,
+      outputEnded: () => true,
+      ...given,
+    }),
     state: () => loadState(stateDirectory).state,
     writeState: (state) => writeFileSync(statePath, encodeState(state)),
     loseState: () => rmSync(statePath, { force: true }),

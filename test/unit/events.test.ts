@@ -59,6 +59,99 @@ const CAPTURES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'TIMEOUT.enter': 'check hkc0',
     TIMEOUT: 'check hkc0',
   },
+  'dhcpcd-9.4.1-deb12': {
+    BOUND: 'up hkc0 10.77.0.50/24 via 10.77.0.1 dns 10.77.0.53,10.77.0.54',
+    'BOUND.hostile': 'up hkc0 10.77.0.50/24 via 10.77.0.1 dns 10.77.0.53',
+    'BOUND.newline': 'up hkc0 10.77.0.70/24 via 10.77.0.1 dns 10.77.0.53',
+    'BOUND.nomask': 'up hkc0 10.77.0.70/8 via 10.77.0.1 dns 10.77.0.53',
+    'BOUND.norouter': 'up hkc0 10.77.0.70/24 dns 10.77.0.53',
+    'BOUND.rfc3442': 'up hkc0 10.77.0.100/24 via 10.77.0.2 dns 10.77.0.99',
+    'BOUND.routers2': 'up hkc0 10.77.0.70/24 via 10.77.0.1 dns 10.77.0.53',
+    'BOUND.slash32': 'up hkc0 10.77.0.70/32 via 10.77.0.1 dns 10.77.0.53',
+    BOUND6: 'check hkc0 prefixes fd77:aaaa:0:ff00::/56',
+    CARRIER: 'check hkc0',
+    DELEGATED6: 'check hkl0',
+    DEPARTED: 'down hkc0',
+    EXPIRE: 'down hkc0 10.77.0.50',
+    'EXPIRE.after-nak-reboot': 'down hkc0',
+    'EXPIRE.carrier-lost': 'down hkc0 10.77.0.50',
+    EXPIRE6: 'check hkc0 prefixes none',
+    INFORM: 'up hkc0 10.77.0.33/24 via 10.77.0.1 dns 10.77.0.53,10.77.0.54',
+    'IPV4LL.added': 'check hkc0',
+    'IPV4LL.removed': 'check hkc0',
+    NAK: 'down hkc0',
+    NOCARRIER: 'down hkc0',
+    PREINIT: 'ignored: reason "PREINIT" changes nothing',
+    REBIND: 'up hkc0 10.77.0.50/24 via 10.77.0.1 dns 10.77.0.53,10.77.0.54',
+    REBOOT: 'up hkc0 10.77.0.50/24 via 10.77.0.1 dns 10.77.0.53,10.77.0.54',
+    RECONFIGURE: 'check hkc0',
+    RENEW: 'up hkc0 10.77.0.50/24 via 10.77.0.1 dns 10.77.0.53,10.77.0.54',
+    RENEW6: 'check hkc0 prefixes fd77:aaaa:0:ff00::/56',
+    ROUTERADVERT: 'check hkc0',
+    'ROUTERADVERT.expired': 'check hkc0',
+    'ROUTERADVERT.router-lifetime-0': 'check hkc0',
+    STATIC: 'up hkc0 10.77.0.222/24 via 10.77.0.1 dns 10.77.0.53',
+    STOP: 'down hkc0 10.77.0.50',
+    STOPPED: 'check hkc0',
+    'STOPPED.nopersist': 'check hkc0',
+    TIMEOUT: 'up hkc0 10.77.0.50/24 via 10.77.0.1 dns 10.77.0.53,10.77.0.54',
+  },
+  'ifupdown-0.8.41-deb12': {
+    'post-down.inet.dhcp': 'down hkc0',
+    'post-down.inet.static': 'down hkc0',
+    'post-down.inet6.static': 'check hkc0',
+    'post-up.inet.dhcp': 'check hkc0',
+    'post-up.inet.loopback': 'check lo',
+    'post-up.inet.static': 'up hkc0 10.77.0.30/24 via 10.77.0.1',
+    'post-up.inet6.static': 'check hkc0',
+    'post-up.meta.none': 'ignored: all devices are done: each has told for itself',
+    'pre-down.inet.dhcp': 'ignored: phase "pre-down" changes nothing',
+    'pre-down.inet.static': 'ignored: phase "pre-down" changes nothing',
+    'pre-down.inet6.static': 'ignored: phase "pre-down" changes nothing',
+    'pre-up.inet.dhcp': 'ignored: phase "pre-up" changes nothing',
+    'pre-up.inet.loopback': 'ignored: phase "pre-up" changes nothing',
+    'pre-up.inet.static': 'ignored: phase "pre-up" changes nothing',
+    'pre-up.inet6.static': 'ignored: phase "pre-up" changes nothing',
+    'pre-up.meta.none': 'ignored: all devices are done: each has told for itself',
+  },
+  'networkd-dispatcher-2.2.3-deb12': {
+    carrier: 'ignored: state "carrier" changes nothing',
+    'carrier.lo': 'ignored: state "carrier" changes nothing',
+    configured: 'up hkc0 10.77.0.50 via 10.77.0.1 dns 10.77.0.53,10.77.0.54',
+    configuring: 'ignored: state "configuring" changes nothing',
+    degraded: 'down hkc0',
+    'degraded.already-readdressed': 'up hkc0 10.77.0.100 via 10.77.0.2 dns 10.77.0.99',
+    'no-carrier': 'down hkc0',
+    off: 'down hkc0',
+    routable: 'up hkc0 10.77.0.50 via 10.77.0.1 dns 10.77.0.53,10.77.0.54',
+  },
+  'networkmanager-1.42.4-deb12': {
+    'connectivity-change': 'ignored: "connectivity-change" is of no device',
+    'dhcp4-change.before-up-no-ip': 'check hkc0',
+    down: 'down hkc0',
+    'down.carrier-lost': 'down hkc0',
+    'down.late-while-up-again': 'down hkc0',
+    'pre-down': 'ignored: "pre-down" changes nothing',
+    'pre-up': 'ignored: "pre-up" changes nothing',
+    reapply: 'check hkc0',
+    up: 'up hkc0 10.77.0.50/24 via 10.77.0.1 dns 10.77.0.53,10.77.0.54',
+    'up.static-dualstack': 'up hkc0 10.77.0.222/24 via 10.77.0.1 dns 10.77.0.53',
+  },
+  'udhcpc-1.35.0-deb12': {
+    bound: 'up hkc0 10.77.0.50/24 via 10.77.0.1 dns 10.77.0.53,10.77.0.54',
+    'bound.hostile': 'up hkc0 10.77.0.50/24 via 10.77.0.1 dns 10.77.0.53',
+    'bound.newline': 'up hkc0 10.77.0.70/24 via 10.77.0.1 dns 10.77.0.53',
+    'bound.nomask': 'up hkc0 10.77.0.70 via 10.77.0.1 dns 10.77.0.53',
+    'bound.norouter': 'up hkc0 10.77.0.70/24 dns 10.77.0.53',
+    'bound.rfc3442': 'up hkc0 10.77.0.100/24 via 10.77.0.2 dns 10.77.0.99',
+    'bound.routers2': 'up hkc0 10.77.0.70/24 via 10.77.0.1 dns 10.77.0.53',
+    'bound.slash32': 'up hkc0 10.77.0.70/32 via 10.77.0.1 dns 10.77.0.53',
+    deconfig: 'down hkc0',
+    'deconfig.lease-lost': 'down hkc0',
+    leasefail: 'ignored: "leasefail" changes nothing',
+    nak: 'ignored: "nak" changes nothing',
+    renew: 'up hkc0 10.77.0.50/24 via 10.77.0.1 dns 10.77.0.53,10.77.0.54',
+  },
   'pppd-2.4.9-deb12': {
     'auth-down': NOT_OURS,
     'auth-up': NOT_OURS,
@@ -116,9 +209,19 @@ const CAPTURES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
 };
 
+/** Folders with one hook for all their reasons; in pppd's, a file's name is its hook's. */
+const CLIENTS: Readonly<Record<string, string>> = {
+  dhclient: 'dhclient',
+  dhcpcd: 'dhcpcd',
+  udhcpc: 'udhcpc',
+  networkmanager: 'networkmanager',
+  'networkd-dispatcher': 'networkd',
+  ifupdown: 'ifupdown',
+};
+
 function meaning(folder: string, name: string): string {
-  const hook = folder.startsWith('dhclient') ? 'dhclient' : name.replace(/\..*/, '');
-  const parse = PARSERS[hook];
+  const client = Object.keys(CLIENTS).find((prefix) => folder.startsWith(prefix));
+  const parse = PARSERS[client === undefined ? name.replace(/\..*/, '') : CLIENTS[client]!];
   return parse === undefined ? NOT_OURS : inWords(parse(readCapture(folder, name)));
 }
 
@@ -265,7 +368,7 @@ const LEASE = {
 };
 const NO_LINE = 'is an address no line can have (0/8, 127/8, multicast or reserved)';
 const MASK = 'problem: variable new_subnet_mask is not a contiguous netmask:';
-const ROUTES = 'problem: variable new_rfc3442_classless_static_routes is not a list of routes in octets:';
+const ROUTES = 'problem: variable new_rfc3442_classless_static_routes is not a list of classless routes:';
 
 /** Differences to a plain lease (undefined: the variable is missing) → what is made of it. */
 const LEASES: readonly (readonly [name: string, change: Readonly<Record<string, string | undefined>>, want: string])[] =

@@ -1,12 +1,13 @@
 /** The resident's parts: what wakes it, how it gathers, what it asks over, and what it does with a bad configuration. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { LINK_DEFAULTS } from '../../src/config/keys.ts';
-import type { ResidentEvents } from '../../src/kernel/runner.ts';
+import type { ResidentEvents } from '../../src/kernel/resident.ts';
 import type { LinkHealth } from '../../src/model.ts';
 import { lineReader, readNftLine } from '../../src/monitor/kernel-lines.ts';
 import { watchKernel } from '../../src/monitor/kernel-watch.ts';
 import { startMonitor, type Surroundings } from '../../src/monitor/monitor.ts';
 import type { ProbedLink, ProbeRound } from '../../src/monitor/probe/round.ts';
+import type { Passive } from '../../src/monitor/passive.ts';
 import { probing, type Engine } from '../../src/monitor/probing.ts';
 import { steadyConfig } from '../../src/monitor/steady-config.ts';
 import { begin, downEverywhere, judge } from '../../src/monitor/verdict.ts';
@@ -79,8 +80,14 @@ test('a device that says the same again is nothing new', () => {
 
 test('of nftables, only our tables', () => {
   expect(readNftLine('delete table inet wanhook')).toBe('firewall');
-  expect(readNftLine('delete table inet wanhook_memory')).toBe('firewall');
-  expect(readNftLine('delete table inet wanhook_kept')).toBe('firewall');
+  expect(readNftLine('delete table inet wanhook_memory')).toBe('firewall of flows');
+  expect(readNftLine('delete rule inet wanhook prerouting handle 17')).toBe('firewall');
+  expect(readNftLine('add rule inet wanhook prerouting drop')).toBe('firewall');
+  expect(readNftLine('delete element inet wanhook wan { "eth1" }')).toBe('firewall');
+  expect(readNftLine('W: Received event for an unknown set.')).toBe('firewall');
+  expect(readNftLine('delete rule inet wanhook_kept keep_1 handle 4')).toBe('firewall of flows');
+  expect(readNftLine('delete element inet wanhook_kept kept_1 { 10.10.0.2 }')).toBeUndefined();
+  expect(readNftLine('# new generation 12 by process 28207 (nft)')).toBeUndefined();
   expect(readNftLine('delete table inet wanhook_use_77')).toBeUndefined();
   expect(readNftLine('delete table ip wanhook')).toBeUndefined();
 });
@@ -243,12 +250,14 @@ function fakeEngine() {
   };
   return { engine, asked, answer, starts: () => starts };
 }
+/** Nothing is known of any connection. */
+const NOBODY: Passive = { follow: () => undefined, since: () => Promise.resolve(undefined), stop: () => undefined };
 const NOW = () => ({ monotonic: performance.now(), epoch: Date.now() });
 
 describe('probing', () => {
   test('over exactly the links that are up; anew when line or settings change', () => {
     const { engine, asked, starts } = fakeEngine();
-    const probes = probing(engine, NOW, () => undefined);
+    const probes = probing(engine, NOW, () => undefined, NOBODY);
     probes.follow([up(1), up(2), down(3), up(4, { probe: undefined as never })], {});
     expect([...asked.keys()]).toEqual(['l1', 'l2']);
     probes.follow([up(1), up(2), down(3)], {});
@@ -263,36 +272,36 @@ describe('probing', () => {
     expect(asked.size).toBe(0);
   });
 
-  test('only a change of mind is told; one that was dead before this process must show that it lives', () => {
+  test('only a change of mind is told; one that was dead before this process must show that it lives', async () => {
     const { engine, answer } = fakeEngine();
     const told: string[] = [];
-    const probes = probing(engine, NOW, (name, { verdict }) => told.push(`${name} ${verdict}`));
+    const probes = probing(engine, NOW, (name, { verdict }) => told.push(`${name} ${verdict}`), NOBODY);
     const said: LinkHealth = { verdict: 'dead', since: 1, reason: 'x', device: 'ppp2', address: '192.0.2.2' };
     probes.follow([up(1), up(2)], { l2: said });
-    const rounds = (name: string, ok: boolean, count: number) => {
+    const rounds = async (name: string, ok: boolean, count: number) => {
       for (let n = 0; n < count; n++) {
         answer(name, ok);
-        vi.advanceTimersByTime(2000);
+        await vi.advanceTimersByTimeAsync(2000);
       }
     };
-    rounds('l1', true, 3);
-    rounds('l2', true, 3);
+    await rounds('l1', true, 3);
+    await rounds('l2', true, 3);
     expect(told).toEqual([]);
-    rounds('l2', true, 2);
-    rounds('l1', false, 10);
+    await rounds('l2', true, 2);
+    await rounds('l1', false, 10);
     expect(told).toEqual(['l2 alive', 'l1 dead']);
     expect(probes.figures()['l1']).toMatchObject({ verdict: 'dead', device: 'ppp1', address: '192.0.2.1' });
     const dead: LinkHealth = { verdict: 'dead', since: 1, reason: 'x', device: 'ppp1', address: '192.0.2.1' };
     probes.follow([up(1), up(2)], { l1: dead });
     expect(told).toHaveLength(2);
-    rounds('l1', true, 5);
+    await rounds('l1', true, 5);
     expect(told.at(-1)).toBe('l1 alive');
   });
 
-  test('what the record lacks, or has from before, is told once there was a round', () => {
+  test('what the record lacks, or has from before, is told once there was a round', async () => {
     const { engine, answer } = fakeEngine();
     const told: string[] = [];
-    const probes = probing(engine, NOW, (name, { verdict }) => told.push(`${name} ${verdict}`));
+    const probes = probing(engine, NOW, (name, { verdict }) => told.push(`${name} ${verdict}`), NOBODY);
     const said: LinkHealth = { verdict: 'degraded', since: 1, reason: 'x', device: 'ppp1', address: '192.0.2.1' };
     probes.follow([up(1)], { l1: said });
     expect(told).toEqual([]);
@@ -300,7 +309,7 @@ describe('probing', () => {
     expect(told).toEqual(['l1 alive']);
     for (let n = 0; n < 5; n++) {
       answer('l1', false);
-      vi.advanceTimersByTime(2000);
+      await vi.advanceTimersByTimeAsync(2000);
     }
     expect(told).toEqual(['l1 alive', 'l1 dead']);
     probes.follow([up(1)], {});
@@ -329,7 +338,6 @@ describe('the whole', () => {
       },
       now: NOW,
       ready: () => undefined,
-      alive: () => undefined,
     };
     const monitor = startMonitor(surroundings);
     await vi.advanceTimersByTimeAsync(10);
@@ -432,7 +440,7 @@ describe('the whole', () => {
     const { engine, asked } = fakeEngine();
     const spawn = () => ({ pid: 1, stop: () => undefined });
     const none = () => undefined;
-    const monitor = startMonitor({ world, version: 'test', engine, spawn, now: NOW, ready: none, alive: none });
+    const monitor = startMonitor({ world, version: 'test', engine, spawn, now: NOW, ready: none });
     await vi.advanceTimersByTimeAsync(200_000);
     expect(world.warnings).toHaveLength(1);
     for (const step of ['config links/a.env ID=1 DEVICE=ppp0', 'line ppp0 up 192.0.2.11'])

@@ -226,7 +226,9 @@ const OPS: readonly (readonly [op: Op, want: string])[] = [
   [
     { op: 'firewall-delete' },
     "nft -f - <<'EOF'\n" +
-      ['wanhook', 'wanhook_kept'].map((name) => `table inet ${name}\ndelete table inet ${name}\n`).join('') +
+      ['wanhook', 'wanhook_kept', 'wanhook_watch']
+        .map((name) => `table inet ${name}\ndelete table inet ${name}\n`)
+        .join('') +
       'EOF',
   ],
   [{ op: 'socket-kill', address: '192.0.2.7' }, 'ss -K -H -n -t -4 src 192.0.2.7'],

@@ -11,7 +11,8 @@ import { reconcile } from '../../src/reconcile.ts';
 import { dropEvent } from '../../src/state/inbox.ts';
 import { fakeSteps } from '../support/world-fake-steps.ts';
 import { sysctlsOf } from '../support/world-scenario.ts';
-import { hookInput, playStep } from '../support/world-steps.ts';
+import { hookInput } from '../support/world-hook-input.ts';
+import { playStep } from '../support/world-steps.ts';
 import { createTestWorld, PARSERS, type TestWorld } from '../support/world.ts';
 
 const DSL1 = 'links/dsl1.env';
@@ -48,19 +49,19 @@ function eventOf(text: string) {
   return parsed.event;
 }
 
-test('an event is four commands: look (two), load and batch; nothing new is two', async () => {
+test('an event is five commands: look (three with a fail-closed link), load and batch; nothing new is three', async () => {
   const world = await started(...ALL_UP);
   const count = async (...steps: string[]) => {
     const before = world.fake.commands();
     await play(world, ...steps);
     return world.fake.commands() - before;
   };
-  expect(await count(UP1), 'no-op').toBe(2);
+  expect(await count(UP1), 'no-op').toBe(3);
   expect(
     await count('line ppp0 hangs up', 'ip-down ppp0 192.0.2.11 192.0.2.254 dsl1'),
     'down, and one that ends local TCP',
-  ).toBe(4);
-  expect(await count('line ppp0 up 192.0.2.11', UP1), 'back').toBe(3);
+  ).toBe(5);
+  expect(await count('line ppp0 up 192.0.2.11', UP1), 'back').toBe(4);
   expect(await count('config wanhook.env MARK_MASK=0xff00', UP1), 'new firewall, listed once more').toBeLessThanOrEqual(
     6,
   );
@@ -460,13 +461,13 @@ test('an early look that shows nothing to do starts nothing; any other is looked
   expect([whole(world), world.state()]).toEqual([before, state]);
 
   world.fake.ip('rule del pref 20300 from 192.0.2.11 lookup 20001 protocol 201');
-  expect(await early(world, look(world), UP1), 'a rule is missing').toBe(2);
+  expect(await early(world, look(world), UP1), 'a rule is missing').toBe(3);
   expect(whole(world)).toEqual(before);
 
   const old = look(world);
   await play(world, 'line ppp1 hangs up', 'ip-down ppp1 192.0.2.12 192.0.2.254 dsl2');
   const down = whole(world);
-  expect(await early(world, old, UP1), 'another hook was faster').toBe(1);
+  expect(await early(world, old, UP1), 'another hook was faster').toBe(2);
   expect(whole(world)).toEqual(down);
   expect(world.state().verdicts['dsl2']?.up).toBe(false);
 });

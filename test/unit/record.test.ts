@@ -4,7 +4,7 @@ import { parseConfig } from '../../src/config/parse.ts';
 import type { Config, Device, LinkStatus, State } from '../../src/model.ts';
 import { devicesWithoutGateway, linkStatuses, verdictsOf } from '../../src/state/live.ts';
 import { EMPTY_STATE, findLink, recordEvent } from '../../src/state/record.ts';
-import { hookInput } from '../support/world-steps.ts';
+import { hookInput } from '../support/world-hook-input.ts';
 import { PARSERS } from '../support/world.ts';
 
 /** `dsl: ID=1 DEVICE=ppp0` */
@@ -123,6 +123,16 @@ const UP_B = 'ip-up ppp0 192.0.2.77 192.0.2.254';
 const DOWN_A = 'ip-down ppp0 192.0.2.11 192.0.2.254';
 const ETH = 'kernel: eth1 198.51.100.2/24';
 const BOUND = 'dhclient BOUND eth1 198.51.100.2 198.51.100.1';
+
+/** How each client says that a line is up. */
+const UPS: Readonly<Record<string, string>> = {
+  dhclient: 'BOUND',
+  dhcpcd: 'BOUND',
+  udhcpc: 'bound',
+  networkmanager: 'up',
+  networkd: 'routable',
+  ifupdown: 'post-up',
+};
 
 const STORIES: readonly Story[] = [
   { name: 'up', given: [A, UP_A], want: ['dsl up ppp0 192.0.2.11'] },
@@ -388,6 +398,88 @@ const STORIES: readonly Story[] = [
     links: ['dsl: ID=1 PPP_IPPARAM=dsl'],
     given: [A],
     want: ['dsl down: waiting for its first event'],
+  },
+  // Every client. Their words are checked against the kernel or not by who takes the address away first.
+  ...['dhcpcd NOCARRIER', 'dhcpcd STOP', 'udhcpc deconfig', 'dhclient EXPIRE'].map((down): Story => {
+    const [client = '', reason = ''] = down.split(' ');
+    return {
+      name: `${down}: there is no line, be the address still there`,
+      links: [CABLE],
+      given: [ETH, `${client} ${UPS[client] ?? ''} eth1 198.51.100.2 198.51.100.1`, `${down} eth1`],
+      want: [`cable down: taken down by ${client} (${reason})`],
+    };
+  }),
+  ...['networkmanager down', 'networkd degraded', 'ifupdown post-down'].flatMap((down): Story[] => {
+    const [client = '', reason = ''] = down.split(' ');
+    const up = `${client} ${UPS[client] ?? ''} eth1 198.51.100.2 198.51.100.1`;
+    const held = [`cable down: taken down by ${client} (${reason})`];
+    const back = ['cable up eth1 198.51.100.2 via 198.51.100.1'];
+    return [
+      { name: down, links: [CABLE], given: [ETH, up, 'kernel: eth1', `${down} eth1`], want: held },
+      {
+        name: `${down}, late: the device is up again`,
+        links: [CABLE],
+        given: [ETH, up, `${down} eth1`],
+        want: back,
+        notes: ['late: eth1 is up with 198.51.100.2'],
+      },
+      {
+        name: `${down}, and back without a word`,
+        links: [CABLE],
+        given: [ETH, up, 'kernel: eth1', `${down} eth1`, ETH],
+        want: back,
+      },
+      {
+        name: `${down}, late, and with another address`,
+        links: [CABLE],
+        given: [ETH, up, 'kernel: eth1 198.51.100.77/24', `${down} eth1`],
+        want: ['cable up eth1 198.51.100.77 via 198.51.100.1'],
+      },
+      {
+        name: `${down} does not undo what was done by hand`,
+        links: [CABLE],
+        given: [ETH, up, 'event down eth1', `${down} eth1`],
+        want: ['cable down: taken down by cli (event down)'],
+        notes: ['late: eth1 is up with 198.51.100.2'],
+      },
+    ];
+  }),
+  {
+    name: 'the same line from two managers',
+    links: [CABLE],
+    given: [
+      ETH,
+      'ifupdown post-up eth1',
+      BOUND,
+      'networkd routable eth1 198.51.100.2 198.51.100.1',
+      'ifupdown post-up eth1',
+    ],
+    want: ['cable up eth1 198.51.100.2 via 198.51.100.1'],
+  },
+  {
+    name: 'pppd under NetworkManager: the peer is no gateway, whoever tells of it',
+    given: [A, UP_A, 'networkmanager up ppp0 192.0.2.11 192.0.2.254'],
+    want: ['dsl up ppp0 192.0.2.11'],
+  },
+  ...['udhcpc renew', 'networkmanager dhcp4-change', 'dhcpcd RENEW'].map((renew): Story => ({
+    name: `${renew} is no reason to use a line that somebody has taken out by hand`,
+    links: [CABLE],
+    given: [ETH, BOUND, 'event down eth1', `${renew} eth1 198.51.100.2 198.51.100.1`],
+    want: ['cable down: taken down by cli (event down)'],
+  })),
+  {
+    name: 'dhcpcd: the carrier is back, and then the lease',
+    links: [CABLE],
+    given: [
+      ETH,
+      'dhcpcd BOUND eth1 198.51.100.2 198.51.100.1',
+      'kernel: eth1 no-carrier 198.51.100.2/24',
+      'dhcpcd NOCARRIER eth1',
+      ETH,
+      'dhcpcd CARRIER eth1',
+      'dhcpcd REBOOT eth1 198.51.100.2 198.51.100.1',
+    ],
+    want: ['cable up eth1 198.51.100.2 via 198.51.100.1'],
   },
   {
     name: 'check records nothing',

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { hookInput } from '../support/world-steps.ts';
+import { hookInput } from '../support/world-hook-input.ts';
 import { createTestWorld, type TestWorld } from '../support/world.ts';
 
 const NAMES = ['ppp0', 'ppp1', 'ppp2'];

@@ -108,7 +108,7 @@ test('who was dead when the monitor ended must show that it lives; of others not
 
 test('answers to the link’s own connections speak for it against one target, but not against all', () => {
   const one = settingsOf('PROBE=icmp://1.1.1.1');
-  const heard = { rxPackets: 7, txPackets: 9 };
+  const heard = { rxPackets: 7, unansweredSyns: 0 };
   const withTraffic = (settings: typeof SETTINGS, each: string) => {
     let judged = play([each.replaceAll('-', '+')], settings);
     for (let sent = 2000; sent < 40_000; sent += 2000) {
@@ -124,8 +124,30 @@ test('answers to the link’s own connections speak for it against one target, b
   expect(play(times(9, '-'), one, stale, 20_000).health.verdict).toBe('dead');
 });
 
+test('an answer that is wrong is no silence: a captive portal lets connections through, too', () => {
+  const one = settingsOf('PROBE=http://192.0.2.1/generate_204');
+  const target = one.targets[0]!.text;
+  let judged = begin(at(0));
+  for (let sent = 2000; sent < 10_000; sent += 2000) {
+    judged = judge(judged, { rxPackets: 7, unansweredSyns: 0 }, one, at(sent));
+    const results = [{ target, ok: false, wrong: true as const, why: 'HTTP 302' }];
+    judged = judge(judged, { at: sent, results }, one, at(sent + 20));
+  }
+  expect(judged.health.verdict).toBe('dead');
+  expect(judged.health.reason).toMatch(/^no right answer from 1 of 1 targets/);
+});
+
+test('answers end a row of silent rounds: the next doubt begins anew', () => {
+  const one = settingsOf('PROBE=icmp://1.1.1.1');
+  const heard = { rxPackets: 7, unansweredSyns: 0 };
+  const doubtful = judge(play(['+', '-', '-'], one), heard, one, at(6000));
+  const again = judge(doubtful, round('-', 4500), one, at(6500));
+  expect(play(['-', '-'], one, again, 12_000).health.verdict).toBe('alive');
+  expect(play(['-', '-', '-'], one, again, 12_000).health.verdict).toBe('dead');
+});
+
 test('connections that get no answer make it one round faster, and nothing without a failed round', () => {
-  const mute = { rxPackets: 0, txPackets: 4, unansweredSyns: 4 };
+  const mute = { rxPackets: 0, unansweredSyns: 4 };
   const suspected = play(['+++', '---', '---']);
   expect(judge(suspected, mute, SETTINGS, at(6000)).health.verdict).toBe('dead');
   expect(judge(suspected, { ...mute, unansweredSyns: 0 }, SETTINGS, at(6000)).health.verdict).toBe('alive');

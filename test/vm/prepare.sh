@@ -9,6 +9,11 @@ repo=$(CDPATH='' cd -- "$here/../.." && pwd)
 cache=${WANHOOK_VM_CACHE:-${XDG_CACHE_HOME:-$repo/node_modules/.cache}/wanhook-vm}
 say() { printf 'vm/prepare: %s\n' "$*" >&2; }
 
+# Two machines may be wanted at once: one of them makes ready for both.
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock -w 600 9 || { say 'another prepare.sh holds the cache'; exit 1; }
+
 # tool:package. The packages are those of a Debian router under test plus what boots it.
 wanted='qemu-system-x86_64:qemu-system-x86 cpio:cpio pppd:ppp pppoe-server:pppoe dhclient:isc-dhcp-client
   dhcpd:isc-dhcp-server nft:nftables conntrack:conntrack tcpdump:tcpdump ip:iproute2 ping:iputils-ping
@@ -33,10 +38,6 @@ if [ -n "$missing" ]; then
   # shellcheck disable=SC2086 # a list of package names
   timeout 600 apt-get install -y -qq --no-install-recommends $missing >&2
 fi
-
-mkdir -p "$cache"
-exec 9>"$cache/lock"
-flock -w 300 9 || { say 'another prepare.sh holds the cache'; exit 1; }
 
 init=$here/init.sh
 stamp=$cache/ready

@@ -64,6 +64,10 @@ function failure(error: unknown): Omit<Answer, 'rttMs'> {
   return { ok: false, why: PLAIN[code] ?? explain(error) };
 }
 
+/** Somebody has answered, rightly or not. */
+const readAnswer = (answer: Omit<Answer, 'rttMs'>): Omit<Answer, 'rttMs'> =>
+  answer.ok ? answer : { ...answer, wrong: true };
+
 type End = (answer: Omit<Answer, 'rttMs'>) => void;
 type Failed = (error: unknown) => void;
 
@@ -74,7 +78,7 @@ function askDns(target: Extract<SocketTarget, { kind: 'dns' }>, from: Local, end
   socket.on('error', failed);
   socket.on('message', (message) => {
     const answer = readDns(message, id);
-    if (answer !== undefined) end(answer);
+    if (answer !== undefined) end(readAnswer(answer));
   });
   socket.bind({ address: from.address, port: from.port, exclusive: true }, () => {
     if (!open) return;
@@ -119,9 +123,11 @@ function talk(socket: Pick<Socket, 'on' | 'write'>, { address, port, path }: Htt
   socket.on('data', (bytes: Buffer) => {
     text += bytes.toString('latin1');
     const answer = readHttp(text, path);
-    if (answer !== undefined) end(answer);
+    if (answer !== undefined) end(readAnswer(answer));
   });
-  socket.on('end', () => end(readHttp(`${text}\r\n\r\n`, path) ?? { ok: false, why: 'closes without an answer' }));
+  socket.on('end', () =>
+    end(readAnswer(readHttp(`${text}\r\n\r\n`, path) ?? { ok: false, why: 'closes without an answer' })),
+  );
   socket.write(httpRequest(address, port, path));
 }
 
@@ -137,6 +143,6 @@ async function secured(socket: Socket, target: HttpTarget, end: End, failed: Fai
   secure.once('secureConnect', () => {
     const wrong = secure.authorized ? undefined : String(secure.authorizationError);
     if (wrong === undefined || CLOCK_ERRORS.includes(wrong)) talk(secure, target, end);
-    else end({ ok: false, why: `its certificate is not valid (${wrong}): a captive portal?` });
+    else end(readAnswer({ ok: false, why: `its certificate is not valid (${wrong}): a captive portal?` }));
   });
 }

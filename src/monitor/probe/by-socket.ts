@@ -1,6 +1,7 @@
 import { probePorts } from '../../desired/numbers.ts';
 import type { ProbeSettings } from '../../model.ts';
-import type { SocketTarget } from './ask.ts';
+import { FIREWALL, type SocketTarget } from './ask.ts';
+import { eatenByTarget } from './eaten.ts';
 import type { Kit, Later } from './kit.ts';
 import type { ProbedLink } from './round.ts';
 import type { OpenRound } from './rounds.ts';
@@ -16,16 +17,23 @@ export interface BySocket {
 
 export function bySocket(kit: Kit, link: ProbedLink, { targets, timeoutMs }: ProbeSettings): BySocket {
   const [first, last] = probePorts(link);
+  const eaten = eatenByTarget(kit, link.id, FIREWALL);
   let next = first;
-  const asked = targets.filter((target): target is SocketTarget => target.kind !== 'icmp' && target.kind !== 'gateway');
-  const ask = (round: OpenRound, target: SocketTarget, pending: Later, tries: number) => {
-    const from = { address: link.address, port: next };
+  const freshPort = () => {
+    const port = next;
     // In turn: a far end that has not heard of the end of a connection gets the same port as late as possible.
     next = next === last ? first : next + 1;
+    return port;
+  };
+  const asked = targets.filter((target): target is SocketTarget => target.kind !== 'icmp' && target.kind !== 'gateway');
+  const ask = (round: OpenRound, target: SocketTarget, pending: Later, tries: number) => {
+    const from = { address: link.address, port: freshPort() };
     const stop = kit.ask(target, from, timeoutMs, (answer) => {
       pending.delete(stop);
-      if (answer !== 'port taken') round.take(target.text, answer);
-      else if (tries > 1) ask(round, target, pending, tries - 1);
+      if (answer !== 'port taken') {
+        const again = () => ({ address: link.address, port: freshPort() });
+        round.take(target.text, eaten.explain(target, again, answer));
+      } else if (tries > 1) ask(round, target, pending, tries - 1);
       else round.take(target.text, undefined);
     });
     pending.add(stop);

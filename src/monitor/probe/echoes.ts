@@ -1,4 +1,4 @@
-import type { Resident, ResidentEvents } from '../../kernel/runner.ts';
+import type { Resident, ResidentEvents } from '../../kernel/resident.ts';
 import { FIREWALL, noAnswer, type Answer } from './ask.ts';
 import { fpingOnceWords, fpingWords, pingWords, readFping, readFpingOnce, readPing, type Echo } from './icmp.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import { spawnResident } from '../../kernel/runner.ts';
+import { spawnResident } from '../../kernel/resident.ts';
 import { ask } from './ask.ts';
 import type { Spawn } from './echoes.ts';
 

@@ -23,6 +23,8 @@ export interface ProbeResult {
   readonly rttMs?: number;
   /** For people, if it failed: "no answer within 2 s". */
   readonly why?: string;
+  /** It was answered, but not as it should be: a captive portal, a resolver that fails. */
+  readonly wrong?: true;
   /** It did not leave this machine (its firewall refused it): that says nothing about the link. */
   readonly unsent?: true;
 }

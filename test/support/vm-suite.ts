@@ -1,0 +1,47 @@
+import { readdirSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { runVm } from './vm.ts';
+
+/** Of the whole machine. Each scenario has its own limit besides ("# limit: N" in its file). */
+const LIMIT_SECONDS = 1200;
+
+/** Scenarios as their files in test/vm/scenarios are called, without number and suffix. */
+export const scenarios: readonly string[] = readdirSync(new URL('../vm/scenarios/', import.meta.url)).flatMap(
+  (file) => /^\d+-(.*)\.sh$/.exec(file)?.[1] ?? [],
+);
+
+/**
+ * Boots one machine for these scenarios; each of their checks becomes a test. The names of the tests are the machine's
+ * answer, hence the boot at collection.
+ */
+export async function vmSuite(mine: readonly string[]): Promise<void> {
+  const only = process.env['WANHOOK_VM_ONLY']?.split(',').filter((name) => name !== '') ?? [];
+  const wanted = mine.filter((name) => only.length === 0 || only.includes(name));
+  if (wanted.length === 0) {
+    test.skip('nothing wanted of this machine', () => undefined);
+    return;
+  }
+  const run = await runVm({ limitSeconds: LIMIT_SECONDS, only: wanted });
+  const tail = () => `${run.console.split('\n').slice(-60).join('\n')}\nlogs: ${run.outDir}`;
+
+  test('the machine boots and ends by itself', () => {
+    expect(run.status, tail()).toBe(0);
+  });
+
+  describe.each(wanted)('%s', (name) => {
+    const scenario = run.scenarios.find((ended) => ended.scenario === name);
+    const checks = run.checks.filter(({ check }) => check.startsWith(`${name}: `));
+
+    test.skipIf(scenario?.skip !== undefined)('runs to its end', () => {
+      expect(scenario?.status, tail()).toBe(0);
+    });
+
+    for (const { check, ok, got, want, ms } of checks) {
+      test(`${check.slice(name.length + 2)}${ms === null ? '' : ` (${ms} ms)`}`, () => {
+        // Shown side by side when it fails; the pattern itself was judged in the machine.
+        if (!ok) expect(got, `logs: ${run.outDir}`).toBe(want);
+        expect(ok).toBe(true);
+      });
+    }
+  });
+}
