@@ -415,7 +415,7 @@ const STORIES: readonly Story[] = [
     const held = [`cable down: taken down by ${client} (${reason})`];
     const back = ['cable up eth1 198.51.100.2 via 198.51.100.1'];
     return [
-      { name: `${down}`, links: [CABLE], given: [ETH, up, 'kernel: eth1', `${down} eth1`], want: held },
+      { name: down, links: [CABLE], given: [ETH, up, 'kernel: eth1', `${down} eth1`], want: held },
       {
         name: `${down}, late: the device is up again`,
         links: [CABLE],
