@@ -94,7 +94,8 @@ function isToStop(world: World, { fromDisk, stopped }: Options): boolean {
 /** Litter is no reason to stop. */
 function sweep({ stateDirectory, libraryDirectory, warn }: World): void {
   try {
-    sweepTemporaries(stateDirectory, join(stateDirectory, 'events'), join(stateDirectory, 'uses'), libraryDirectory);
+    const folders = ['events', 'hooks', 'uses'].map((name) => join(stateDirectory, name));
+    sweepTemporaries(stateDirectory, ...folders, libraryDirectory);
   } catch (error) {
     warn(explain(error));
   }

@@ -288,7 +288,7 @@ test('what killed processes were writing is swept away, what living ones write i
   const names = [`state.json.${dead}.tmp`, `events/1-1.json.${dead}.tmp`, `config.json.${process.pid}.tmp`, 'my.tmp'];
   for (const name of names) writeFileSync(join(run, name), '');
   sweepTemporaries(run, join(run, 'events'), join(run, 'none'));
-  expect(readdirSync(run).toSorted()).toEqual([`config.json.${process.pid}.tmp`, 'events', 'my.tmp']);
+  expect(readdirSync(run).toSorted()).toEqual([`config.json.${process.pid}.tmp`, 'events', 'hooks', 'my.tmp']);
   expect(readdirSync(join(run, 'events'))).toHaveLength(1);
 });
 
