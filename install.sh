@@ -242,7 +242,7 @@ stage_reading() {
   put 644 dist/completions/bash /usr/share/bash-completion/completions/wanhook
   put 644 dist/completions/fish /usr/share/fish/vendor_completions.d/wanhook.fish
   zsh=/usr/share/zsh/site-functions
-  [ ! -e /etc/debian_version ] || zsh=/usr/share/zsh/vendor-completions
+  [ "$distro" != debian ] || zsh=/usr/share/zsh/vendor-completions
   put 644 dist/completions/zsh "$zsh/_wanhook"
 }
 

@@ -15,7 +15,7 @@ version=$(sed -n 's/^ *"version": "\(.*\)",$/\1/p' "$here/package.json")
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$here" log -1 --format=%ct 2>/dev/null || date -r "$here/package.json" +%s)}
 export SOURCE_DATE_EPOCH
 
-"$here/install.sh" --no-deps --destdir "$root" >"$work/log" || { cat "$work/log" >&2; exit 1; }
+"$here/install.sh" --no-deps --distro debian --destdir "$root" >"$work/log" || { cat "$work/log" >&2; exit 1; }
 rm "$root/usr/lib/wanhook/manifest"
 mkdir -p "$root/usr/lib/systemd" "$root/usr/share/doc/wanhook"
 mv "$root/etc/systemd/system" "$root/usr/lib/systemd/system"
@@ -49,9 +49,11 @@ for file in CHANGELOG.md README.md docs/keepalived.md docs/first-hour.md; do
   [ ! -e "$here/$file" ] || gzip -9n <"$here/$file" >"$doc/${file##*/}.gz"
 done
 
-# Examples are no scripts until somebody makes them so.
+# Examples are no scripts until somebody makes them so, and what other scripts source is none.
 mkdir -p "$root/usr/share/lintian/overrides"
-echo 'wanhook: script-not-executable [etc/wanhook/events.d/*.example]' >"$root/usr/share/lintian/overrides/wanhook"
+for file in 'etc/wanhook/events.d/*.example' etc/dhcp/dhclient-exit-hooks.d/zz-wanhook usr/lib/dhcpcd/dhcpcd-hooks/90-wanhook; do
+  echo "wanhook: script-not-executable [$file]"
+done >"$root/usr/share/lintian/overrides/wanhook"
 
 mkdir "$root/DEBIAN"
 (cd "$root" && find etc -type f | LC_ALL=C sort | sed 's|^|/|') >"$root/DEBIAN/conffiles"

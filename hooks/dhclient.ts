@@ -1,5 +1,4 @@
 // dhclient-script(8): started by the sourced exit hook dhclient-exit-hook.sh; dhclient waits for it.
-import { dhclient } from '../src/events/dhclient.ts';
 import { runHook } from '../src/main.ts';
 
-void runHook(dhclient);
+void runHook('dhclient');

@@ -1,5 +1,4 @@
 // pppd(8): runs after IPCP is up, not waited for, stdio closed.
-import { pppUp } from '../src/events/pppd.ts';
 import { runHook } from '../src/main.ts';
 
-void runHook(pppUp);
+void runHook('ip-up');

@@ -1,5 +1,4 @@
 // pppd(8): runs after IPV6CP is up, parallel to ip-up.
-import { pppIpv6 } from '../src/events/pppd.ts';
 import { runHook } from '../src/main.ts';
 
-void runHook(pppIpv6('ipv6-up'));
+void runHook('ipv6-up');

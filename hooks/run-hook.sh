@@ -1,28 +1,53 @@
 #!/bin/sh
 # run-hook.sh HOOK [ARGUMENT…]: what the shims in /etc share; they start it with a clean environment. Always exits 0.
+# run-hook.sh pending: nothing new, but do what hooks have left.
 hook=$1
 shift
+run=/run/wanhook
+drop=$run/hooks
 
 # Not ours? Decided before Node starts: the names of every line stand in these files, and comments do not count.
 # The last ones are what hooks go on with while somebody is editing a broken one, or after a "wanhook try"; and the devices that
 # lines have now: a DHCPv6 client on a dialled line knows nothing else.
-config=$(grep -hsv '^[[:space:]]*#' /etc/wanhook/wanhook.env /etc/wanhook/links/*.env /run/wanhook/config.json \
-  /var/lib/wanhook/trial.json /run/wanhook/health)
-ours=no
-# pppd's device, ipparam and linkname; DHCP clients' device; NetworkManager's; networkd's and ifupdown's
-for name in "${1-}" "${6-}" "${LINKNAME-}" "${interface-}" "${DEVICE_IP_IFACE-}" "${IFACE-}"; do
-  case $name in '' | lo) continue ;; esac
-  case $config in *"$name"*) ours=yes ;; esac
-done
-[ "$ours" = yes ] || exit 0
+is_ours() {
+  config=$(grep -hsv '^[[:space:]]*#' /etc/wanhook/wanhook.env /etc/wanhook/links/*.env $run/config.json \
+    /var/lib/wanhook/trial.json $run/health)
+  # pppd's device, ipparam and linkname; DHCP clients' device; NetworkManager's; networkd's and ifupdown's
+  for name in "${1-}" "${6-}" "${LINKNAME-}" "${interface-}" "${DEVICE_IP_IFACE-}" "${IFACE-}"; do
+    case $name in '' | lo) continue ;; esac
+    case $config in *"$name"*) return 0 ;; esac
+  done
+  return 1
+}
 
-cd / && unset PWD OLDPWD # cd exports them
-node=@NODE@
-[ -x "$node" ] || node=$(PATH=/usr/local/sbin:/usr/local/bin:$PATH; command -v node || command -v nodejs)
+# Sets ticks: when process $1 began, in the kernel's ticks since boot; empty if it is gone. Field 22 of proc(5)'s stat,
+# counted behind the name, which may hold anything.
+ticks_of() {
+  stat=
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null
+  # shellcheck disable=SC2086 # words
+  set -- ${stat##*)}
+  ticks=${20-}
+}
+
+# Is somebody there who takes what is dropped? $run/monitor and $run/runner: PID TICKS ….
+taken_by() {
+  pid='' since=''
+  { read -r pid since _ <"$run/$1"; } 2>/dev/null
+  [ -n "$since" ] && ticks_of "$pid" && [ "$ticks" = "$since" ]
+}
+
+# Whoever takes it sees all or nothing.
+drop_it() {
+  { printf '%s\0' "$hook" $# "$@" && cat "/proc/$$/environ"; } >"$drop/$started-$$.$$.tmp" &&
+    mv "$drop/$started-$$.$$.tmp" "$drop/$started-$$"
+} 2>/dev/null
+
 # Rules, routes (src/kernel/observe.ts) and the firewall are listed while node starts, on standard input: if they show that
 # nothing is to be done, nothing is started from there.
-{
-  timeout 10 ip -N -j -batch - <<'LOOK'
+start_node() {
+  {
+    timeout 10 ip -N -j -batch - <<'LOOK'
 address show
 rule show
 route show table all proto 201 root 0.0.0.0/0
@@ -30,19 +55,53 @@ nexthop show proto 201
 neigh show proto 201
 neigh show nud permanent
 LOOK
-  printf '\f'
-  timeout 10 nft -s list table inet wanhook
-  while read -r _ _ _ scope _; do # IPv6 only where there is a global address: no process for nothing
-    [ "$scope" = 00 ] || continue
     printf '\f'
-    timeout 10 ip -6 -N -j -batch - <<'LOOK'
+    timeout 10 nft -s list table inet wanhook
+    while read -r _ _ _ scope _; do # IPv6 only where there is a global address: no process for nothing
+      [ "$scope" = 00 ] || continue
+      printf '\f'
+      timeout 10 ip -6 -N -j -batch - <<'LOOK'
 rule show
 route show table all proto 201
 route show default table 254
 LOOK
-    break
-  done </proc/net/if_inet6
-} 2>/dev/null |
-  WANHOOK_EARLY=stdin "${node:-node}" /usr/lib/wanhook/hooks/load.cjs "$hook" "$@" ||
-  logger -t wanhook -p daemon.err "hook $hook ${1-${interface-}}: \"${node:-node}\" failed with status $?: run install.sh again"
+      break
+    done </proc/net/if_inet6
+  } 2>/dev/null |
+    WANHOOK_EARLY=stdin WANHOOK_STARTED=$started "$node" /usr/lib/wanhook/hooks/load.cjs "$hook" "$@" ||
+    logger -t wanhook -p daemon.err "hook $hook ${1-${interface-}}: \"$node\" failed with status $?: run install.sh again"
+}
+
+ticks_of $$
+started=$ticks
+if [ "$hook" != pending ]; then
+  is_ours "$@" || exit 0
+  for who in monitor runner; do
+    taken_by $who || continue
+    drop_it "$@" || break
+    # Gone meanwhile? Then it may not have seen it.
+    taken_by $who || { hook=pending && set -- && break; }
+    # A monitor that hangs, or is killed this instant, must not keep it.
+    [ $who = runner ] || { sleep 1 && [ -e "$drop/$started-$$" ] && exec /bin/sh "$0" pending; } &
+    exit 0
+  done
+# Many hooks may have lost their patience with the same monitor.
+elif taken_by runner; then
+  exit 0
+fi
+
+cd / && unset PWD OLDPWD # cd exports them
+node=@NODE@
+[ -x "$node" ] || node=$(PATH=/usr/local/sbin:/usr/local/bin:$PATH; command -v node || command -v nodejs)
+node=${node:-node}
+# While this one runs, others only drop; it looks once more when it has said that it is about to go.
+for _ in 1 2 3; do
+  { echo "$$ $started" >$run/runner; } 2>/dev/null
+  start_node "$@"
+  { : >$run/runner; } 2>/dev/null
+  hook=pending
+  set -- "$drop"/*[0-9]
+  [ -e "$1" ] || break
+  set --
+done
 exit 0

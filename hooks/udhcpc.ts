@@ -1,5 +1,4 @@
 // busybox udhcpc: started by the wrapper of its script, or by Alpine's; udhcpc waits for it.
-import { udhcpc } from '../src/events/udhcpc.ts';
 import { runHook } from '../src/main.ts';
 
-void runHook(udhcpc);
+void runHook('udhcpc');

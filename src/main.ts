@@ -5,7 +5,8 @@ import { writeTableNames } from './cli/table-names.ts';
 import { terminal } from './cli/terminal.ts';
 import { configReader } from './config/load.ts';
 import { errorCode, EXIT, explain, WanhookError } from './errors.ts';
-import type { HookInput, ParsedHook } from './events/hook-input.ts';
+import type { ParsedHook } from './events/hook-input.ts';
+import { parseHook, type HookName } from './events/hooks.ts';
 import { appendJournal } from './journal.ts';
 import { createKernel } from './kernel/kernel.ts';
 import { normalListing, parseIp6Batch, parseIpBatch } from './kernel/observe.ts';
@@ -18,7 +19,7 @@ import { wakeAt } from './kernel/sleeper.ts';
 import { isHeld, withLock } from './lock.ts';
 import { toSyslog } from './log.ts';
 import type { LinkEvent } from './model.ts';
-import { reconcile, type Early, type World } from './reconcile.ts';
+import { reconcile, type Early, type Options, type World } from './reconcile.ts';
 import { makePrivateDirectory, readIfThere, writeAtomically } from './state/files.ts';
 import { dropEvent } from './state/inbox.ts';
 import { startTime } from './start-time.ts';
@@ -132,10 +133,20 @@ function tellScripts(events: readonly Variables[]): string[] {
 }
 
 /** A daemon's hook: whatever happens, it exits 0; what went wrong is in syslog and the journal. */
-export async function runHook(parse: (input: HookInput) => ParsedHook): Promise<void> {
+export function runHook(name: HookName): Promise<void> {
+  const parsed = parseHook(name, { args: process.argv.slice(2), env: process.env });
+  return inHook((warn) => hook(parsed, warn));
+}
+
+/** What other hooks have dropped, and nobody has taken. */
+export function runPending(): Promise<void> {
+  return inHook((warn) => reconcileHere({ cause: 'hook', lenient: true }, warn));
+}
+
+async function inHook(work: (warn: (message: string) => void) => Promise<void>): Promise<void> {
   const warnings: string[] = [];
   try {
-    await hook(parse({ args: process.argv.slice(2), env: process.env }), (message) => warnings.push(message));
+    await work((message) => warnings.push(message));
     if (warnings.length > 0) await toSyslog(spawnRunner, 'warning', warnings.join('\n'));
   } catch (error) {
     await toSyslog(spawnRunner, 'err', explain(error));
@@ -152,7 +163,17 @@ async function hook(parsed: ParsedHook, warn: (message: string) => void): Promis
   }
   const { event } = parsed;
   if (!isOurs(event)) return;
-  const eventPath = dropEvent(STATE_DIRECTORY, event);
+  const eventPath = dropEvent(STATE_DIRECTORY, event, startedAt());
+  await reconcileHere({ cause: event.cause, eventPath, lenient: true }, warn);
+}
+
+/** When run-hook.sh began: what another hook has dropped meanwhile is newer. */
+function startedAt(): string | undefined {
+  const ticks = process.env['WANHOOK_STARTED'] ?? '';
+  return /^\d{1,20}$/.test(ticks) ? ticks : undefined;
+}
+
+async function reconcileHere(options: Options, warn: (message: string) => void): Promise<void> {
   // Read before the lock is taken: nobody may hang with it on a command that hangs.
   let early = earlyLook();
   const once = () => {
@@ -161,7 +182,7 @@ async function hook(parsed: ParsedHook, warn: (message: string) => void): Promis
     return given;
   };
   const world = { ...openWorld(spawnRunner, { echo: () => undefined, warn }), earlyLook: once };
-  const report = await reconcile(world, { cause: event.cause, eventPath, lenient: true });
+  const report = await reconcile(world, options);
   const notice = trialNotice(loadTrial(TRIAL_PLACE));
   if (notice !== undefined) warn(notice);
   if (report !== undefined && typeof keepCode === 'function') keepCode();

@@ -10,7 +10,7 @@ import { pasteable } from './kernel/render.ts';
 import type { Config, Learned, LinkHealth, Op, State } from './model.ts';
 import { Refusals } from './refusals.ts';
 import { keepBindings, rememberMemory } from './remember.ts';
-import { discardEvents, isTaken, pendingEvents } from './state/inbox.ts';
+import { discardEvents, isTaken, pendingEvents, type Inbox } from './state/inbox.ts';
 import { flowsEnded } from './state/live.ts';
 import { sweepTemporaries } from './state/files.ts';
 import { loadGoodConfig, saveGoodConfig } from './state/good-config.ts';
@@ -102,7 +102,8 @@ function isToStop(world: World, { fromDisk, stopped }: Options): boolean {
 /** Litter is no reason to stop. */
 function sweep({ stateDirectory, libraryDirectory, warn }: World): void {
   try {
-    sweepTemporaries(stateDirectory, join(stateDirectory, 'events'), join(stateDirectory, 'uses'), libraryDirectory);
+    const folders = ['events', 'hooks', 'uses'].map((name) => join(stateDirectory, name));
+    sweepTemporaries(stateDirectory, ...folders, libraryDirectory);
   } catch (error) {
     warn(explain(error));
   }
@@ -137,7 +138,7 @@ async function once(world: World, options: Options): Promise<Report> {
   const { pending, damaged } = options.stopped === true ? { pending: [], damaged: [] } : pendingEvents(directory);
   const cause =
     pending.length > 0 ? pending.map(({ event }) => `${event.source} ${event.cause} ${event.device}`) : [options.cause];
-  damaged.forEach((path) => notes.push(`${path} is not an event, or one too many: removed`));
+  tellDamaged(world, damaged, notes);
   const events: string[] = [];
   const time = new Date(started).toISOString();
   const write = (error?: string) => {
@@ -148,7 +149,7 @@ async function once(world: World, options: Options): Promise<Report> {
     appendJournal(directory, { time, cause, changed, notes, ...said, ms });
   };
   try {
-    discardEvents(damaged);
+    discardEvents(damaged.map(({ path }) => path));
     const config = options.stopped === true ? STOPPING : chooseConfig(world, options, notes, true);
     const state = readState(world, notes);
     const { learned = state.learned } = options;
@@ -174,6 +175,13 @@ async function once(world: World, options: Options): Promise<Report> {
     write(explain(error));
     throw error;
   }
+}
+
+/** A hook that dropped rubbish has gone: syslog hears it from whoever took it. */
+function tellDamaged({ warn }: World, damaged: Inbox['damaged'], notes: string[]): void {
+  const told = damaged.flatMap(({ note }) => note ?? []);
+  notes.push(...told);
+  if (told.length > 0) warn(told.join('; '));
 }
 
 /** Whoever is stopped judges nobody. */

@@ -2,6 +2,7 @@ import { explain } from '../errors.ts';
 import type { LinkHealth } from '../model.ts';
 import { reconcile, type Report, type World } from '../reconcile.ts';
 import { loadGood } from '../state/good-config.ts';
+import { droppedHooks, watchDropped } from '../state/dropped.ts';
 import { forgetMeasured } from '../state/measured.ts';
 import { loadTrial, trialNotice } from '../state/trial.ts';
 import { forgetMetrics, tellFigures, tellMetrics } from './figures.ts';
@@ -22,7 +23,7 @@ const METRICS_MS = 15_000;
 
 /** Causes that have nothing to do with nftables. */
 const OF_ROUTING =
-  /^kernel: (?:rule|route|nexthop|default route|\S+ (?:link|address|gone))$|^monitor: \S+ (?:is|answers) /;
+  /^hook$|^kernel: (?:rule|route|nexthop|default route|\S+ (?:link|address|gone))$|^monitor: \S+ (?:is|answers) /;
 
 export interface Surroundings {
   readonly world: World;
@@ -78,6 +79,7 @@ export function startMonitor({ world, version, engine, spawn, now, ready }: Surr
   };
   const watch = watchKernel(spawn, { changed: (what) => wakes.wake(`kernel: ${what}`), warn: world.warn });
   const probes = probing(engine, now, onVerdict, passive(spawn));
+  const hooks = watchDropped(world.stateDirectory, () => wakes.wakeNow('hook'));
   const tell = () => trouble.of(() => tellFigures(world, probes.figures()));
   const tellOthers = () => trouble.of(() => tellMetrics(world, last, version));
   const timers = [
@@ -94,10 +96,13 @@ export function startMonitor({ world, version, engine, spawn, now, ready }: Surr
     },
     stop: async () => {
       timers.forEach(clearInterval);
+      // From here on hooks go on by themselves; what they dropped until now is still ours.
+      trouble.of(() => forgetMeasured(world.stateDirectory));
+      hooks.stop();
       watch.stop();
       probes.stop();
       await wakes.stop();
-      trouble.of(() => forgetMeasured(world.stateDirectory));
+      if (droppedHooks(world.stateDirectory).length > 0) await runs(['hook']);
       trouble.of(() => forgetMetrics(last));
     },
   };

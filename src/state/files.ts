@@ -53,7 +53,8 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function namesIn(directory: string): string[] {
+/** Empty if there is no such directory. */
+export function namesIn(directory: string): string[] {
   try {
     return readdirSync(directory);
   } catch (error) {

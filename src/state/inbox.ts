@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { isDeviceName, isLineName, isUsableIpv4 } from '../checked.ts';
 import { isDelegated } from '../events/prefixes.ts';
 import { isGatewayIpv6 } from '../ipv6.ts';
+import { parseHook } from '../events/hooks.ts';
 import type { LinkEvent } from '../model.ts';
+import { startTime } from '../start-time.ts';
+import { droppedHooks, makeDropFolder, readDropped } from './dropped.ts';
 import { hasText, parseJson } from './json.ts';
 import { makePrivateDirectory, readIfThere, removeIfThere } from './files.ts';
 import { isEventSource } from './source.ts';
@@ -18,29 +21,65 @@ export interface PendingEvent {
 /** More than any storm of hooks leaves behind; older ones are dropped so that /run cannot fill up. */
 const MOST_PENDING = 512;
 
-/** Drop an event for the next lock holder. */
-export function dropEvent(directory: string, event: LinkEvent): string {
+/**
+ * Drop an event for the next lock holder. `started`: when its hook began, in the kernel's ticks since boot, which is the order
+ * of events; without it, when this process did.
+ */
+export function dropEvent(directory: string, event: LinkEvent, started = startTime(process.pid) ?? '0'): string {
   makePrivateDirectory(directory);
-  return spool(join(directory, 'events'), JSON.stringify(event));
+  makeDropFolder(directory);
+  return spool(join(directory, 'events'), JSON.stringify(event), started.padStart(TICKS_WIDTH, '0'));
 }
+const TICKS_WIDTH = 20;
 
 /** Somebody else has already folded it into the record and applied it. */
 export function isTaken(path: string): boolean {
   return !existsSync(path);
 }
 
-/** All pending events in order, and the files that are not one (to be removed and told). */
-export function pendingEvents(directory: string): { pending: PendingEvent[]; damaged: string[] } {
-  const paths = spooled(join(directory, 'events'));
-  const excess = Math.max(0, paths.length - MOST_PENDING);
+/** All pending events in order, and the files that are not one: to be removed, and told if there is something to tell. */
+export interface Inbox {
+  readonly pending: PendingEvent[];
+  readonly damaged: { readonly path: string; readonly note?: string }[];
+}
+
+export function pendingEvents(directory: string): Inbox {
+  const found = [
+    ...spooled(join(directory, 'events')).map((path) => ({ path, key: basename(path), read: readEvent })),
+    ...droppedHooks(directory).map(({ path, started }) => {
+      return { path, key: `${started.padStart(TICKS_WIDTH, '0')}-${basename(path)}`, read: readHook };
+    }),
+  ].toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  const excess = Math.max(0, found.length - MOST_PENDING);
   const pending: PendingEvent[] = [];
-  const damaged = paths.slice(0, excess);
-  for (const path of paths.slice(excess)) {
-    const event = decodeEvent(readIfThere(path) ?? '');
-    if (event === undefined) damaged.push(path);
+  const damaged: Inbox['damaged'] = found.slice(0, excess).map(({ path }) => ({ path, note: noEvent(path) }));
+  for (const { path, read } of found.slice(excess)) {
+    const { event, note } = read(path);
+    if (event === undefined) damaged.push({ path, ...(note !== undefined && { note }) });
     else pending.push({ path, event });
   }
   return { pending, damaged };
+}
+
+const noEvent = (path: string) => `${path} is not an event, or one too many: removed`;
+
+interface Read {
+  readonly event?: LinkEvent;
+  readonly note?: string;
+}
+
+function readEvent(path: string): Read {
+  const event = decodeEvent(readIfThere(path) ?? '');
+  return event === undefined ? { note: noEvent(path) } : { event };
+}
+
+function readHook(path: string): Read {
+  const dropped = readDropped(readIfThere(path) ?? '');
+  if (dropped === undefined) return { note: noEvent(path) };
+  const parsed = parseHook(dropped.hook, dropped.input);
+  if ('event' in parsed) return parsed;
+  if ('ignored' in parsed) return {};
+  return { note: `hook ${dropped.hook}: arguments not usable, routing left as it is: ${parsed.problems.join('; ')}` };
 }
 
 export function discardEvents(paths: readonly string[]): void {

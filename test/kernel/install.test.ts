@@ -60,7 +60,7 @@ const FILES = [
   '/etc/wanhook/sets/README',
   '/etc/wanhook/wanhook.env',
   '/usr/lib/dhcpcd/dhcpcd-hooks/90-wanhook',
-  ...[...CLIENTS, ...PPP_HOOKS, 'load', 'wanhook'].map((name) => `/usr/lib/wanhook/hooks/${name}.cjs`),
+  ...[...CLIENTS, ...PPP_HOOKS, 'load', 'pending', 'wanhook'].map((name) => `/usr/lib/wanhook/hooks/${name}.cjs`),
   '/usr/lib/wanhook/manifest',
   '/usr/share/bash-completion/completions/wanhook',
   '/usr/share/fish/vendor_completions.d/wanhook.fish',
@@ -616,7 +616,11 @@ describe('the shims', () => {
     });
     const dump = async () => {
       const text = await machine.sh('cat /run/dump 2>/dev/null || echo null; rm -f /run/dump');
-      return JSON.parse(text) as { args: string[]; env: Record<string, string>; cwd: string } | null;
+      const got = JSON.parse(text) as { args: string[]; env: Record<string, string>; cwd: string } | null;
+      if (got === null) return null;
+      const { WANHOOK_STARTED: started, ...env } = got.env;
+      expect(started).toMatch(/^\d+$/);
+      return { ...got, env };
     };
     const CLEAN = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', WANHOOK_EARLY: 'stdin' };
 

@@ -56,7 +56,8 @@ describe('with the monitor', () => {
     await sleep(1500);
     const looks = (await monitor.commands()) - before;
     console.log(`one foreign edit: ${looks} commands`);
-    expect(looks).toBeLessThanOrEqual(12);
+    // A loop would be 40 and more.
+    expect(looks).toBeLessThanOrEqual(24);
   });
 });
 

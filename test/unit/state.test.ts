@@ -156,7 +156,65 @@ test('files that are no event are told and can be removed; half-written ones are
   writeFileSync(join(inbox, '00000000000000000002-1.json.77.tmp'), '{');
   const { pending, damaged } = pendingEvents(run);
   expect(pending).toEqual([{ path, event: EVENT }]);
-  expect(damaged).toEqual([join(inbox, '00000000000000000001-1.json')]);
+  const path1 = join(inbox, '00000000000000000001-1.json');
+  expect(damaged).toEqual([{ path: path1, note: expect.stringContaining('is not an event') as string }]);
+});
+
+/** As run-hook.sh drops it. */
+function dropHook(run: string, name: string, words: readonly string[], env = ''): string {
+  makePrivateDirectory(run);
+  makePrivateDirectory(join(run, 'hooks'));
+  const path = join(run, 'hooks', name);
+  writeFileSync(path, [...words, env].join('\0'));
+  return path;
+}
+const UP = ['ip-up', '6', 'ppp7', 'eth0', '0', '192.0.2.7', '192.0.2.254', 'dsl7'];
+
+test('what hooks have dropped without starting Node stands among the events, by when the hooks began', () => {
+  const run = directory();
+  dropEvent(run, { ...EVENT, device: 'ppp3' }, '300');
+  dropEvent(run, { ...EVENT, device: 'ppp1' }, '100');
+  const raw = dropHook(run, '200-77', UP, 'DNS1=198.51.100.53\0LINKNAME=a\0');
+  const { pending, damaged } = pendingEvents(run);
+  expect(pending.map(({ event }) => event.device)).toEqual(['ppp1', 'ppp7', 'ppp3']);
+  expect(pending[1]).toEqual({
+    path: raw,
+    event: {
+      source: 'pppd',
+      kind: 'up',
+      device: 'ppp7',
+      address: '192.0.2.7',
+      prefix: 32,
+      peer: '192.0.2.254',
+      dns: ['198.51.100.53'],
+      ipparam: 'dsl7',
+      linkname: 'a',
+      cause: 'ip-up',
+    },
+  });
+  expect(damaged).toEqual([]);
+});
+
+test.each([
+  ['no count', ['ip-up'], 'is not an event'],
+  ['fewer words than counted', ['ip-up', '9', 'ppp0'], 'is not an event'],
+  ['a count that is none', ['ip-up', '-1', 'ppp0'], 'is not an event'],
+  ['a hook that is none', ['constructor', '1', 'ppp0'], 'no hook is called "constructor"'],
+  ['a hostile device', ['ip-up', '6', '$(x)', '', '', '192.0.2.7', '', ''], 'hook ip-up: arguments not usable'],
+])('dropped rubbish is told and can be removed: %s', (_, words, note) => {
+  const run = directory();
+  const path = dropHook(run, '5-5', words);
+  const { pending, damaged } = pendingEvents(run);
+  expect(pending).toEqual([]);
+  expect(damaged).toEqual([{ path, note: expect.stringContaining(note) as string }]);
+});
+
+test('dropped, and nobody’s business: taken away in silence; half-written or of other names: not looked at', () => {
+  const run = directory();
+  const ignored = dropHook(run, '6-6', ['dhclient', '0'], 'reason=PREINIT\0interface=eth1\0');
+  dropHook(run, '7-7.7.tmp', UP);
+  dropHook(run, '../hooks/x', UP);
+  expect(pendingEvents(run)).toEqual({ pending: [], damaged: [{ path: ignored }] });
 });
 
 const NO_EVENTS: readonly Record<string, unknown>[] = [
@@ -230,7 +288,7 @@ test('what killed processes were writing is swept away, what living ones write i
   const names = [`state.json.${dead}.tmp`, `events/1-1.json.${dead}.tmp`, `config.json.${process.pid}.tmp`, 'my.tmp'];
   for (const name of names) writeFileSync(join(run, name), '');
   sweepTemporaries(run, join(run, 'events'), join(run, 'none'));
-  expect(readdirSync(run).toSorted()).toEqual([`config.json.${process.pid}.tmp`, 'events', 'my.tmp']);
+  expect(readdirSync(run).toSorted()).toEqual([`config.json.${process.pid}.tmp`, 'events', 'hooks', 'my.tmp']);
   expect(readdirSync(join(run, 'events'))).toHaveLength(1);
 });
 
