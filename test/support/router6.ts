@@ -52,6 +52,9 @@ export async function addIpv6(router: Router): Promise<Ipv6> {
     `${QUICK}ip -6 addr add fd00:1::2/64 dev eth0 nodad; ip -6 route replace default via fe80::1 dev eth0\n` +
       lines.map(({ index }) => `ip -6 addr add ${hostOf(index)}/64 dev eth0 nodad\n`).join(''),
   );
+  // Until then nobody there answers who asks for neighbours.
+  const settled = 'while [ -n "$(ip -6 addr show tentative)" ]; do sleep 0.05; done';
+  await Promise.all([lan, net, ...isps].map((node) => node.sh(settled)));
   const hook = (name: string, index: number) => {
     const { device } = lines[index]!;
     return router.hook(name, [device, '/dev/pts/7', '115200', 'fe80::2', 'fe80::1', `line${index + 1}`], {});
