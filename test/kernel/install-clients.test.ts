@@ -37,7 +37,8 @@ describe('below a directory', () => {
   const hooks = (distro: string) => {
     const find = ['-type', 'f', '-printf', '/%P %m\\n'];
     const files = execFileSync('find', [join(scratch, distro), ...find], { encoding: 'utf8' }).split('\n');
-    const common = /^\/(?:usr\/lib\/wanhook\/(?:hooks|manifest|health|run-hook)|usr\/sbin|etc\/wanhook|etc\/systemd)/;
+    const common =
+      /^\/(?:usr\/lib\/wanhook\/(?:hooks|manifest|health|run-hook)|usr\/sbin|usr\/share|etc\/wanhook|etc\/systemd)/;
     return files.filter((file) => file !== '' && !common.test(file)).toSorted();
   };
   const EVERYWHERE = [
