@@ -6,6 +6,7 @@ import * as gather from '../doctor/gather.ts';
 import { runningClients } from '../doctor/running.ts';
 import { inspectScripts } from '../kernel/scripts.ts';
 import { preview, type World } from '../reconcile.ts';
+import { loadTrial, trialNotice } from '../state/trial.ts';
 import { columns } from './columns.ts';
 import { worldFor, type Common, type Context } from './context.ts';
 
@@ -44,6 +45,7 @@ async function look(context: Context, world: World): Promise<Facts> {
   const numbers = world.kernel.readSysctls(['net/netfilter/nf_conntrack_count', 'net/netfilter/nf_conntrack_max']);
   const [count, max] = Object.values(numbers).map(Number);
   const manifest = gather.installed();
+  const trial = trialNotice(loadTrial(world));
   return {
     now: world.now(),
     configuration: { problems, warnings, ...(config && { config }) },
@@ -62,6 +64,7 @@ async function look(context: Context, world: World): Promise<Facts> {
     foreign: await gather.foreign(config, doors),
     ...(count !== undefined && max !== undefined && { conntrack: { count, max } }),
     services: services(context),
+    ...(trial !== undefined && { trial }),
     refusedScripts: inspectScripts(context.scriptDirectory).refused,
   };
 }

@@ -26,6 +26,8 @@ export interface Facts {
   readonly foreign: Foreign;
   readonly conntrack?: { readonly count: number; readonly max: number };
   readonly services: Services;
+  /** A `wanhook try` that runs, or was not confirmed, in words. */
+  readonly trial?: string;
   /** Reasons for which scripts in events.d are not run. */
   readonly refusedScripts: readonly string[];
 }

@@ -68,11 +68,12 @@ export function hooked(): Map<ClientName, readonly string[]> {
   );
 }
 
-/** By its name; or somebody's own script (RHEL's ip-up.local) that calls us. */
+/** By its name; or the one script for all (RHEL's ip-up.local, Alpine's ip-up) that is ours or calls us. */
 function isOurHook(client: ClientName, directory: string, name: string): boolean {
   if (directory === '/usr/lib/wanhook') return name.includes(client);
-  if (directory === '/etc/ppp')
-    return name === 'ip-up.local' && fileText(`${directory}/${name}`)?.includes('wanhook') === true;
+  if (directory === '/etc/ppp') {
+    return /^ip-up(?:\.local)?$/.test(name) && fileText(`${directory}/${name}`)?.includes('wanhook') === true;
+  }
   return name.includes('wanhook');
 }
 

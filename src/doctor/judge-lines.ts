@@ -6,8 +6,9 @@ export function judgeLines(facts: Facts): Finding[] {
   return [...configuration(facts), ...links(facts), ...managers(facts), ...hooks(facts), ...peers(facts)];
 }
 
-function configuration({ configuration: { config, problems, warnings }, routing }: Facts): Finding[] {
+function configuration({ configuration: { config, problems, warnings }, routing, trial }: Facts): Finding[] {
   const found = [
+    ...(trial === undefined ? [] : [held(trial)]),
     ...problems.map((problem): Finding => ({
       severity: 'error',
       ...said(problem),
@@ -37,6 +38,13 @@ function configuration({ configuration: { config, problems, warnings }, routing 
   }
   return found;
 }
+
+const held = (trial: string): Finding => ({
+  severity: 'warning',
+  about: 'wanhook try',
+  problem: trial,
+  mend: '"wanhook confirm", "wanhook rollback", or "wanhook apply"',
+});
 
 /** `file:line: message` taken apart. */
 function said(problem: Parameters<typeof showProblem>[0]): Pick<Finding, 'about' | 'problem'> {

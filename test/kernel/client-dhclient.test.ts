@@ -44,7 +44,9 @@ describe('dhclient', () => {
     },
     down: async () => {
       await lab.until(/dhclient RELEASE/, () => lab.rtr.sh(`dhclient -r ${FILES} eth1`));
-      expect([await lab.line(), await lab.lanes()]).toEqual(['down: taken down by dhclient (RELEASE)', 1]);
+      // It may name the lease before the last: both are good in its file. The address is gone all the same.
+      expect(await lab.line()).toMatch(/^down: (?:taken down by dhclient \(RELEASE\)|eth1 has no IPv4 address)$/);
+      expect(await lab.lanes()).toBe(1);
     },
     crash: async () => {
       await lab.until(/dhclient BOUND/, start);

@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { HookInput } from '../../src/events/hook-input.ts';
+import { assertBuilt } from '../support/built.ts';
 import { startHolder, type Holder } from '../support/lab-node.ts';
 import { capturesIn, inWords, readCapture } from '../support/world-captures.ts';
 import { PARSERS } from '../support/world.ts';
@@ -20,6 +21,8 @@ function run(argv: readonly string[]): { code: number; out: string } {
   const { status, stdout, stderr } = spawnSync(argv[0]!, argv.slice(1), { encoding: 'utf8', cwd: '/' });
   return { code: status ?? -1, out: stdout + stderr };
 }
+
+beforeAll(assertBuilt);
 
 describe('below a directory', () => {
   let scratch = '';
@@ -34,7 +37,8 @@ describe('below a directory', () => {
   const hooks = (distro: string) => {
     const find = ['-type', 'f', '-printf', '/%P %m\\n'];
     const files = execFileSync('find', [join(scratch, distro), ...find], { encoding: 'utf8' }).split('\n');
-    const common = /^\/(?:usr\/lib\/wanhook\/(?:hooks|manifest|health|run-hook)|usr\/sbin|etc\/wanhook|etc\/systemd)/;
+    const common =
+      /^\/(?:usr\/lib\/wanhook\/(?:hooks|manifest|health|run-hook)|usr\/sbin|usr\/share|etc\/wanhook|etc\/systemd)/;
     return files.filter((file) => file !== '' && !common.test(file)).toSorted();
   };
   const EVERYWHERE = [

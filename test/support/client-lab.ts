@@ -4,6 +4,7 @@
  */
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { assertBuilt } from './built.ts';
 import { startDhcpServer, type DhcpServer } from './dhcp-server-run.ts';
 import { startMonitor } from './router-monitor.ts';
 import { createRouter, type Router } from './router.ts';
@@ -41,6 +42,7 @@ exit 0
 `;
 
 export async function createClientLab(before = ''): Promise<ClientLab> {
+  assertBuilt();
   const router = await createRouter({
     links: ['dhcp', 'dhcp'],
     overlay: ['/etc', '/usr/sbin', '/usr/bin', '/usr/lib', '/usr/libexec', '/var/lib'],

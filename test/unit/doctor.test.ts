@@ -81,6 +81,7 @@ const CASES: readonly (readonly [name: string, facts: Partial<Facts>, want: Part
   ['a link is down', { routing: { ...WELL.routing!, statuses: [{ up: false, link: dsl, present: false, pointToPoint: true, reason: 'never seen' }] } }, { severity: 'warning', about: 'link dsl', problem: 'never seen' }],
   ['a link lacks its gateway', { routing: { ...WELL.routing!, statuses: [{ up: false, link: cable, present: true, pointToPoint: false, reason: 'no gateway', lacksGateway: true }] } }, { mend: 'GATEWAY= in /etc/wanhook/links/cable.env' }],
   ['probes are blocked', { routing: { ...WELL.routing!, probesBlocked: ['dsl'] } }, { severity: 'warning', about: 'link dsl', mend: 'hook output' }],
+  ['a trial', { trial: 'a try is running: 9 s left' }, { severity: 'warning', about: 'wanhook try', problem: '9 s left' }],
   ['two managers', { managers: [{ client: 'NetworkManager', device: 'eth1' }], hooked: new Map() }, { severity: 'warning', about: 'eth1', problem: 'NetworkManager and dhclient', mend: 'nmcli device set' }],
   ['two of one client', { clients: [...WELL.clients, { client: 'dhclient', pid: 9, device: 'eth1' }] }, { severity: 'warning', about: 'eth1', problem: '2 processes of dhclient (pids 8, 9)', mend: 'kill 9' }],
   ['a client without hook', { clients: [{ client: 'NetworkManager', pid: 1 }] }, { severity: 'error', about: 'NetworkManager', mend: 'run install.sh again' }],
