@@ -7,10 +7,11 @@ run=/run/wanhook
 drop=$run/hooks
 
 # Not ours? Decided before Node starts: the names of every line stand in these files, and comments do not count.
-# The last ones are what hooks go on with while somebody is editing a broken one, or after a "wanhook try".
+# The last ones are what hooks go on with while somebody is editing a broken one, or after a "wanhook try"; and the devices that
+# lines have now: a DHCPv6 client on a dialled line knows nothing else.
 is_ours() {
   config=$(grep -hsv '^[[:space:]]*#' /etc/wanhook/wanhook.env /etc/wanhook/links/*.env $run/config.json \
-    /var/lib/wanhook/trial.json)
+    /var/lib/wanhook/trial.json $run/health)
   # pppd's device, ipparam and linkname; DHCP clients' device; NetworkManager's; networkd's and ifupdown's
   for name in "${1-}" "${6-}" "${LINKNAME-}" "${interface-}" "${DEVICE_IP_IFACE-}" "${IFACE-}"; do
     case $name in '' | lo) continue ;; esac
@@ -56,6 +57,16 @@ neigh show nud permanent
 LOOK
     printf '\f'
     timeout 10 nft -s list table inet wanhook
+    while read -r _ _ _ scope _; do # IPv6 only where there is a global address: no process for nothing
+      [ "$scope" = 00 ] || continue
+      printf '\f'
+      timeout 10 ip -6 -N -j -batch - <<'LOOK'
+rule show
+route show table all proto 201
+route show default table 254
+LOOK
+      break
+    done </proc/net/if_inet6
   } 2>/dev/null |
     WANHOOK_EARLY=stdin WANHOOK_STARTED=$started "$node" /usr/lib/wanhook/hooks/load.cjs "$hook" "$@" ||
     logger -t wanhook -p daemon.err "hook $hook ${1-${interface-}}: \"$node\" failed with status $?: run install.sh again"

@@ -1,21 +1,35 @@
 import type { Bindings } from './desired/clients.ts';
 import { desiredFor, NOTHING } from './desired/desired.ts';
+import { isInUse6 } from './desired/routing6.ts';
 import { withFailback } from './desired/failback.ts';
 import { helpersIn } from './desired/firewall-helpers.ts';
-import { withHealth } from './desired/health.ts';
+import { sameLine, withHealth } from './desired/health.ts';
 import { linkTable, pref } from './desired/numbers.ts';
+import { isUsableIpv6 } from './ipv6.ts';
 import { explain } from './errors.ts';
 import type { Kernel } from './kernel/kernel.ts';
-import type { IpObserved } from './kernel/observe.ts';
+import { NO_IP6, type Ip6Observed, type IpObserved } from './kernel/observe.ts';
 import { KEPT_TABLE } from './kernel/render.ts';
-import type { Config, Desired, Device, LinkStatus, MemoryRecord, Observed, Op, State, Sysctls } from './model.ts';
+import type {
+  Config,
+  Desired,
+  Device,
+  FamilyState,
+  LinkStatus,
+  MemoryRecord,
+  Observed,
+  Op,
+  State,
+  Sysctls,
+} from './model.ts';
 import { plan } from './plan.ts';
 import { clientBase, memoryInKernel, memoryRecord, observeMemory } from './remember.ts';
 import type { PendingEvent } from './state/inbox.ts';
 import { devicesWithoutGateway, linkStatuses, owedEnds, verdictsOf, withoutLink } from './state/live.ts';
-import { recordEvent, rehomeRecords } from './state/record.ts';
-import { keepMainGateways, recoverLearned, recoverRecords, type Places } from './state/recover.ts';
-import { rememberSysctls, resetByForwarding, restoredSysctls, turnsForwardingOn } from './state/sysctl-memory.ts';
+import { linkStatuses6 } from './state/live6.ts';
+import { EMPTY_FAMILY, recordEvent, rehomeRecords } from './state/record.ts';
+import { keepMainGateways, recoverLearned, recoverRecords, recoverRecords6, type Places } from './state/recover.ts';
+import { acceptable, rememberSysctls, resetByForwarding, restoredSysctls } from './state/sysctl-memory.ts';
 
 /** What is known before the kernel is asked. */
 export interface Known {
@@ -42,6 +56,7 @@ export interface Surroundings {
 /** What was seen a moment ago, outside the lock. */
 export interface Early {
   readonly ip?: IpObserved;
+  readonly ip6?: Ip6Observed;
   /** Our nftables table. */
   readonly listing?: string;
   /** Somebody watches nftables: since that listing, nothing has changed in any of our tables. */
@@ -53,11 +68,14 @@ export interface Decision {
   readonly config: Config;
   readonly notes: readonly string[];
   readonly statuses: readonly LinkStatus[];
+  /** The links as IPv6 has them. */
+  readonly statuses6: readonly LinkStatus[];
   /** The state to remember. */
   readonly state: State;
   readonly ops: readonly Op[];
   /** Links whose local connections the operations end. */
   readonly ending: ReadonlySet<string>;
+  readonly ending6: ReadonlySet<string>;
   /** BALANCE=client: who is where. */
   readonly bindings: Bindings;
   /** What the memory's table is, once the operations are carried out. */
@@ -70,8 +88,9 @@ export async function decide(world: Surroundings, known: Known, early: Early = {
   const { config } = known;
   const notes: string[] = [];
   const ip = early.ip ?? (await kernel.observe());
+  const ip6 = await lookAtIpv6(kernel, known, ip.devices, early.ip6);
   const { listing, firewall } = await observeFirewall(kernel, known, early, notes);
-  const recovered = recover(config, rehomeRecords(config, known.state), ip, listing);
+  const recovered = recover(config, rehomeRecords(config, known.state), ip, ip6, listing);
   // Without links there is nobody to ask whose the records are: keep them for when wanhook is started again.
   const recorded =
     known.state.stopped && config.links.length === 0 ? known.state : recordAll(known, recovered, ip.devices, notes);
@@ -80,31 +99,88 @@ export async function decide(world: Surroundings, known: Known, early: Early = {
   const now = world.now();
   const { statuses: judged, health } = withHealth(config, live, recorded.health);
   const { statuses, failback } = withFailback(judged, recorded, now);
-  const base = clientBase(config, recorded, statuses, remembered);
+  const six = inIpv6(
+    config,
+    recorded,
+    statuses,
+    linkStatuses6(config, recorded, ip.devices, ip6.defaults, now),
+    known,
+    now,
+  );
+  const base = clientBase(config, recorded, statuses, remembered, six.statuses);
   const ending = owedEnds(statuses, recorded.verdicts);
-  const wanted = recorded.stopped ? NOTHING : desiredFor(config, statuses, recorded, ending, { base, ...remembered });
-  const { sysctls, reset } = lookAtSysctls(kernel, recorded.sysctls, wanted.sysctls, ip.devices);
-  const desired: Desired = { ...wanted, sysctls: restoredSysctls(recorded.sysctls, wanted.sysctls, sysctls) };
-  const ops = plan({ ...ip, sysctls, ...firewall, ...memoryInKernel(recorded, remembered) }, desired);
+  const wanted = recorded.stopped
+    ? NOTHING
+    : desiredFor(config, statuses, recorded, ending, { base, ...remembered }, six);
+  const { sysctls, reset, own } = lookAtSysctls(kernel, recorded.sysctls, wanted.sysctls, ip.devices);
+  const desired: Desired = { ...wanted, sysctls: restoredSysctls(recorded.sysctls, own, sysctls) };
+  const routing = { ...ip, rules: [...ip.rules, ...ip6.rules], routes: [...ip.routes, ...ip6.routes] };
+  const ops = plan({ ...routing, sysctls, ...firewall, ...memoryInKernel(recorded, remembered) }, desired);
   const state: State = {
     ...learnt,
     ...(!recorded.stopped && { failback, health }),
     verdicts: recorded.stopped ? recorded.verdicts : verdictsOf(statuses, recorded.verdicts, now),
-    sysctls: rememberSysctls(recorded.sysctls, wanted.sysctls, sysctls, reset),
+    sysctls: rememberSysctls(recorded.sysctls, own, sysctls, reset),
+    ...six.state,
   };
   const memory = memoryRecord(config, desired, base);
   const { bindings } = remembered;
-  return { config, notes, statuses, state, ops, ending, bindings, ...(memory && { memory }) };
+  const both = { statuses, statuses6: six.statuses, ending, ending6: six.ending };
+  return { config, notes, ...both, state, ops, bindings, ...(memory && { memory }) };
+}
+
+/**
+ * A process more: only where there is IPv6, or may be something of ours in it. That is known without it: every device's
+ * addresses of both families have been listed.
+ */
+async function lookAtIpv6(
+  kernel: Kernel,
+  { config, state, closely = false }: Known,
+  devices: readonly Device[],
+  early: Ip6Observed | undefined,
+): Promise<Ip6Observed> {
+  const isWanted = config.links.some(({ ipv6 }) => ipv6 !== false);
+  const isThere = devices.some(({ addresses6 = [] }) => addresses6.some(({ local }) => isUsableIpv6(local)));
+  const isNeeded = state.v6 !== undefined || state.firewall === undefined || closely || (isWanted && isThere);
+  return isNeeded ? (early ?? (await kernel.observe6())) : NO_IP6;
+}
+
+/** The links as IPv6 has them, and what is remembered of that. */
+function inIpv6(
+  config: Config,
+  recorded: State,
+  statuses4: readonly LinkStatus[],
+  live: readonly LinkStatus[],
+  { refused }: Known,
+  now: number,
+) {
+  const before = recorded.v6 ?? EMPTY_FAMILY;
+  const taken = live.map((status) => {
+    const why = refused.get(status.link.name);
+    return status.up && why !== undefined ? withoutLink(status, why) : status;
+  });
+  const { statuses: judged } = withHealth(config, taken, { ...sameLine(statuses4, taken), ...before.health });
+  const { statuses, failback } = withFailback(judged, before, now);
+  const ending = owedEnds(statuses, before.verdicts);
+  const kept: FamilyState = { ...before, failback };
+  const isUsed = isInUse6(statuses) || Object.keys(before.links).length > 0;
+  const state: Pick<State, 'v6'> = recorded.stopped
+    ? {}
+    : isUsed
+      ? { v6: { ...kept, verdicts: verdictsOf(statuses, before.verdicts, now) } }
+      : {};
+  return { statuses, verdicts: before.verdicts, ending, state };
 }
 
 function lookAtSysctls(kernel: Kernel, memory: State['sysctls'], wanted: Sysctls, devices: readonly Device[]) {
-  const now = kernel.readSysctls(Object.keys({ ...wanted, ...memory }));
-  const reset = turnsForwardingOn(memory, wanted, now) ? resetByForwarding(devices) : {};
-  return { sysctls: { ...now, ...kernel.readSysctls(Object.keys(reset)) }, reset };
+  const first = kernel.readSysctls(Object.keys({ ...wanted, ...memory }));
+  const own = acceptable(wanted, first);
+  const reset = resetByForwarding(memory, own, first, devices);
+  return { sysctls: { ...first, ...kernel.readSysctls(Object.keys(reset)) }, reset, own };
 }
 
 /** After the loss of the state: what our own objects tell. */
-function recover(config: Config, state: State, ip: IpObserved, listing: string | undefined): State {
+function recover(config: Config, state: State, ip: IpObserved, ip6: Ip6Observed, listing: string | undefined): State {
   const places: Places = {
     tableOf: (link) => linkTable(config, link),
     resolvers: [pref(config, 'resolver'), pref(config, 'nearResolver')],
@@ -112,7 +188,8 @@ function recover(config: Config, state: State, ip: IpObserved, listing: string |
     tunnelEnd: pref(config, 'tunnelEnd'),
   };
   const helpers = helpersIn(config, listing ?? '');
-  return recoverLearned(config, recoverRecords(config, state, ip, places), ip.rules, helpers, places);
+  const recovered = recoverRecords6(config, recoverRecords(config, state, ip, places), ip6, places);
+  return recoverLearned(config, recovered, ip.rules, helpers, places);
 }
 
 async function liveLinks(

@@ -9,7 +9,7 @@ import type { ParsedHook } from './events/hook-input.ts';
 import { parseHook, type HookName } from './events/hooks.ts';
 import { appendJournal } from './journal.ts';
 import { createKernel } from './kernel/kernel.ts';
-import { normalListing, parseIpBatch } from './kernel/observe.ts';
+import { normalListing, parseIp6Batch, parseIpBatch } from './kernel/observe.ts';
 import { acceptsTable, managesNeighbours, resolveName } from './kernel/ask.ts';
 import { spawnDetached } from './kernel/detached.ts';
 import { flockDescriptor, spawnRunner, type Runner } from './kernel/runner.ts';
@@ -24,6 +24,7 @@ import { makePrivateDirectory, readIfThere, writeAtomically } from './state/file
 import { dropEvent } from './state/inbox.ts';
 import { startTime } from './start-time.ts';
 import { findLink } from './state/record.ts';
+import { loadState } from './state/store.ts';
 import { loadGoodConfig } from './state/good-config.ts';
 import { loadTrial, trialConfig, trialNotice, type Uptime } from './state/trial.ts';
 import { queuedEvents, queueEvent, type Variables } from './state/script-queue.ts';
@@ -190,10 +191,10 @@ async function reconcileHere(options: Options, warn: (message: string) => void):
 /** run-hook.sh looks while node starts: that hides the 10 ms which starting ip(8) and nft(8) from here would take. */
 function earlyLook(): Early {
   if (process.env['WANHOOK_EARLY'] !== 'stdin') return {};
-  const [ip = '', table = ''] = readFileSync(0, 'utf8').split('\f');
+  const [ip = '', table = '', ip6] = readFileSync(0, 'utf8').split('\f');
   const listing = normalListing(table);
   try {
-    return { ip: parseIpBatch(ip), listing };
+    return { ip: parseIpBatch(ip), listing, ...(ip6 !== undefined && { ip6: parseIp6Batch(ip6) }) };
   } catch {
     return { listing };
   }
@@ -202,7 +203,9 @@ function earlyLook(): Early {
 /** Decided before anything is written. With no usable configuration at all, the event is kept for when there is one. */
 function isOurs(event: LinkEvent): boolean {
   const config = trialConfig(TRIAL_PLACE) ?? readConfig().config ?? loadGoodConfig(STATE_DIRECTORY);
-  return config === undefined || findLink(config, event) !== undefined;
+  if (config === undefined || findLink(config, event) !== undefined) return true;
+  const isDhcpv6 = event.source !== 'pppd' && (event.family === 6 || event.prefixes !== undefined);
+  return isDhcpv6 && findLink(config, event, loadState(STATE_DIRECTORY).state.links) !== undefined;
 }
 
 /** A hostile server may send rubbish for ever: the journal is bounded, and made only where wanhook already works. */

@@ -8,8 +8,12 @@ export interface LinkConfig {
   readonly device?: string;
   readonly pppIpparam?: string;
   readonly pppLinkname?: string;
+  /** `no`: the link is nothing to this family. Absent: yes. */
+  readonly ipv4?: false;
+  readonly ipv6?: false;
   /** For a line without a DHCP client: its gateway. Wins over what an event says. */
   readonly gateway?: string;
+  readonly gateway6?: string;
   /** Share of new connections relative to the other links; 1–255 (the kernel keeps a nexthop weight in 8 bits). */
   readonly weight: number;
   /** Links of the lowest tier that has a live link share the traffic; the others wait. */
@@ -21,6 +25,8 @@ export interface LinkConfig {
   /** What the link's own flows do while it is down: move to the others, or be refused. */
   readonly onDown: 'failover' | 'block';
   readonly masquerade: boolean;
+  /** IPv6: the LAN's other prefixes are translated to this link's own, one to one, instead of being masqueraded. */
+  readonly npt?: true;
   /** A tunnel's server: an address or a name. Its packets must not go into the tunnel. */
   readonly tunnelServer?: string;
   /** The lines below the tunnel, in order. */
@@ -180,8 +186,10 @@ type EventSource = 'pppd' | 'dhclient' | 'dhcpcd' | 'udhcpc' | 'networkmanager' 
 /** What a daemon told its hook, in one form for all daemons. A hint: the kernel and the record decide. */
 export interface LinkEvent {
   readonly source: EventSource;
-  /** `check`: something may have changed (IPv6 for now): look at the kernel again. */
+  /** `check`: something may have changed: look at the kernel again. */
   readonly kind: 'up' | 'down' | 'check';
+  /** Absent: IPv4. */
+  readonly family?: 6;
   readonly device: string;
   readonly address?: string;
   readonly prefix?: number;
@@ -205,6 +213,8 @@ export interface LinkRecord {
   readonly address?: string;
   readonly gateway?: string;
   readonly dns: readonly string[];
+  /** IPv6: delegated to us. */
+  readonly prefixes?: readonly string[];
   /** Set while an event holds the link down although the kernel may still show its address. */
   readonly heldDown?: { readonly source: EventSource; readonly cause: string };
   /** By what the line was known: it stays its own when files are renamed. Absent: recovered from the kernel. */
@@ -244,6 +254,8 @@ export interface LinkVerdict {
   readonly device?: string;
   readonly mtu?: number;
   readonly address?: string;
+  /** IPv6: what the device's own addresses are in. */
+  readonly sources?: readonly string[];
   /** Up, but judged dead, and not needed as the last resort. */
   readonly dead?: true;
   /** Its flows have been ended since it went down, or was judged dead. */
@@ -295,7 +307,12 @@ export interface State {
   readonly stopped: boolean;
   /** What we loaded as `inet wanhook_memory`. */
   readonly memory?: MemoryRecord;
+  /** The same for IPv6, as far as there is any; absent: nothing of ours is in the kernel's IPv6. */
+  readonly v6?: FamilyState;
 }
+
+/** What is remembered about the links for each family by itself: either may come and go alone. */
+export type FamilyState = Pick<State, 'links' | 'verdicts' | 'health' | 'failback'>;
 
 export interface MemoryRecord {
   readonly text: string;
@@ -312,7 +329,7 @@ export interface LinkLoad {
   readonly clients: number;
 }
 
-/** A device as the kernel shows it, with its IPv4 addresses. */
+/** A device as the kernel shows it. */
 export interface Device {
   readonly name: string;
   readonly up: boolean;
@@ -321,12 +338,38 @@ export interface Device {
   /** It has no neighbours to ask for: a modem without Ethernet frames, a tunnel. */
   readonly noArp?: true;
   readonly mtu: number;
-  readonly addresses: readonly { readonly local: string; readonly prefix: number; readonly peer?: string }[];
+  readonly addresses: readonly DeviceAddress[];
+  /** IPv6, with link-local ones; without those that may not be used yet, or never (a duplicate). */
+  readonly addresses6?: readonly DeviceAddress6[];
+}
+interface DeviceAddress {
+  readonly local: string;
+  readonly prefix: number;
+  readonly peer?: string;
+}
+export interface DeviceAddress6 extends DeviceAddress {
+  /** Not for new connections any more. */
+  readonly deprecated?: true;
+  /** One of RFC 8981's, which change every day. */
+  readonly temporary?: true;
 }
 
-/** A configured link and what it is worth now. `device` and `mtu` may be known even while it is down. */
+/**
+ * A configured link and what it is worth now to one of the families. `device` and `mtu` may be known even while it is down.
+ */
 export type LinkStatus = LinkUp | LinkDown;
-export interface LinkUp {
+/** What IPv6 has besides. */
+interface OfFamily {
+  /** Absent: IPv4. */
+  readonly family?: 6;
+  /** What the device's own addresses are in: prefixes, or addresses that have none of their own. */
+  readonly sources?: readonly string[];
+  /** Prefixes delegated to us over this link. */
+  readonly delegated?: readonly string[];
+  /** NPT=yes: the LAN's other prefixes, and what each becomes on this link. */
+  readonly translations?: readonly { readonly inner: string; readonly outer: string }[];
+}
+export interface LinkUp extends OfFamily {
   readonly up: true;
   readonly link: LinkConfig;
   readonly device: string;
@@ -337,6 +380,8 @@ export interface LinkUp {
   readonly gateway?: string;
   /** The gateway is outside the address's own prefix (a /32 from DHCP). */
   readonly onlink: boolean;
+  /** IPv6: when its router ends to be one, unless it says that it goes on (epoch milliseconds). */
+  readonly expires?: number;
   readonly noArp?: true;
   /** Its subnet (`192.0.2.0/24`), if another link has an address in there, too: `main` knows one device for both. */
   readonly sharedSubnet?: string;
@@ -345,7 +390,7 @@ export interface LinkUp {
   /** Judged dead. `lastResort`: takes traffic all the same, because all that are up are dead. */
   readonly dead?: { readonly reason: string; readonly lastResort?: true };
 }
-export interface LinkDown {
+export interface LinkDown extends OfFamily {
   readonly up: false;
   readonly link: LinkConfig;
   readonly device?: string;
@@ -378,6 +423,8 @@ export interface Mark {
 
 /** ip-rule(8). One selector, or none; and a destination, or source ports. */
 export interface Rule {
+  /** Absent: IPv4. */
+  readonly family?: 6;
   readonly pref: number;
   readonly from?: string;
   readonly sports?: Range;
@@ -397,6 +444,8 @@ export interface Rule {
 
 /** ip-route(8). */
 export interface Route {
+  /** Absent: IPv4. */
+  readonly family?: 6;
   readonly table: number;
   /** Absent: the default. */
   readonly destination?: string;
@@ -408,6 +457,13 @@ export interface Route {
   readonly source?: string;
   readonly onlink?: boolean;
   readonly nexthopId?: number;
+  /** IPv6 only, two or more: a classic multipath route. */
+  readonly hops?: readonly Hop[];
+}
+export interface Hop {
+  readonly gateway: string;
+  readonly device: string;
+  readonly weight: number;
 }
 
 /** ip-nexthop(8). */
@@ -448,7 +504,13 @@ export interface Desired {
   /** Addresses whose local connections are to be ended: links had them and have them no more, or are dead. */
   readonly lost: readonly string[];
   /** Connections to be forgotten, so that their next packets choose anew: those of dead links. */
-  readonly ended: readonly Mark[];
+  readonly ended: readonly EndedFlows[];
+}
+
+/** Connections of one family with this mark. */
+export interface EndedFlows extends Mark {
+  /** Absent: IPv4. */
+  readonly family?: 6;
 }
 
 /** What is in the kernel and carries our mark of ownership. */
@@ -481,6 +543,6 @@ export type Op =
   | { readonly op: 'memory-load'; readonly text: string }
   | { readonly op: 'memory-delete' }
   /** Connections with this mark, so that they choose their way anew. */
-  | { readonly op: 'conntrack-delete'; readonly mark: Mark }
-  /** Local TCP connections from an address that is gone, or whose line is dead. */
+  | { readonly op: 'conntrack-delete'; readonly mark: EndedFlows }
+  /** Local TCP connections from an address or prefix that is gone, or whose line is dead. */
   | { readonly op: 'socket-kill'; readonly address: string };

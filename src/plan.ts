@@ -1,5 +1,6 @@
+import { switchOf } from './forwarding.ts';
 import { groupWords, nexthopWords, routeWords, ruleWords } from './kernel/render.ts';
-import type { Desired, Neighbour, Observed, Op, Route } from './model.ts';
+import type { Desired, Neighbour, Observed, Op, Route, Rule } from './model.ts';
 
 /**
  * The difference as operations, in an order that is safe to be cut off at any point:
@@ -11,9 +12,33 @@ import type { Desired, Neighbour, Observed, Op, Route } from './model.ts';
  *   id fails, and if the last member went, the kernel took group and route with it;
  * - the memory of pairs and clients after the balance: what it names must be there to take connections;
  * - connections are ended when their new way is there;
- * - take away last, and never the group and its route one by one: the route goes with the group.
+ * - take away last, and never the group and its route one by one: the route goes with the group;
+ * - IPv6 by itself, in the same order: its operations travel in a batch of their own.
  */
 export function plan(observed: Observed, desired: Desired): Op[] {
+  return planAll(inFamily(observed, undefined), inFamily(desired, undefined), plan6(observed, desired));
+}
+
+type Routing = { readonly rules: readonly Rule[]; readonly routes: readonly Route[] };
+
+/** With the rules and routes of one family only: in both they may read the same. */
+function inFamily<T extends Routing>(all: T, family: 6 | undefined): T {
+  const isOf = (item: { readonly family?: 6 }) => item.family === family;
+  return { ...all, rules: all.rules.filter(isOf), routes: all.routes.filter(isOf) };
+}
+
+function plan6(all: Observed, wanted: Desired): Op[] {
+  const [observed, desired] = [inFamily(all, 6), inFamily(wanted, 6)];
+  return [
+    ...routeReplaces(observed, desired),
+    ...ruleAdds(observed, desired),
+    ...routeDels(observed, desired),
+    ...ruleDels(observed, desired),
+  ];
+}
+
+/** `six`: what is to be done for IPv6. */
+function planAll(observed: Observed, desired: Desired, six: readonly Op[]): Op[] {
   const firewall = firewallLoad(observed, desired);
   const withdrawals = [...groupDels(observed, desired), ...nexthopDels(observed, desired)];
   const withdrawFirst = firewall.length > 0 && someMemberStays(observed, desired);
@@ -30,6 +55,7 @@ export function plan(observed: Observed, desired: Desired): Op[] {
     ...memoryLoad(observed, desired),
     ...routeDels(observed, desired),
     ...ruleDels(observed, desired),
+    ...six,
     ...firewallDelete(observed, desired),
     ...memoryDelete(observed, desired),
     ...desired.ended.map((mark): Op => ({ op: 'conntrack-delete', mark })),
@@ -46,16 +72,15 @@ const routeSet = sameWords(routeWords);
 const nexthopSet = sameWords(nexthopWords);
 const groupSet = sameWords(groupWords);
 
-/** With ip_forward the kernel resets these (state/sysctl-memory.ts): those we know come after it, right or not. */
-const RESET_WITH_FORWARDING = /\/(?:forwarding|accept_redirects)$/;
-
+/** With forwarding the kernel resets some (state/sysctl-memory.ts): those we know come after it, right or not. */
 function sysctlSets({ sysctls: now }: Observed, { sysctls: wanted }: Desired): Op[] {
   const differs = (key: string) => now[key] !== undefined && now[key] !== wanted[key];
-  const isReset = (key: string) => RESET_WITH_FORWARDING.test(key);
-  const resets = differs('net/ipv4/ip_forward');
-  const keys = Object.keys(wanted).toSorted((a, b) => Number(isReset(a)) - Number(isReset(b)));
+  const isReset = (key: string) => differs(switchOf(key) ?? '') && now[key] !== undefined;
+  const keys = Object.keys(wanted).toSorted(
+    (a, b) => Number(switchOf(a) !== undefined) - Number(switchOf(b) !== undefined),
+  );
   return keys
-    .filter((key) => differs(key) || (resets && isReset(key) && now[key] !== undefined))
+    .filter((key) => differs(key) || isReset(key))
     .map((key) => ({ op: 'sysctl-set', key, value: wanted[key] ?? '' }));
 }
 

@@ -78,11 +78,19 @@ export async function reconcile(world: World, options: Options): Promise<Report 
       let report = await once(world, asked);
       if (asked.stopped === true && options.stopped !== true) forgetTrial(world);
       for (let round = 1; round < ROUNDS && moreToDo(world, asked); round++) report = await once(world, asked);
-      world.wakeAt(report.state.stopped ? undefined : nextFailback(report.statuses));
+      world.wakeAt(report.state.stopped ? undefined : nextLook(report));
       return report;
     },
     taken === undefined ? undefined : () => isTaken(taken),
   );
+}
+
+/** When something changes of which nobody will be told: the end of a delay, of a router's advertisement. */
+function nextLook({ statuses, statuses6 }: Report): number | undefined {
+  const ends = statuses6.flatMap((status) => (status.up ? (status.expires ?? []) : []));
+  const delays = [nextFailback(statuses) ?? Infinity, nextFailback(statuses6) ?? Infinity];
+  const first = Math.min(...delays, ...ends.map((end) => end + 1000));
+  return Number.isFinite(first) ? first : undefined;
 }
 
 /** A trial is over, and before it wanhook was stopped, or new: so it is again. */
@@ -185,8 +193,12 @@ function judged(state: State, { health: said = {}, unwatched = false }: Options)
 
 /** Forget that these links were ever lost. */
 function released(state: State, names: readonly string[] = []): State {
-  const failback = Object.entries(state.failback ?? {}).filter(([name]) => !names.includes(name));
-  return names.length === 0 ? state : { ...state, failback: Object.fromEntries(failback) };
+  if (names.length === 0) return state;
+  const without = (failback: State['failback'] = {}) =>
+    Object.fromEntries(Object.entries(failback).filter(([name]) => !names.includes(name)));
+  const { v6 } = state;
+  const six = v6 && { v6: { ...v6, failback: without(v6.failback) } };
+  return { ...state, failback: without(state.failback), ...six };
 }
 
 function readState(world: World, notes: string[]): State {
@@ -214,7 +226,7 @@ async function nothingNew(world: World, known: Known, early: Early): Promise<Rep
   if (early.ip === undefined || config.balance !== 'flow' || state.memory !== undefined) return undefined;
   // Nor is the table of fail-closed flows looked at: that would be a process more than all of this needs.
   const decision = await decide(world, known, { ...early, watched: true });
-  const isSame = decision.ops.length + decision.notes.length + decision.ending.size === 0;
+  const isSame = decision.ops.length + decision.notes.length + decision.ending.size + decision.ending6.size === 0;
   return isSame && encodeState(decision.state) === encodeState(state) ? { ...decision, refused: new Map() } : undefined;
 }
 
@@ -265,8 +277,13 @@ async function carryOut(world: World, ops: readonly Op[], done: Op[]): Promise<s
  * After a load, keep how the kernel lists the table: nft rewrites what it is given, so only its own words can be compared.
  * And which links' flows have been ended.
  */
-async function rememberDone(world: World, { ops, state, ending }: Decision): Promise<State> {
-  const ended = ending.size === 0 ? state : { ...state, verdicts: flowsEnded(state.verdicts, ending) };
+async function rememberDone(world: World, { ops, state, ending, ending6 }: Decision): Promise<State> {
+  const { v6 } = state;
+  const ended: State = {
+    ...state,
+    ...(ending.size > 0 && { verdicts: flowsEnded(state.verdicts, ending) }),
+    ...(v6 !== undefined && ending6.size > 0 && { v6: { ...v6, verdicts: flowsEnded(v6.verdicts, ending6) } }),
+  };
   // Nothing is there to be compared with, or to be taken away once more.
   if (ops.some(({ op }) => op === 'firewall-delete')) return { ...ended, firewall: { text: '', listing: '' } };
   const load = ops.find((op) => op.op === 'firewall-load');

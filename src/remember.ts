@@ -86,13 +86,14 @@ export function clientBase(
   { memory }: State,
   statuses: readonly LinkStatus[],
   { bindings, condition }: ObservedMemory,
+  statuses6: readonly LinkStatus[],
 ): readonly LinkLoad[] {
   if (config.balance !== 'client') return [];
   const sharing = sharingLinks(statuses).map(({ link }) => link);
   const now = loadsOf(config, bindings, sharing);
   const base = baseFor(memory?.base, now);
   // A table that is loaded begins its order anew, whatever it was loaded for.
-  const isLoaded = condition === 'intact' && memory?.text === clientMemory(config, statuses, base);
+  const isLoaded = condition === 'intact' && memory?.text === clientMemory(config, statuses, base, statuses6);
   return isLoaded ? base : now;
 }
 

@@ -46,8 +46,9 @@ function tellStopped(world: Outside, { state }: Decision): Told {
   return { state, events: [], notes: [] };
 }
 
-function tellChanges(world: Outside, { config, statuses, state }: Decision, context: Context): Told {
-  const picture = pictureOf(config, statuses, state);
+function tellChanges(world: Outside, decision: Decision, context: Context): Told {
+  const { config, statuses, statuses6, state } = decision;
+  const picture = pictureOf(config, statuses, state, statuses6);
   saveHealth(world.stateDirectory, healthText(picture));
   const found = transitions(state.told, picture);
   const notes = world.tell(found.map((transition) => variables(transition, picture, context)));

@@ -1,3 +1,4 @@
+import { seenStatuses } from '../desired/picture.ts';
 import { EXIT } from '../errors.ts';
 import { reconcile, type World } from '../reconcile.ts';
 import { saveGoodConfig } from '../state/good-config.ts';
@@ -28,8 +29,9 @@ export async function apply(context: Context, common: Common): Promise<number> {
   });
   if (fromDisk && loaded !== undefined) saveGoodConfig(world.stateDirectory, loaded.files, 'applied.json');
   context.nameTables(config);
-  const live = report?.statuses.filter(({ up }) => up).length ?? 0;
-  context.out(`${report?.ops.length ?? 0} changes; ${live} of ${report?.statuses.length ?? 0} links up\n`);
+  const seen = report === undefined ? [] : seenStatuses(report.config, report.statuses, report.statuses6);
+  const live = seen.filter(({ up }) => up).length;
+  context.out(`${report?.ops.length ?? 0} changes; ${live} of ${seen.length} links up\n`);
   return (report?.refused.size ?? 0) > 0 ? EXIT.failed : EXIT.done;
 }
 

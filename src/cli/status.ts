@@ -1,6 +1,8 @@
 import { resolverLinks } from '../desired/destinations.ts';
 import { linkMark, linkTable, nexthopId } from '../desired/numbers.ts';
-import { healthOf, pictureOf } from '../desired/picture.ts';
+import { healthOf, pictureOf, seenStatuses } from '../desired/picture.ts';
+import { isInUse6 } from '../desired/routing6.ts';
+import { sharingLinks } from '../desired/routing.ts';
 import { EXIT } from '../errors.ts';
 import type { Condition, LinkHealth, LinkStatus, LinkUp } from '../model.ts';
 import type { Decision } from '../decide.ts';
@@ -46,6 +48,21 @@ interface Row {
   /** Well again, but held back after flapping until then, ISO 8601. */
   readonly heldUntil: string | null;
   readonly dns: readonly string[];
+  /** Null where the link never had any. */
+  readonly ipv6: Row6 | null;
+}
+
+/** The link's IPv6, which comes and goes by itself. */
+interface Row6 {
+  readonly state: 'up' | 'dead' | 'down';
+  readonly address: string | null;
+  readonly gateway: string | null;
+  /** What the addresses of its device are in, and what was delegated to us. */
+  readonly prefixes: readonly string[];
+  readonly delegated: readonly string[];
+  readonly share: number;
+  readonly since: string | null;
+  readonly reason: string;
 }
 
 /** `wanhook status`. */
@@ -82,12 +99,14 @@ const trialRow = (trial: Trial | undefined) =>
 
 /** Pure: the links in their order. */
 export function rowsOf(
-  decision: Pick<Decision, 'config' | 'statuses' | 'state'>,
+  decision: Pick<Decision, 'config' | 'statuses' | 'state'> & Partial<Pick<Decision, 'statuses6'>>,
   measured: MeasuredLinks,
   now: number,
 ): Row[] {
-  const { config, statuses, state } = decision;
-  const { links } = pictureOf(config, statuses, state);
+  const { config, state, statuses6 = [] } = decision;
+  const { links } = pictureOf(config, decision.statuses, state, statuses6);
+  const statuses = seenStatuses(config, decision.statuses, statuses6);
+  const sixes = rows6(statuses6, state);
   return links.map((seen, n): Row => {
     const status = statuses[n] as LinkStatus;
     const { link } = status;
@@ -107,7 +126,7 @@ export function rowsOf(
       weight: link.weight,
       tier: link.tier,
       share: Math.round(1000 * seen.share) / 10,
-      since: iso(state.verdicts[link.name]?.since),
+      since: iso((status.family === 6 ? state.v6?.verdicts : state.verdicts)?.[link.name]?.since),
       waitsUntil: iso(status.up ? status.waits?.until : undefined),
       reason: why(status, health, seen.sharing, now),
       dns: seen.dns,
@@ -119,8 +138,34 @@ export function rowsOf(
       rtt: rtt ?? null,
       jitter: jitter ?? null,
       heldUntil: iso(health?.heldUntil),
+      ipv6: sixes.get(link.name) ?? null,
     };
   });
+}
+
+function rows6(statuses: readonly LinkStatus[], { v6 }: Decision['state']): Map<string, Row6> {
+  const sharing = sharingLinks(statuses).map(({ link }) => link);
+  const total = sharing.reduce((sum, { weight }) => sum + weight, 0);
+  const had = statuses.filter((status) => isInUse6([status]));
+  return new Map(
+    had.map((status) => {
+      const { link, sources = [], delegated = [] } = status;
+      const isDead = status.up && status.dead !== undefined;
+      return [
+        link.name,
+        {
+          state: isDead ? 'dead' : status.up ? 'up' : 'down',
+          address: status.up ? status.address : null,
+          gateway: (status.up ? status.gateway : undefined) ?? null,
+          prefixes: sources,
+          delegated,
+          share: sharing.includes(link) ? Math.round((1000 * link.weight) / total) / 10 : 0,
+          since: iso(v6?.verdicts[link.name]?.since),
+          reason: status.up ? (status.dead?.reason ?? 'up') : status.reason,
+        },
+      ];
+    }),
+  );
 }
 
 const iso = (time: number | undefined) => (time === undefined ? null : new Date(time).toISOString());
@@ -159,24 +204,52 @@ function table(rows: readonly Row[], now: number): string {
     ['LINK', 'STATE', 'DEVICE', 'ADDRESS', 'GATEWAY', 'TABLE', 'WEIGHT', 'SHARE']
       .concat(extra('LOSS', 'RTT', 'JITTER'))
       .concat('SINCE', 'WHY'),
-    ...rows.map((row) => [
-      row.name,
-      row.condition,
-      row.device ?? '-',
-      row.address ?? '-',
-      row.gateway ?? (row.state === 'up' ? 'device' : '-'),
-      String(row.table),
-      String(row.weight),
-      `${row.share}%`,
-      ...extra(
-        row.loss === null ? '-' : `${Math.round(row.loss * 100)}%`,
-        milliseconds(row.rtt),
-        milliseconds(row.jitter),
-      ),
-      lastChange(row, now),
-      row.reason === 'up' ? '' : row.reason,
+    ...rows.flatMap((row) => [
+      [
+        row.name,
+        row.condition,
+        row.device ?? '-',
+        row.address ?? '-',
+        row.gateway ?? (row.state === 'up' ? 'device' : '-'),
+        String(row.table),
+        String(row.weight),
+        `${row.share}%`,
+        ...extra(
+          row.loss === null ? '-' : `${Math.round(row.loss * 100)}%`,
+          milliseconds(row.rtt),
+          milliseconds(row.jitter),
+        ),
+        lastChange(row, now),
+        row.reason === 'up' ? '' : row.reason,
+      ],
+      // A link that has nothing else is shown by its IPv6 already.
+      ...(row.ipv6 === null || (row.address === row.ipv6.address && row.address !== null)
+        ? []
+        : [cells6(row, row.ipv6, extra, now)]),
     ]),
   ]);
+}
+
+function cells6(
+  { device, table, weight }: Row,
+  { state, address, gateway, share, since, reason }: Row6,
+  extra: (...cells: string[]) => string[],
+  now: number,
+): string[] {
+  const via = gateway ?? (state === 'down' ? '-' : 'device');
+  const ends = [since === null ? '-' : ago(now - Date.parse(since)), reason === 'up' ? '' : reason];
+  return [
+    '  IPv6',
+    state,
+    device ?? '-',
+    address ?? '-',
+    via,
+    String(table),
+    String(weight),
+    `${share}%`,
+    ...extra('', '', ''),
+    ...ends,
+  ];
 }
 
 const milliseconds = (value: number | null) => (value === null ? '-' : `${Math.round(value * 10) / 10} ms`);

@@ -1,6 +1,7 @@
 import { isDeviceName, isHostName, isLineName, isUsableIpv4, parseIpv4 } from '../checked.ts';
 import type { Config, ConntrackHelper, LinkConfig } from '../model.ts';
 import { PROBE_DEFAULTS, PROBE_KEYS } from './probe-keys.ts';
+import { canonicalIpv6, isGatewayIpv6 } from '../ipv6.ts';
 import { integer, oneOf, words, yesNo, type Key } from './key.ts';
 
 const device: Key<string> = {
@@ -100,12 +101,19 @@ export const LINK_KEYS = {
     expected: 'an IPv4 address a gateway can have',
     parse: (text: string) => (isUsableIpv4(text) ? text : undefined),
   } satisfies Key<string>,
+  GATEWAY6: {
+    expected: 'an IPv6 address a gateway can have, such as fe80::1',
+    parse: (text: string) => (isGatewayIpv6(text) ? canonicalIpv6(text) : undefined),
+  } satisfies Key<string>,
+  IPV4: yesNo,
+  IPV6: yesNo,
   WEIGHT: integer(1, 255),
   TIER: integer(1, 9),
   METERED: yesNo,
   FAILBACK: failback,
   ON_DOWN: oneOf('failover', 'block'),
   MASQUERADE: yesNo,
+  NPT: yesNo,
   TUNNEL_SERVER: tunnelServer,
   TUNNEL_OVER: tunnelOver,
   MSS: mss,

@@ -106,6 +106,9 @@ function parseLink(
   if (!identity.some((key) => values[key] !== undefined || assignments.has(key))) {
     problems.push({ file: path, message: 'no DEVICE, PPP_IPPARAM or PPP_LINKNAME: nothing says which line this is' });
   }
+  if (values.IPV4 === false && values.IPV6 === false) {
+    problems.push({ file: path, message: 'IPV4=no and IPV6=no: nothing is left that the link could carry' });
+  }
   const probe = probeSettings(values, own, assignments, path, problems);
   if (values.ID === undefined) return undefined;
   return {
@@ -115,12 +118,16 @@ function parseLink(
     ...(values.PPP_IPPARAM !== undefined && { pppIpparam: values.PPP_IPPARAM }),
     ...(values.PPP_LINKNAME !== undefined && { pppLinkname: values.PPP_LINKNAME }),
     ...(values.GATEWAY !== undefined && { gateway: values.GATEWAY }),
+    ...(values.GATEWAY6 !== undefined && { gateway6: values.GATEWAY6 }),
+    ...(values.IPV4 === false && { ipv4: false }),
+    ...(values.IPV6 === false && { ipv6: false }),
     weight: values.WEIGHT ?? LINK_DEFAULTS.weight,
     tier: values.TIER ?? LINK_DEFAULTS.tier,
     metered: values.METERED ?? LINK_DEFAULTS.metered,
     failback: values.FAILBACK ?? LINK_DEFAULTS.failback,
     onDown: values.ON_DOWN ?? LINK_DEFAULTS.onDown,
     masquerade: values.MASQUERADE ?? LINK_DEFAULTS.masquerade,
+    ...(values.NPT === true && { npt: true }),
     ...(values.TUNNEL_SERVER !== undefined && { tunnelServer: values.TUNNEL_SERVER }),
     ...(values.TUNNEL_OVER !== undefined && { tunnelOver: values.TUNNEL_OVER }),
     mss: values.MSS ?? LINK_DEFAULTS.mss,

@@ -3,6 +3,7 @@ import type { Config, LinkConfig, LinkLoad, LinkStatus } from '../model.ts';
 import { clientOrder, fixedRanges, type Bindings } from './clients.ts';
 import { linkMark } from './numbers.ts';
 import { sharingLinks } from './routing.ts';
+import { devicesOf, isInUse6 } from './routing6.ts';
 import { chain, CLIENTS, copyConnectionMark, hex, memoryScript, undecided, unlessOneOf } from './memory-script.ts';
 
 /**
@@ -13,21 +14,70 @@ import { chain, CLIENTS, copyConnectionMark, hex, memoryScript, undecided, unles
  *   stands for the link with the least clients per weight.
  * A link's death thus changes only which links are offered: its clients, and only they, choose anew when they next speak.
  */
-export function clientMemory(config: Config, statuses: readonly LinkStatus[], base: readonly LinkLoad[]): string {
-  const devices = statuses.flatMap(({ device }) => device ?? []).toSorted();
-  if (devices.length === 0) return memoryScript(config, []);
-  return memoryScript(config, [
-    ...chain('prerouting', [
-      ...undecided(config),
-      `iifname { ${devices.map((device) => `"${device}"`).join(', ')} } accept`,
-      'fib daddr type != unicast accept',
-      'meta mark 0 goto pick',
-      'ct mark 0 goto beside',
+export function clientMemory(
+  config: Config,
+  statuses: readonly LinkStatus[],
+  base: readonly LinkLoad[],
+  six: readonly LinkStatus[] = [],
+): string {
+  const devices = devicesOf(statuses, six);
+  const isDual = isInUse6(six);
+  if (devices.length === 0) return memoryScript(config, [], isDual);
+  return memoryScript(
+    config,
+    [
+      ...chain('prerouting', [
+        ...undecided(config, six),
+        `iifname { ${devices.map((device) => `"${device}"`).join(', ')} } accept`,
+        'fib daddr type != unicast accept',
+        ...(isDual
+          ? ['meta mark 0 goto pick6', 'ct mark 0 goto beside6', 'accept'].map((line) => `meta nfproto ipv6 ${line}`)
+          : []),
+        'meta mark 0 goto pick',
+        'ct mark 0 goto beside',
+      ]),
+      ...picking('meta mark', '', config, statuses, base),
+      ...picking('ct mark', '_beside', config, statuses, base),
+      ...chain('beside', ['jump pick_beside', ...copyConnectionMark(config)]),
+      ...(isDual
+        ? [
+            ...picking6('meta mark', '', config, six),
+            ...picking6('ct mark', '_beside', config, six),
+            ...chain('beside6', ['jump pick6_beside', ...copyConnectionMark(config)]),
+          ]
+        : []),
+    ],
+    isDual,
+  );
+}
+
+/**
+ * A host has several IPv6 addresses, and new ones every day: so each is for itself, its link is by weight in turn, and nobody
+ * keeps it over a reboot. Who has an address out of a line's own prefix does not come here.
+ */
+function picking6(
+  mark: 'meta mark' | 'ct mark',
+  suffix: '' | '_beside',
+  config: Config,
+  statuses: readonly LinkStatus[],
+): string[] {
+  const sharing = sharingLinks(statuses).map(({ link }) => link);
+  const marks = new Map(sharing.map((link) => [link.id, hex(linkMark(config, link).value)]));
+  const { round } = clientOrder(sharing.map(({ id, weight }) => ({ id, weight, clients: 0 })));
+  const turns = round.map((id, n) => `${n} : ${marks.get(id) ?? '0x00000000'}`).join(', ');
+  const own = `update @client6 { ip6 saddr timeout ${config.clientTimeout}s : ${mark} }`;
+  return [
+    ...chain(`pick6${suffix}`, [
+      `${mark} set ip6 saddr map @client6`,
+      unlessOneOf(mark, [...marks.values()]),
+      `${mark} != 0 goto known_client6${suffix}`,
+      ...(round.length === 0
+        ? []
+        : [`${mark} set numgen inc mod ${round.length} map { ${turns} }`, `goto bind6${suffix}`]),
     ]),
-    ...picking('meta mark', '', config, statuses, base),
-    ...picking('ct mark', '_beside', config, statuses, base),
-    ...chain('beside', ['jump pick_beside', ...copyConnectionMark(config)]),
-  ]);
+    ...chain(`known_client6${suffix}`, [own]),
+    ...chain(`bind6${suffix}`, [`delete @client6 { ip6 saddr : ${mark} }`, own]),
+  ];
 }
 
 /** A counter that does not come back to 0 in any network's life: past the map's keys, the rule sets nothing. */

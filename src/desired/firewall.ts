@@ -1,8 +1,10 @@
 import type { Config, LinkStatus } from '../model.ts';
 import { blockTable } from './firewall-block.ts';
 import { helperLines } from './firewall-helpers.ts';
+import { ipv6Text, type Ipv6Text } from './firewall6.ts';
 import { linkMark } from './numbers.ts';
-import { policy, type PolicyText } from './policy.ts';
+import { policies, type PolicyText } from './policy.ts';
+import { isInUse6 } from './routing6.ts';
 
 interface Wan {
   readonly id: number;
@@ -25,16 +27,23 @@ const ETHERNET_MTU = 1500;
  * so that a line that drops and returns needs no nft transaction at all. A packet's cost does not grow with the number
  * of links: maps from device or mark to a chain of constants (nft 1.0.6 cannot OR two registers).
  */
-export function firewall(config: Config, statuses: readonly LinkStatus[], known: readonly string[] = []): string {
-  const wans = statuses.flatMap((status) => wanOf(config, status));
+export function firewall(
+  config: Config,
+  statuses: readonly LinkStatus[],
+  known: readonly string[] = [],
+  statuses6: readonly LinkStatus[] = [],
+): string {
+  const wans = statusOfEach(statuses, statuses6).flatMap((status) => wanOf(config, status));
   const all = hex(config.markMask);
   const keep = hex(~config.markMask >>> 0);
   const blocks = wans.filter(({ block }) => block);
   const sizes = [...new Set(wans.flatMap(({ mss }) => mss ?? []))].toSorted((a, b) => a - b);
-  const rules = policy(config, statuses);
+  const rules = policies(config, statuses, isInUse6(statuses6) ? statuses6 : undefined);
+  const six = ipv6Text(statuses6, new Map(wans.flatMap(({ device, mss }) => (device && mss ? [[device, mss]] : []))));
   return [
     'table inet wanhook {',
     ...declarations(wans),
+    ...six.declarations,
     ...(blocks.length > 0 || rules.refuses ? REFUSED : []),
     ...rules.declarations,
     ...wans.flatMap(({ id, device, mark, block }) => [
@@ -43,10 +52,11 @@ export function firewall(config: Config, statuses: readonly LinkStatus[], known:
       ` chain check_${id} { ${device === undefined ? '' : `oifname ${text(device)} return; `}goto ${block ? 'refused' : 'guard'}; }`,
     ]),
     ...sizes.map((size) => ` chain mss_${size} { tcp option maxseg size set ${size}; }`),
+    ...six.chains,
     ...rules.chains,
-    ...memory(all, rules),
-    ...nat(),
-    ...forwarding(all, rules),
+    ...memory(all, rules, six),
+    ...nat(six),
+    ...forwarding(all, rules, six),
     ...helperLines(config.helpers.filter((helper) => known.includes(helper))),
     '}',
     ...blockTable(
@@ -57,6 +67,17 @@ export function firewall(config: Config, statuses: readonly LinkStatus[], known:
     ),
     '',
   ].join('\n');
+}
+
+/** A link has one device: IPv4's, unless only IPv6 knows it. */
+function statusOfEach(in4: readonly LinkStatus[], in6: readonly LinkStatus[]): LinkStatus[] {
+  if (!isInUse6(in6)) return [...in4];
+  const with6 = in4.map((four) => {
+    const six = in6.find(({ link }) => link.name === four.link.name);
+    return four.device === undefined && six?.device !== undefined ? six : four;
+  });
+  const only6 = in6.filter(({ link }) => !in4.some((four) => four.link.name === link.name));
+  return [...with6, ...only6].toSorted((a, b) => a.link.id - b.link.id);
 }
 
 function wanOf(config: Config, { link, device, mtu }: LinkStatus): Wan[] {
@@ -102,11 +123,11 @@ function declarations(wans: readonly Wan[]): string[] {
  * link they came by; later packets get the recorded mark, and the mark rule sends them to that link's table. Packets
  * that come in from a WAN are never marked: their answers' reverse path must stay in `main`.
  */
-function memory(all: string, rules: PolicyText): string[] {
+function memory(all: string, rules: PolicyText, { entry }: Ipv6Text): string[] {
   return [
     ' chain prerouting {',
     '  type filter hook prerouting priority mangle; policy accept;',
-    '  meta nfproto != ipv4 accept',
+    ...entry,
     '  iifname @wan goto inbound',
     ...rules.beforeRestore.lan,
     `  ct mark & ${all} vmap @restore`,
@@ -117,7 +138,7 @@ function memory(all: string, rules: PolicyText): string[] {
     ' }',
     ' chain output {',
     '  type route hook output priority mangle; policy accept;',
-    '  meta nfproto != ipv4 accept',
+    ...entry,
     `  meta mark & ${all} != 0 accept`,
     ...rules.beforeRestore.own,
     `  ct mark & ${all} vmap @restore`,
@@ -125,7 +146,7 @@ function memory(all: string, rules: PolicyText): string[] {
     ' }',
     ' chain postrouting {',
     '  type filter hook postrouting priority mangle; policy accept;',
-    '  meta nfproto != ipv4 accept',
+    ...entry,
     ...rules.postrouting,
     `  ct mark & ${all} == 0 oifname vmap @record`,
     ' }',
@@ -139,11 +160,12 @@ function memory(all: string, rules: PolicyText): string[] {
  * router itself) are not translated at all, and nor are the router's answers to who came in by a line that has its address
  * back but not yet its hook. Whatever would leave with an address that is not this line's is dropped.
  */
-function nat(): string[] {
+function nat({ srcnat, translated }: Ipv6Text): string[] {
   return [
     ' chain srcnat {',
     '  type nat hook postrouting priority srcnat; policy accept;',
     '  meta nfproto ipv4 oifname @masqueraded masquerade',
+    ...srcnat,
     ' }',
     ' chain translated {',
     '  type filter hook postrouting priority srcnat + 10; policy accept;',
@@ -153,12 +175,13 @@ function nat(): string[] {
     '  meta nfproto ipv4 ct status & snat == 0 oifname @masqueraded fib saddr . oif type != local drop',
     // The other answers: of an inbound connection whose source the user's own firewall translates towards the LAN.
     '  meta nfproto ipv4 ct direction reply oifname @masqueraded fib saddr . oif type != local drop',
+    ...translated,
     ' }',
   ];
 }
 
 /** The guard ends flows that cannot move (inbound, port forwards) instead of letting them out of the wrong line. */
-function forwarding(all: string, rules: PolicyText): string[] {
+function forwarding(all: string, rules: PolicyText, { entry, mss }: Ipv6Text): string[] {
   return [
     ' chain guard {',
     '  ct direction original ct status & snat == snat return',
@@ -167,7 +190,7 @@ function forwarding(all: string, rules: PolicyText): string[] {
     ' }',
     ' chain forward {',
     '  type filter hook forward priority mangle; policy accept;',
-    '  meta nfproto != ipv4 accept',
+    ...entry,
     ...rules.forward,
     '  oifname @wan jump leaving',
     '  tcp flags & (syn|rst) == syn jump mss',
@@ -177,6 +200,7 @@ function forwarding(all: string, rules: PolicyText): string[] {
     `  ct mark & ${all} vmap @check`,
     ' }',
     ' chain mss {',
+    ...mss,
     '  iifname vmap @clamp',
     '  oifname vmap @clamp',
     ' }',

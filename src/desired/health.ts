@@ -45,3 +45,14 @@ function leastBad(dead: readonly LinkUp[], health: Health, lastResort: Config['l
     loss(a) - loss(b) || standing(a.link) - standing(b.link) || since(b) - since(a) || a.link.id - b.link.id;
   return candidates.toSorted(better)[0];
 }
+
+/** Of a line that is dead, as far as IPv4 goes, IPv6 is taken for dead as well, unless somebody knows better. */
+export function sameLine(in4: readonly LinkStatus[], in6: readonly LinkStatus[]): Health {
+  const found = in6.flatMap((status) => {
+    const four = in4.find(({ link }) => link.name === status.link.name);
+    if (!status.up || four?.up !== true || four.dead === undefined) return [];
+    const { device, address } = status;
+    return [[status.link.name, { verdict: 'dead', since: 0, reason: four.dead.reason, device, address }] as const];
+  });
+  return Object.fromEntries(found);
+}

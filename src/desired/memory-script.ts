@@ -1,4 +1,7 @@
-import type { Config } from '../model.ts';
+import { isLive } from '../liveness.ts';
+import type { Config, LinkStatus } from '../model.ts';
+import { outermost } from './firewall6.ts';
+import { isInUse6 } from './routing6.ts';
 
 /** What the tables of BALANCE=pair and BALANCE=client have in common: see memory.ts. */
 
@@ -17,6 +20,17 @@ const TYPES = {
   client: { client: 'ipv4_addr', away: 'ipv4_addr' },
 } as const;
 
+/** The same for IPv6, whose clients are each address for itself: nobody counts them. */
+const TYPES6 = {
+  pair: {
+    pair6: 'ipv6_addr . ipv6_addr',
+    pair_port6: 'ipv6_addr . ipv6_addr . inet_proto . inet_service',
+    own6: 'ipv6_addr',
+    own_port6: 'ipv6_addr . inet_proto . inet_service',
+  },
+  client: { client6: 'ipv6_addr' },
+} as const;
+
 const PAIR_CHAINS = [
   ...['pick', 'pick_own', 'beside', 'beside_own', 'forward_mark'],
   ...['learn', 'learn_own', 'settle', 'settle_own'],
@@ -27,31 +41,40 @@ const CHAINS: Readonly<Record<'pair' | 'client', readonly string[]>> = {
   client: [...PICKING, ...PICKING.map((name) => `${name}_beside`), 'beside'],
 };
 
+const PICKING6 = ['pick6', 'known_client6', 'bind6'];
+const CHAINS6: typeof CHAINS = {
+  pair: PAIR_CHAINS.filter((name) => name !== 'forward_mark').map((name) => `${name}6`),
+  client: [...PICKING6, ...PICKING6.map((name) => `${name}_beside`), 'beside6'],
+};
+
 /**
- * Declares what may be there already, flushes every rule, takes away what only the other mode uses, and puts in the
- * rules: one transaction, after which all elements of this mode's maps are still there.
+ * Declares what may be there already, flushes every rule, takes away what only the other mode uses, or IPv6 where there is
+ * none, and puts in the rules: one transaction, after which all elements of this mode's maps are still there.
  */
-export function memoryScript({ balance }: Pick<Config, 'balance'>, rules: readonly string[]): string {
+export function memoryScript({ balance }: Pick<Config, 'balance'>, rules: readonly string[], six = false): string {
   const mode = balance === 'client' ? 'client' : 'pair';
   const other = mode === 'client' ? 'pair' : 'client';
-  const unused = CHAINS[other].filter((name) => !CHAINS[mode].includes(name));
-  const maps = (of: keyof typeof TYPES) =>
-    Object.entries(TYPES[of]).map(
+  const used = [...CHAINS[mode], ...(six ? CHAINS6[mode] : [])];
+  const unused = [...CHAINS[other], ...CHAINS6.pair, ...CHAINS6.client].filter((name) => !used.includes(name));
+  const maps = (of: 'pair' | 'client', types: Readonly<Record<string, string>>) =>
+    Object.entries(types).map(
       ([name, type]) =>
         ` map ${name} { type ${type} : mark; flags dynamic,timeout; size ${of === 'pair' ? PAIRS : CLIENTS}; }`,
     );
+  const gone = { ...TYPES[other], ...TYPES6[other], ...(six ? {} : TYPES6[mode]) };
   return [
     'table inet wanhook_memory {',
-    ...maps(mode),
-    ...maps(other),
+    ...maps(mode, { ...TYPES[mode], ...(six && TYPES6[mode]) }),
+    ...maps(other, { ...TYPES[other], ...TYPES6[other] }),
+    ...(six ? [] : maps(mode, TYPES6[mode])),
     ' chain prerouting { type filter hook prerouting priority mangle + 1; policy accept; }',
     ' chain output { type route hook output priority mangle + 1; policy accept; }',
     ' chain postrouting { type filter hook postrouting priority mangle + 1; policy accept; }',
-    ...[...CHAINS[mode], ...unused].map((name) => ` chain ${name} { }`),
+    ...[...used, ...unused].map((name) => ` chain ${name} { }`),
     '}',
     'flush table inet wanhook_memory',
     ...unused.map((name) => `delete chain inet wanhook_memory ${name}`),
-    ...Object.keys(TYPES[other]).map((name) => `delete map inet wanhook_memory ${name}`),
+    ...Object.keys(gone).map((name) => `delete map inet wanhook_memory ${name}`),
     'table inet wanhook_memory {',
     ...rules,
     '}',
@@ -66,14 +89,21 @@ export const chain = (name: string, lines: readonly string[]) => [
 ];
 
 /** Who comes past: new connections that no rule, mark or inbound link has decided already. */
-export function undecided({ markMask }: Pick<Config, 'markMask'>): string[] {
+export function undecided({ markMask }: Pick<Config, 'markMask'>, six: readonly LinkStatus[]): string[] {
   const all = hex(markMask);
   return [
-    'meta nfproto != ipv4 accept',
+    ...(isInUse6(six) ? bound6(six) : ['meta nfproto != ipv4 accept']),
     'ct state != new accept',
     `ct mark & ${all} != 0 accept`,
     `meta mark & ${all} != 0 accept`,
   ];
+}
+
+/** Not what stays on its line, nor who has an address of a line that takes connections: his line is decided. */
+function bound6(statuses: readonly LinkStatus[]): string[] {
+  const live = statuses.filter((status) => isLive(status));
+  const own = outermost(live.flatMap(({ sources = [], delegated = [] }) => [...sources, ...delegated]));
+  return ['ip6 daddr { fe80::/10, ff00::/8 } accept', `ip6 saddr { ${['::', 'fe80::/10', ...own].join(', ')} } accept`];
 }
 
 /** A mark that is none of these becomes 0. */

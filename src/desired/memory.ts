@@ -2,6 +2,7 @@ import type { Config, LinkStatus } from '../model.ts';
 import { ALL_PROBE_PORTS, linkMark } from './numbers.ts';
 import { chain, copyConnectionMark, hex, memoryScript, undecided, unlessOneOf } from './memory-script.ts';
 import { sharingLinks } from './routing.ts';
+import { devicesOf, isInUse6 } from './routing6.ts';
 
 /** By client and server, by these and port, and the same for the router's own connections, which have many sources. */
 export const PAIR_MAPS = {
@@ -47,36 +48,59 @@ const TEACHES = 126;
  * - Reloaded by declaring what is there already and flushing the rules: the elements stay.
  * - Only the first packets of a connection come past a map: two lookups and two updates, however many links there are.
  */
-export function memory(config: Config, statuses: readonly LinkStatus[]): string {
-  const devices = statuses.flatMap(({ device }) => device ?? []).toSorted();
-  const rules = devices.length === 0 ? [] : [...entries(config, devices), ...pick(config, statuses), ...settle(config)];
-  return memoryScript(config, rules);
+export function memory(config: Config, statuses: readonly LinkStatus[], six: readonly LinkStatus[] = []): string {
+  const devices = devicesOf(statuses, six);
+  if (devices.length === 0) return memoryScript(config, [], isInUse6(six));
+  const rules = [
+    ...entries(config, devices, six),
+    ...pick(config, statuses, ''),
+    ...chain('forward_mark', copyConnectionMark(config)),
+    ...settle(config, ''),
+    ...(isInUse6(six) ? [...pick(config, six, '6'), ...settle(config, '6')] : []),
+  ];
+  return memoryScript(config, rules, isInUse6(six));
 }
 
-function entries(config: Config, devices: readonly string[]): string[] {
+/** Empty for IPv4, which other chains and maps are named after. */
+type Suffix = '' | '6';
+
+/** What a map is keyed by. */
+const keyIn = (map: MapName, six: Suffix) => (six === '' ? PAIR_MAPS[map] : PAIR_MAPS[map].replaceAll('ip ', 'ip6 '));
+
+function entries(config: Config, devices: readonly string[], six: readonly LinkStatus[]): string[] {
+  const only6 = (...lines: string[]) => (isInUse6(six) ? lines.map((line) => `meta nfproto ipv6 ${line}`) : []);
+  const all = hex(config.markMask);
+  const [isNew, isTaught, ends] = [
+    `ct state new meta mark & ${all} == 0`,
+    `ct state new ct label ${TEACHES}`,
+    `tcp flags & (fin | rst) != 0 ct label ${TEACHES}`,
+  ];
   const wans = `{ ${devices.map((device) => `"${device}"`).join(', ')} }`;
   return [
     ...chain('prerouting', [
-      ...undecided(config),
+      ...undecided(config, six),
       `iifname ${wans} accept`,
       'fib daddr type != unicast accept',
+      ...only6('meta mark 0 goto pick6', 'ct mark 0 goto beside6', 'accept'),
       'meta mark 0 goto pick',
       'ct mark 0 goto beside',
     ]),
     ...chain('output', [
-      ...undecided(config),
+      ...undecided(config, six),
       `oifname != ${wans} accept`,
+      ...only6('meta mark 0 goto pick_own6', 'ct mark 0 goto beside_own6', 'accept'),
       'meta mark 0 goto pick_own',
       'ct mark 0 goto beside_own',
     ]),
     ...chain('postrouting', [
-      'meta nfproto != ipv4 accept',
+      ...undecided(config, six).slice(0, -3),
       `oifname != ${wans} accept`,
       'ct direction != original accept',
-      `ct mark & ${hex(config.markMask)} == 0 accept`,
-      `ct state new meta mark & ${hex(config.markMask)} == 0 goto learn`,
-      `ct state new ct label ${TEACHES} goto settle`,
-      `tcp flags & (fin | rst) != 0 ct label ${TEACHES} goto settle`,
+      `ct mark & ${all} == 0 accept`,
+      ...only6(`${isNew} goto learn6`, `${isTaught} goto settle6`, `${ends} goto settle6`, 'accept'),
+      `${isNew} goto learn`,
+      `${isTaught} goto settle`,
+      `${ends} goto settle`,
     ]),
   ];
 }
@@ -86,21 +110,20 @@ function entries(config: Config, devices: readonly string[]): string[] {
  * where there are none. Usually that is the packet's mark; else the connection's, from where it is copied bit by bit and
  * taken away again. With foreign bits in both, the connection goes by the balance.
  */
-function pick(config: Config, statuses: readonly LinkStatus[]): string[] {
+function pick(config: Config, statuses: readonly LinkStatus[], six: Suffix): string[] {
   const all = hex(config.markMask);
   const sharing = sharingLinks(statuses).map(({ link }) => hex(linkMark(config, link).value));
   const lookups = (mark: string, maps: readonly [MapName, MapName]) => [
-    ...eachMap(config, maps, (match, map) => [`${match}${mark} set ${PAIR_MAPS[map]} map @${map}`]),
+    ...eachMap(config, maps, (match, map) => [`${match}${mark} set ${keyIn(map, six)} map @${map}${six}`]),
     // A pair on a link that takes no new connections chooses anew, and what it chooses is remembered.
     unlessOneOf(mark, sharing),
     `${mark} & ${all} != 0 ct label set ${TEACHES}`,
   ];
   return [
-    ...chain('pick', lookups('meta mark', LAN)),
-    ...chain('pick_own', lookups('meta mark', OWN)),
-    ...chain('beside', [...lookups('ct mark', LAN), `ct mark & ${all} != 0 goto forward_mark`]),
-    ...chain('beside_own', [...lookups('ct mark', OWN), `ct mark & ${all} != 0 goto forward_mark`]),
-    ...chain('forward_mark', copyConnectionMark(config)),
+    ...chain(`pick${six}`, lookups('meta mark', LAN)),
+    ...chain(`pick_own${six}`, lookups('meta mark', OWN)),
+    ...chain(`beside${six}`, [...lookups('ct mark', LAN), `ct mark & ${all} != 0 goto forward_mark`]),
+    ...chain(`beside_own${six}`, [...lookups('ct mark', OWN), `ct mark & ${all} != 0 goto forward_mark`]),
   ];
 }
 
@@ -109,31 +132,31 @@ function pick(config: Config, statuses: readonly LinkStatus[]): string[] {
  * and only lengthens its life: where no pin has decided, the old one goes first. The end of a TCP connection lengthens it
  * once more. What a rule or `wanhook use` has steered teaches nothing.
  */
-function settle(config: Config): string[] {
+function settle(config: Config, six: Suffix): string[] {
   const all = hex(config.markMask);
   const updates = (maps: readonly [MapName, MapName]) =>
     eachMap(config, maps, (match, map) => [
-      `${match}update @${map} { ${PAIR_MAPS[map]} timeout ${config.pairTimeout}s : ct mark & ${all} }`,
+      `${match}update @${map}${six} { ${keyIn(map, six)} timeout ${config.pairTimeout}s : ct mark & ${all} }`,
     ]);
   const deletes = (maps: readonly [MapName, MapName]) =>
-    eachMap(config, maps, (match, map) => [`${match}delete @${map} { ${PAIR_MAPS[map]} : ct mark & ${all} }`]);
+    eachMap(config, maps, (match, map) => [`${match}delete @${map}${six} { ${keyIn(map, six)} : ct mark & ${all} }`]);
   return [
-    ...chain('learn', [
-      'fib saddr type local goto learn_own',
+    ...chain(`learn${six}`, [
+      `fib saddr type local goto learn_own${six}`,
       `ct label set ${TEACHES}`,
       ...deletes(LAN),
       ...updates(LAN),
     ]),
     // The monitor asks the same target over every line: nobody chose those.
-    ...chain('learn_own', [
-      'icmp type echo-request accept',
+    ...chain(`learn_own${six}`, [
+      `${six === '' ? 'icmp' : 'icmpv6'} type echo-request accept`,
       `meta l4proto { tcp, udp } th sport ${ALL_PROBE_PORTS.join('-')} accept`,
       `ct label set ${TEACHES}`,
       ...deletes(OWN),
       ...updates(OWN),
     ]),
-    ...chain('settle', ['fib saddr type local goto settle_own', ...updates(LAN)]),
-    ...chain('settle_own', updates(OWN)),
+    ...chain(`settle${six}`, [`fib saddr type local goto settle_own${six}`, ...updates(LAN)]),
+    ...chain(`settle_own${six}`, updates(OWN)),
   ];
 }
 

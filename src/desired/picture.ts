@@ -30,21 +30,35 @@ export const isUsable = ({ condition }: Pick<Seen, 'condition'>): boolean =>
   condition === 'up' || condition === 'degraded';
 
 /** The monitor's word on the line that is there now: a redial makes it another one, of which nothing is known. */
-export function healthOf(status: LinkStatus, { health }: Pick<State, 'health'>): LinkHealth | undefined {
+export function healthOf(status: LinkStatus, state: Pick<State, 'health' | 'v6'>): LinkHealth | undefined {
+  const health = status.family === 6 ? state.v6?.health : state.health;
   const said = health?.[status.link.name];
   return status.up && said?.device === status.device && said.address === status.address ? said : undefined;
 }
 
-/** Pure: what the statuses and the record say, in the links' order. */
+/** A link is seen by the family that it has; by IPv4, if it has both. In the links' order. */
+export function seenStatuses({ links }: Config, in4: readonly LinkStatus[], in6: readonly LinkStatus[]): LinkStatus[] {
+  return links.flatMap(({ name }) => {
+    const four = in4.find(({ link }) => link.name === name);
+    const six = in6.find(({ link }) => link.name === name);
+    return (four?.up !== true && six?.up === true ? six : (four ?? six)) ?? [];
+  });
+}
+
+/** Pure: what the statuses and the record say. */
 export function pictureOf(
   config: Config,
-  statuses: readonly LinkStatus[],
-  state: Pick<State, 'links' | 'health'>,
+  statuses4: readonly LinkStatus[],
+  state: Pick<State, 'links' | 'health' | 'v6'>,
+  statuses6: readonly LinkStatus[] = [],
 ): Picture {
-  const sharing = new Set(sharingLinks(statuses).map(({ link }) => link));
-  const [any] = sharing;
-  const total = [...sharing].reduce((sum, { weight }) => sum + weight, 0);
+  const statuses = seenStatuses(config, statuses4, statuses6);
+  const [in4, in6] = [sharingLinks(statuses4), sharingLinks(statuses6)];
+  const [any] = [...in4, ...in6].toSorted((a, b) => standing(a.link) - standing(b.link));
   const links = statuses.map((status): Seen => {
+    const all = (status.family === 6 ? in6 : in4).map(({ link: each }) => each);
+    const sharing = new Set(all);
+    const total = all.reduce((sum, { weight }) => sum + weight, 0);
     const { link, device, address } = status;
     const { condition, reason } = worth(status, state);
     const gateway = status.up ? (status.gateway ?? status.peer) : undefined;
@@ -61,10 +75,10 @@ export function pictureOf(
       share: sharing.has(link) ? link.weight / total : 0,
     };
   });
-  return { links, ...(any !== undefined && { standing: standing(any) }) };
+  return { links, ...(any !== undefined && { standing: standing(any.link) }) };
 }
 
-function worth(status: LinkStatus, state: Pick<State, 'health'>): Pick<Seen, 'condition' | 'reason'> {
+function worth(status: LinkStatus, state: Pick<State, 'health' | 'v6'>): Pick<Seen, 'condition' | 'reason'> {
   if (!status.up) return { condition: 'down', reason: status.reason };
   const health = healthOf(status, state);
   const condition = health === undefined || health.verdict === 'alive' ? 'up' : health.verdict;

@@ -35,20 +35,56 @@ export function decide({ use, otherwise }: PolicyRule, statuses: readonly LinkSt
  * connections of a rule whose link has died fall through to the balance, or, with ELSE=block, are refused by device.
  * What is blocked is refused where its way out is known: nothing on the LAN, or to the router, is a rule's business.
  */
-export function policy(config: Config, statuses: readonly LinkStatus[]): PolicyText {
+export function policies(
+  config: Config,
+  statuses: readonly LinkStatus[],
+  statuses6: readonly LinkStatus[] | undefined,
+): PolicyText {
+  const four = policy(config, statuses);
+  if (statuses6 === undefined) return four;
+  const [a, b] = [gated(four, 'ipv4'), gated(policy(config, statuses6, '6'), 'ipv6')];
+  const scopes = (of: 'beforeRestore' | 'afterRestore') => ({
+    lan: [...a[of].lan, ...b[of].lan],
+    own: [...a[of].own, ...b[of].own],
+  });
+  return {
+    declarations: [...a.declarations, ...b.declarations],
+    chains: [...a.chains, ...b.chains],
+    refuses: a.refuses || b.refuses,
+    beforeRestore: scopes('beforeRestore'),
+    afterRestore: scopes('afterRestore'),
+    forward: [...a.forward, ...b.forward],
+    postrouting: [...a.postrouting, ...b.postrouting],
+  };
+}
+
+/** The lines that call the chains, for packets of one family. */
+function gated(text: PolicyText, family: 'ipv4' | 'ipv6'): PolicyText {
+  const each = (lines: readonly string[]) => lines.map((line) => line.replace(/^ {2}/, `  meta nfproto ${family} `));
+  const scopes = ({ lan, own }: PolicyText['beforeRestore']) => ({ lan: each(lan), own: each(own) });
+  return {
+    ...text,
+    beforeRestore: scopes(text.beforeRestore),
+    afterRestore: scopes(text.afterRestore),
+    forward: each(text.forward),
+    postrouting: each(text.postrouting),
+  };
+}
+
+/** `six`: for IPv6, with chains of its own: there a rule may choose otherwise, for its links come and go by themselves. */
+function policy(config: Config, statuses: readonly LinkStatus[], six: '' | '6' = ''): PolicyText {
   const rules = (config.rules ?? []).map((rule) => ({
     rule,
     decision: decide(rule, statuses),
     devices: devicesOf(rule, statuses),
   }));
   const all = hex(config.markMask);
-  const steer = { lan: chain('policy_lan', 'lan', rules, steered), own: chain('policy_own', 'own', rules, steered) };
-  const move = { lan: chain('moving_lan', 'lan', rules, moved), own: chain('moving_own', 'own', rules, moved) };
-  const refuse = {
-    lan: chain('refuse_lan', 'lan', rules, refused),
-    own: chain('refuse_own', 'own', rules, refusedOwn),
-  };
-  const hold = chain('hold_own', 'own', rules, held);
+  const make = (name: string, scope: Scope, verdicts: Verdicts) => chain(`${name}${six}`, scope, rules, verdicts, six);
+  const steer = { lan: make('policy_lan', 'lan', steered), own: make('policy_own', 'own', steered) };
+  const moving: Verdicts = (decided) => moved(decided, six);
+  const move = { lan: make('moving_lan', 'lan', moving), own: make('moving_own', 'own', moving) };
+  const refuse = { lan: make('refuse_lan', 'lan', refused), own: make('refuse_own', 'own', refusedOwn) };
+  const hold = make('hold_own', 'own', held);
   const call = (found: readonly string[], line: string) => (found.length === 0 ? [] : [`  ${line}`]);
   const taken = `meta mark & ${all} != 0 accept`;
   // Not the flows of a fail-closed link that is down: what ON_DOWN=block refuses, no rule lets out.
@@ -56,25 +92,25 @@ export function policy(config: Config, statuses: readonly LinkStatus[]): PolicyT
   const settled = ['0', ...refusing.map((link) => hex(linkMark(config, link).value))];
   const running = `ct mark & ${all} != ${oneOf(settled)} ct direction original`;
   return {
-    declarations: declarations(config),
+    declarations: six === '' ? declarations(config) : [],
     chains: [
-      ...moveChains(config, rules),
+      ...moveChains(config, rules, six),
       ...[...Object.values(steer), ...Object.values(move), ...Object.values(refuse), hold].flat(),
     ],
     refuses: refuse.lan.length + refuse.own.length > 0,
     beforeRestore: {
-      lan: call(move.lan, `${running} jump moving_lan`),
-      own: call(move.own, `${running} oifname @wan jump moving_own`),
+      lan: call(move.lan, `${running} jump moving_lan${six}`),
+      own: call(move.own, `${running} oifname @wan jump moving_own${six}`),
     },
     afterRestore: {
-      lan: steer.lan.length === 0 ? [] : [`  ${taken}`, '  ct state new jump policy_lan', `  ${taken}`],
+      lan: steer.lan.length === 0 ? [] : [`  ${taken}`, `  ct state new jump policy_lan${six}`, `  ${taken}`],
       own: [
-        ...call(refuse.own, 'oifname @wan ct state new jump refuse_own'),
-        ...(steer.own.length === 0 ? [] : ['  oifname @wan ct state new jump policy_own', `  ${taken}`]),
+        ...call(refuse.own, `oifname @wan ct state new jump refuse_own${six}`),
+        ...(steer.own.length === 0 ? [] : [`  oifname @wan ct state new jump policy_own${six}`, `  ${taken}`]),
       ],
     },
-    forward: call(refuse.lan, 'iifname != @wan oifname @wan ct state new jump refuse_lan'),
-    postrouting: call(hold, 'oifname @wan ct state new fib saddr type local jump hold_own'),
+    forward: call(refuse.lan, `iifname != @wan oifname @wan ct state new jump refuse_lan${six}`),
+    postrouting: call(hold, `oifname @wan ct state new fib saddr type local jump hold_own${six}`),
   };
 }
 
@@ -95,8 +131,8 @@ type Verdicts = (decided: Decided) => string[];
 
 const isLink = (decision: Decision): decision is LinkUp => typeof decision !== 'string';
 const steered: Verdicts = ({ decision }) => (isLink(decision) ? [`goto use_${decision.link.id}`] : []);
-const moved: Verdicts = ({ decision, rule }) =>
-  isLink(decision) && !rule.sticky ? [`goto move_${decision.link.id}`] : [];
+const moved = ({ decision, rule }: Decided, six: string) =>
+  isLink(decision) && !rule.sticky ? [`goto move${six}_${decision.link.id}`] : [];
 /** Also by a link that has just died, before the reconcile that follows: its packets must not leave by others. */
 const refused: Verdicts = ({ decision, rule, devices }) => {
   if (decision === 'block') return ['goto refused'];
@@ -108,12 +144,12 @@ const held: Verdicts = ({ decision, rule, devices }) =>
   isLink(decision) && rule.otherwise === 'block' ? [`oifname != ${deviceSet(devices)} drop`] : [];
 
 /** A chain in which the first rule that matches decides; without lines, if no rule has anything to say in it. */
-function chain(name: string, scope: Scope, rules: readonly Decided[], verdicts: Verdicts): string[] {
+function chain(name: string, scope: Scope, rules: readonly Decided[], verdicts: Verdicts, six: '' | '6'): string[] {
   const said = rules.map((decided) => ({ rule: decided.rule, words: verdicts(decided) }));
-  const last = said.findLastIndex(({ words, rule }) => words.length > 0 && matches(rule, scope).length > 0);
+  const last = said.findLastIndex(({ words, rule }) => words.length > 0 && matches(rule, scope, six).length > 0);
   const lines = said.slice(0, last + 1).flatMap(({ rule, words }) => {
     const ends = words.at(-1)?.startsWith('goto') === true ? words : [...words, 'return'];
-    return matches(rule, scope).flatMap((match) =>
+    return matches(rule, scope, six).flatMap((match) =>
       ends.map((end) => `  ${[...match, end].join(' ')} comment ${text(rule.name)}`),
     );
   });
@@ -121,15 +157,17 @@ function chain(name: string, scope: Scope, rules: readonly Decided[], verdicts: 
 }
 
 /** The words of a rule's match, once for each set it names; empty: it is not about packets from there. */
-function matches({ match }: PolicyRule, scope: Scope): string[][] {
+function matches({ match }: PolicyRule, scope: Scope, six: '' | '6'): string[][] {
   const { from, to, protocols, sports, dports, iifs, dscps } = match;
+  // Addresses in rules are IPv4's.
+  if (six === '6' && (from ?? to) !== undefined) return [];
   const devices = iifs?.filter((device) => device !== 'lo');
   if (iifs !== undefined && (scope === 'own' ? !iifs.includes('lo') : devices?.length === 0)) return [];
   const rest = [
     ...(protocols === undefined ? [] : [`meta l4proto ${oneOf(protocols.map(String))}`]),
     ...(sports === undefined ? [] : [`th sport ${oneOf(sports.map(showNumberRange))}`]),
     ...(dports === undefined ? [] : [`th dport ${oneOf(dports.map(showNumberRange))}`]),
-    ...(dscps === undefined ? [] : [`ip dscp ${oneOf(dscps.map(String))}`]),
+    ...(dscps === undefined ? [] : [`${six === '' ? 'ip' : 'ip6'} dscp ${oneOf(dscps.map(String))}`]),
   ];
   const input = scope === 'own' || devices === undefined ? [] : [`iifname ${deviceSet(devices)}`];
   return addressWords('ip saddr', from).flatMap((source) =>
@@ -154,14 +192,14 @@ function declarations({ addressSets }: Config): string[] {
 }
 
 /** STICKY=no: the connection's memory changes, and the restore that follows obeys it. */
-function moveChains(config: Config, rules: readonly Decided[]): string[] {
+function moveChains(config: Config, rules: readonly Decided[], six: string): string[] {
   const links = rules.flatMap(({ rule, decision }) => (isLink(decision) && !rule.sticky ? [decision.link] : []));
   const keep = hex(~config.markMask >>> 0);
   return [...new Set(links)]
     .toSorted((a, b) => a.id - b.id)
     .map((link) => {
       const { value } = linkMark(config, link);
-      return ` chain move_${link.id} { ct mark set ct mark & ${keep} | ${hex(value)}; }`;
+      return ` chain move${six}_${link.id} { ct mark set ct mark & ${keep} | ${hex(value)}; }`;
     });
 }
 

@@ -91,7 +91,7 @@ function linkRules(config: Config, status: LinkStatus): Rule[] {
 /**
  * Behind the default of a fail-closed link: as soon as the kernel takes that away, before any hook, its flows are refused.
  */
-const BEHIND = 65535;
+export const BEHIND = 65535;
 
 /** A default in each live link's table, its subnet where that is another's too, and the balance route over the nexthop group. */
 export function routes(config: Config, statuses: readonly LinkStatus[]): Route[] {

@@ -1,4 +1,5 @@
 import type { Config, LinkStatus, Sysctls } from '../model.ts';
+import { isInUse6 } from './routing6.ts';
 
 /** Documentation/networking/ip-sysctl.rst; keys are paths under /proc/sys (a device name may hold a dot). */
 export function sysctls(config: Config, statuses: readonly LinkStatus[]): Sysctls {
@@ -21,5 +22,20 @@ export function sysctls(config: Config, statuses: readonly LinkStatus[]): Sysctl
     found[`${own}/arp_ignore`] = '1';
     found[`${own}/arp_announce`] = '2';
   }
+  return found;
+}
+
+/** Nothing, where there is no IPv6. In this order: forwarding makes the kernel forget routers of devices that do not say 2. */
+export function sysctls6(config: Config, statuses: readonly LinkStatus[]): Sysctls {
+  if (!isInUse6(statuses)) return {};
+  // By ports, too: not every host of a LAN gives its flows labels.
+  const found: Record<string, string> = { 'net/ipv6/fib_multipath_hash_policy': '1' };
+  for (const status of statuses) {
+    if (status.device === undefined || (!status.up && !status.present)) continue;
+    const own = `net/ipv6/conf/${status.device}`;
+    found[`${own}/ignore_routes_with_linkdown`] = '1';
+    if (config.lan !== 'none') found[`${own}/accept_ra`] = '2';
+  }
+  if (config.lan !== 'none') found['net/ipv6/conf/all/forwarding'] = '1';
   return found;
 }

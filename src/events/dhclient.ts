@@ -1,10 +1,13 @@
 import { quoted } from '../checked.ts';
+import { delegatedPrefix } from '../ipv6.ts';
+import type { LinkEvent } from '../model.ts';
 import { Checks, type HookInput, type ParsedHook } from './hook-input.ts';
 import { classlessOctets, leaseDown, leaseUp, type LeaseWords } from './lease.ts';
 
 const UP = new Set(['BOUND', 'REBOOT', 'RENEW', 'REBIND']);
 const DOWN = new Set(['EXPIRE', 'FAIL', 'RELEASE', 'STOP']);
-const CHECK = new Set(['BOUND6', 'RENEW6', 'REBIND6', 'EXPIRE6', 'RELEASE6', 'STOP6']);
+const UP6 = new Set(['BOUND6', 'RENEW6', 'REBIND6']);
+const DOWN6 = new Set(['EXPIRE6', 'RELEASE6', 'STOP6']);
 
 const WORDS: LeaseWords = {
   address: 'new_ip_address',
@@ -31,6 +34,22 @@ export function dhclient({ env }: HookInput): ParsedHook {
   if (DOWN.has(reason) || (reason === 'TIMEOUT' && env['exit_status'] !== undefined && env['exit_status'] !== '')) {
     return leaseDown(plain, env['old_ip_address']);
   }
-  if (CHECK.has(reason) || reason === 'TIMEOUT') return { event: { ...plain, kind: 'check', dns: [] } };
+  if (UP6.has(reason) || DOWN6.has(reason)) return lease6(env, { ...plain, kind: 'check', family: 6, dns: [] });
+  if (reason === 'TIMEOUT') return { event: { ...plain, kind: 'check', dns: [] } };
   return { ignored: `reason ${quoted(reason)} changes nothing` };
+}
+
+/**
+ * DHCPv6: a call for every address and every prefix, with nothing of the others. Addresses are the kernel's to tell, the
+ * gateway is the router advertisement's.
+ */
+function lease6(env: HookInput['env'], event: LinkEvent): ParsedHook {
+  const isUp = UP6.has(event.cause);
+  const given = (isUp ? env['new_ip6_prefix'] : env['old_ip6_prefix']) ?? '';
+  if (given === '') return { event };
+  const prefix = delegatedPrefix(given);
+  if (prefix !== undefined) return { event: { ...event, prefixes: isUp ? [prefix] : [] } };
+  return {
+    problems: [`variable ${isUp ? 'new' : 'old'}_ip6_prefix is no prefix an ISP can delegate: ${quoted(given)}`],
+  };
 }

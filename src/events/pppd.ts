@@ -1,4 +1,5 @@
 import { isUsableIpv4, parseIpv4, quoted } from '../checked.ts';
+import { canonicalIpv6, isLinkLocalIpv6 } from '../ipv6.ts';
 import type { LinkEvent } from '../model.ts';
 import { Checks, lineName, resolvers, type HookInput, type ParsedHook } from './hook-input.ts';
 
@@ -64,12 +65,26 @@ export function pppDown(input: HookInput): ParsedHook {
   };
 }
 
-/** pppd(8) ipv6-up and ipv6-down: for now a reason to look at the kernel again, nothing more. */
+/**
+ * pppd(8) ipv6-up and ipv6-down: both addresses are link-local, and pppd writes them its own way (`fe80::05c8:…`). They
+ * tell which session it is; the line's addresses are the kernel's to tell.
+ */
 export function pppIpv6(cause: 'ipv6-up' | 'ipv6-down'): (input: HookInput) => ParsedHook {
   return (input) => {
     const checks = new Checks();
     const device = checks.device('argument 1 (device)', input.args[0]);
     if (checks.problems.length > 0) return { problems: checks.problems };
-    return { event: { source: 'pppd', kind: 'check', device, dns: [], ...identity(input), cause } };
+    const linkLocal = (value = '') => (isLinkLocalIpv6(value) ? canonicalIpv6(value) : undefined);
+    const address = linkLocal(input.args[3]);
+    const gateway = cause === 'ipv6-up' ? linkLocal(input.args[4]) : undefined;
+    return {
+      event: {
+        ...{ source: 'pppd', kind: cause === 'ipv6-up' ? 'up' : 'down', family: 6, device, dns: [] },
+        ...(address !== undefined && { address }),
+        ...(gateway !== undefined && { gateway }),
+        ...identity(input),
+        cause,
+      },
+    };
   };
 }

@@ -1,12 +1,22 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, explain, WanhookError } from '../errors.ts';
-import type { Mark, Op, Sysctls } from '../model.ts';
+import type { EndedFlows, Op, Sysctls } from '../model.ts';
 import { keptCondition } from './kept-check.ts';
 import { openMemory, type Memory } from './memory.ts';
-import { normalListing, OBSERVE_BATCH, parseIpBatch, parseMainGateway, type IpObserved } from './observe.ts';
+import {
+  normalListing,
+  OBSERVE_BATCH,
+  OBSERVE_BATCH6,
+  parseIp6Batch,
+  parseIpBatch,
+  parseMainGateway,
+  type Ip6Observed,
+  type IpObserved,
+} from './observe.ts';
 import {
   conntrackDeleteWords,
+  familyOf,
   FIREWALL_DELETE,
   firewallTransaction,
   ipWords,
@@ -20,6 +30,8 @@ import type { Outcome, Runner } from './runner.ts';
 export interface Kernel {
   /** Devices, and everything that carries our protocol number. */
   observe(): Promise<IpObserved>;
+  /** The same for IPv6's rules and routes: a process more, so only where there is any. */
+  observe6(): Promise<Ip6Observed>;
   /** Our nftables table in a comparable form, or undefined if there is none. */
   listFirewall(): Promise<string | undefined>;
   /** Is the table `inet wanhook_kept` what was loaded with this text? Closely: see kept-check.ts. */
@@ -53,6 +65,7 @@ export class RefusedError extends WanhookError {
 export function createKernel(runner: Runner, procSys = '/proc/sys'): Kernel {
   return {
     observe: () => observe(runner),
+    observe6: () => observe6(runner),
     listFirewall: () => listFirewall(runner),
     isKept: async (text, closely) => (await keptCondition(runner, text, closely)) === 'intact',
     memory: openMemory(runner),
@@ -90,6 +103,12 @@ async function observe(runner: Runner): Promise<IpObserved> {
   return parseIpBatch(outcome.stdout);
 }
 
+async function observe6(runner: Runner): Promise<Ip6Observed> {
+  const outcome = await runner.run('ip', ['-6', '-N', '-j', '-batch', '-'], `${OBSERVE_BATCH6.join('\n')}\n`);
+  if (outcome.code !== 0) throw new WanhookError(`cannot read IPv6 rules and routes: ip: ${told(outcome)}`);
+  return parseIp6Batch(outcome.stdout);
+}
+
 async function listFirewall(runner: Runner): Promise<string | undefined> {
   const outcome = await runner.run('nft', ['-s', 'list', 'table', 'inet', 'wanhook']);
   if (outcome.code === 0) return normalListing(outcome.stdout);
@@ -125,7 +144,9 @@ function steps(ops: readonly Op[]): Op[][] {
   const found: Op[][] = [];
   for (const op of ops) {
     const last = found.at(-1);
-    if (last?.[0] !== undefined && ipWords(last[0]) !== undefined && ipWords(op) !== undefined) last.push(op);
+    const fits = (first: Op) =>
+      ipWords(first) !== undefined && ipWords(op) !== undefined && familyOf(first) === familyOf(op);
+    if (last?.[0] !== undefined && fits(last[0])) last.push(op);
     else found.push([op]);
   }
   return found;
@@ -161,15 +182,16 @@ function must(act: string, outcome: Outcome): [] {
   return [];
 }
 
-/** Without `-4`, which would make the kernel refuse a nexthop group; everything else here is IPv4 by default. */
+/** Without `-4`, which would make the kernel refuse a nexthop group; everything else there is IPv4 by default. */
 async function ipBatch(runner: Runner, ops: readonly Op[]): Promise<[]> {
   const lines = ops.map((op) => (ipWords(op) ?? []).join(' '));
-  const outcome = await runner.run('ip', ['-batch', '-'], `${lines.join('\n')}\n`);
+  const family = ops[0] !== undefined && familyOf(ops[0]) === 6 ? ['-6'] : [];
+  const outcome = await runner.run('ip', [...family, '-batch', '-'], `${lines.join('\n')}\n`);
   if (outcome.code === 0) return [];
   // "Command failed -:3": batch mode stops there, so everything before it is done.
   const at = Number(/Command failed -:(\d+)/.exec(outcome.stderr)?.[1] ?? 0);
   throw new RefusedError(
-    `"ip ${lines[at - 1] ?? '-batch'}" was refused: ${told(outcome)}`,
+    `"${['ip', ...family, lines[at - 1] ?? '-batch'].join(' ')}" was refused: ${told(outcome)}`,
     ops[at - 1],
     ops.length - Math.max(0, at - 1),
   );
@@ -207,7 +229,7 @@ async function changeNeighbour(runner: Runner, argv: readonly string[]): Promise
 }
 
 /** That there are none is exit code 1. Connections that cannot be ended hang: worth telling, but routing is right. */
-async function forgetConnections(runner: Runner, mark: Mark): Promise<string[]> {
+async function forgetConnections(runner: Runner, mark: EndedFlows): Promise<string[]> {
   const argv = conntrackDeleteWords(mark);
   const act = `cannot end the connections of a dead link, "conntrack ${argv.join(' ')}"`;
   try {

@@ -1,5 +1,5 @@
 import { WanhookError } from '../errors.ts';
-import type { Device, Neighbour, Nexthop, NexthopGroup, Route, Rule } from '../model.ts';
+import type { Device, DeviceAddress6, Hop, Neighbour, Nexthop, NexthopGroup, Route, Rule } from '../model.ts';
 import { PROTO } from './render.ts';
 
 /**
@@ -14,6 +14,9 @@ export const OBSERVE_BATCH = [
   `neigh show proto ${PROTO}`,
   'neigh show nud permanent',
 ];
+
+/** `ip -6 -N -j -batch -`: rules, our routes, and everybody's defaults in `main`, which tell the gateways. */
+export const OBSERVE_BATCH6 = ['rule show', `route show table all proto ${PROTO}`, 'route show default table 254'];
 
 /** `-N` prints route types as numbers (linux/rtnetlink.h). */
 const RTN_UNREACHABLE = '7';
@@ -30,6 +33,54 @@ export interface IpObserved {
   readonly permanent: readonly Neighbour[];
 }
 
+/** IPv6 has what is in the rules and routes of its own family, and nothing else. */
+export interface Ip6Observed {
+  readonly rules: readonly Rule[];
+  readonly routes: readonly Route[];
+  /** Default routes of others in `main`, the best of each device. */
+  readonly defaults: Readonly<Record<string, MainDefault>>;
+}
+
+export interface MainDefault {
+  /** Absent: by device. */
+  readonly gateway?: string;
+  /** Seconds until the kernel takes it away: it is from a router's advertisement. */
+  readonly expires?: number;
+}
+
+/** Without IPv6, or with nothing of ours in it. */
+export const NO_IP6: Ip6Observed = { rules: [], routes: [], defaults: {} };
+
+export function parseIp6Batch(stdout: string): Ip6Observed {
+  const [rules, routes, defaults] = splitArrays(stdout);
+  if (!rules || !routes || !defaults) {
+    throw new WanhookError(`cannot understand what "ip -6 -j -batch" printed: ${stdout.slice(0, 200)}`);
+  }
+  return {
+    rules: rules.filter(isOurs).map((rule) => ({ ...readRule(rule, 128), family: 6 })),
+    routes: routes.map(readRoute6),
+    defaults: Object.fromEntries(
+      defaults
+        .filter((route) => !isOurs(route))
+        .toSorted((a, b) => (number(b, 'metric') ?? 0) - (number(a, 'metric') ?? 0))
+        .flatMap((route) => defaultsOf(route)),
+    ),
+  };
+}
+
+/** Of several by one device, the one of the lowest metric comes last and counts. */
+function defaultsOf(route: Json): [string, MainDefault][] {
+  const expires = number(route, 'expires');
+  return [route, ...((route['nexthops'] ?? []) as Json[])].flatMap((hop) => {
+    const device = text(hop, 'dev');
+    const gateway = text(hop, 'gateway');
+    if (device === undefined || text(route, 'type') !== undefined) return [];
+    return [[device, { ...(gateway !== undefined && { gateway }), ...(expires !== undefined && { expires }) }]];
+  });
+}
+
+const isOurs = (json: Json) => text(json, 'protocol') === PROTO;
+
 /** The JSON arrays that `ip -N -j -batch` prints, one a command, in order. */
 export function parseIpBatch(stdout: string): IpObserved {
   const [devices, rules, routes, nexthops, neighbours, permanent] = splitArrays(stdout);
@@ -38,7 +89,7 @@ export function parseIpBatch(stdout: string): IpObserved {
   }
   return {
     devices: devices.map(readDevice),
-    rules: rules.filter((rule) => text(rule, 'protocol') === PROTO).map(readRule),
+    rules: rules.filter(isOurs).map((rule) => readRule(rule, 32)),
     routes: routes.map(readRoute),
     nexthops: nexthops.filter((nexthop) => !Array.isArray(nexthop['group'])).map(readNexthop),
     groups: nexthops.filter((nexthop) => Array.isArray(nexthop['group'])).map(readGroup),
@@ -77,10 +128,28 @@ function readDevice(json: Json): Device {
           ...(peer !== undefined && peer !== local && { peer }),
         };
       }),
+    ...readAddresses6(addresses),
   };
 }
 
-function readRule(json: Json): Rule {
+/** Tentative: duplicate address detection is under way. */
+function readAddresses6(all: readonly Json[]): Pick<Device, 'addresses6'> {
+  const found = all
+    .filter((address) => address['family'] === 'inet6' && !('tentative' in address) && !('dadfailed' in address))
+    .map((address): DeviceAddress6 => {
+      const peer = text(address, 'address');
+      return {
+        local: text(address, 'local') ?? '',
+        prefix: number(address, 'prefixlen') ?? 128,
+        ...(peer !== undefined && { peer }),
+        ...('deprecated' in address && { deprecated: true }),
+        ...('temporary' in address && { temporary: true }),
+      };
+    });
+  return found.length === 0 ? {} : { addresses6: found };
+}
+
+function readRule(json: Json, full: number): Rule {
   const source = text(json, 'src');
   const to = text(json, 'dst');
   const oif = text(json, 'oif');
@@ -92,9 +161,9 @@ function readRule(json: Json): Rule {
   const goto = number(json, 'goto');
   return {
     pref: number(json, 'priority') ?? 0,
-    ...(source !== undefined && source !== 'all' && { from: source + prefixSuffix(json, 'srclen', 32) }),
+    ...(source !== undefined && source !== 'all' && { from: source + prefixSuffix(json, 'srclen', full) }),
     ...(sports[0] !== undefined && sports[1] !== undefined && { sports: [sports[0], sports[1]] }),
-    ...(to !== undefined && to !== 'all' && { to: to + prefixSuffix(json, 'dstlen', 32) }),
+    ...(to !== undefined && to !== 'all' && { to: to + prefixSuffix(json, 'dstlen', full) }),
     ...(oif !== undefined && { oif }),
     ...(fwmark !== undefined && {
       fwmark: { value: Number(fwmark), mask: Number(text(json, 'fwmask') ?? '0xffffffff') },
@@ -129,6 +198,25 @@ function readRoute(json: Json): Route {
     ...(device !== undefined && !unreachable && { device }),
     ...(source !== undefined && { source }),
     ...(list(json, 'flags').includes('onlink') && { onlink: true }),
+  };
+}
+
+/** What `ip -6 route` gives where no metric is given (IP6_RT_PRIO_USER). */
+const PLAIN_METRIC6 = 1024;
+
+function readRoute6(json: Json): Route {
+  const { metric, device, ...route } = readRoute(json);
+  const hops = ((json['nexthops'] ?? []) as Json[]).map((hop): Hop => ({
+    gateway: text(hop, 'gateway') ?? '',
+    device: text(hop, 'dev') ?? '',
+    weight: number(hop, 'weight') ?? 1,
+  }));
+  return {
+    family: 6,
+    ...route,
+    ...(device !== undefined && { device }),
+    ...(metric !== undefined && metric !== PLAIN_METRIC6 && { metric }),
+    ...(hops.length > 0 && { hops }),
   };
 }
 

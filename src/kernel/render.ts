@@ -1,5 +1,5 @@
 import { unreachable } from '../errors.ts';
-import type { Mark, Neighbour, Nexthop, NexthopGroup, Op, Route, Rule } from '../model.ts';
+import type { EndedFlows, Hop, Mark, Neighbour, Nexthop, NexthopGroup, Op, Route, Rule } from '../model.ts';
 
 /** rtnetlink protocol number on everything we make: our signature (unassigned in rt_protos; 186–192 are BGP…). */
 export const PROTO = '201';
@@ -14,7 +14,8 @@ export function ipWords(op: Op): string[] | undefined {
     case 'route-replace':
       return ['route', 'replace', ...routeWords(op.route)];
     case 'route-del':
-      return ['route', 'del', ...routeWords(op.route)];
+      // Without its nexthops, all go; with them, ip refuses when a device is gone.
+      return ['route', 'del', ...routeWords({ ...op.route, hops: [] })];
     case 'nexthop-replace':
       return ['nexthop', 'replace', ...nexthopWords(op.nexthop)];
     case 'nexthop-del':
@@ -36,6 +37,12 @@ export function ipWords(op: Op): string[] | undefined {
     default:
       return unreachable(op);
   }
+}
+
+/** Whose rules and routes an `ip` operation is about; a batch is about one family's. */
+export function familyOf(op: Op): 6 | undefined {
+  if ('rule' in op) return op.rule.family;
+  return 'route' in op ? op.route.family : undefined;
 }
 
 /** ip-rule(8). Always with pref and protocol: without them `add` makes a twin. */
@@ -68,7 +75,12 @@ export function routeWords(route: Route): string[] {
     ...['table', String(route.table), ...(route.metric === undefined ? [] : ['metric', String(route.metric)])],
     ...['proto', PROTO],
     ...(route.onlink === true ? ['onlink'] : []),
+    ...(route.hops ?? []).flatMap(hopWords),
   ];
+}
+
+function hopWords({ gateway, device, weight }: Hop): string[] {
+  return ['nexthop', 'via', gateway, 'dev', device, 'weight', String(weight)];
 }
 
 /** ip-nexthop(8). */
@@ -111,7 +123,7 @@ export const MEMORY_DELETE = tableDelete('inet wanhook_memory');
 
 /** ss(8): established TCP only; listeners and UDP sockets are let alone, as their owners see an error themselves. */
 export function socketKillWords(address: string): string[] {
-  return ['-K', '-H', '-n', '-t', '-4', 'src', address];
+  return ['-K', '-H', '-n', '-t', address.includes(':') ? '-6' : '-4', 'src', address];
 }
 
 /** ip-neighbour(8). Not in a batch with others: a device or address that has just gone takes them along. */
@@ -124,8 +136,8 @@ export function neighbourWords(op: 'neighbour-replace' | 'neighbour-del', { addr
 }
 
 /** conntrack(8): 0.25 s for 60,000 connections. */
-export function conntrackDeleteWords(mark: Mark): string[] {
-  return ['-D', '-f', 'ipv4', '-m', markWord(mark)];
+export function conntrackDeleteWords(mark: EndedFlows): string[] {
+  return ['-D', '-f', mark.family === 6 ? 'ipv6' : 'ipv4', '-m', markWord(mark)];
 }
 
 /** The operation as a command that can be pasted into a root shell. */
@@ -150,7 +162,7 @@ export function pasteable(op: Op): string {
     case 'socket-kill':
       return `ss ${socketKillWords(op.address).join(' ')}`;
     default:
-      return `ip ${(ipWords(op) ?? []).join(' ')}`;
+      return ['ip', ...(familyOf(op) === 6 ? ['-6'] : []), ...(ipWords(op) ?? [])].join(' ');
   }
 }
 

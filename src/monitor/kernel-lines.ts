@@ -20,13 +20,14 @@ const OURS = ` proto ${PROTO} `;
 
 export function lineReader(): ReadLine {
   const devices = new Map<string, string>();
+  const addresses6 = new Map<string, string>();
   return (line) => {
     const [, kind, deleted, rest = ''] = /^\[(\w+)\](Deleted )?(.*)$/.exec(line) ?? [];
     switch (kind) {
       case 'LINK':
         return readLink(devices, rest, deleted !== undefined);
       case 'ADDR':
-        return readAddress(rest);
+        return readAddress(rest) ?? readAddress6(addresses6, rest, deleted !== undefined);
       case 'ROUTE':
       case 'RULE':
       case 'NEXTHOP':
@@ -58,6 +59,21 @@ function readLink(devices: Map<string, string>, rest: string, deleted: boolean):
 function readAddress(rest: string): string | undefined {
   const device = /^\d+: (\S+)\s+inet /.exec(rest)?.[1];
   return device === undefined ? undefined : `${device} address`;
+}
+
+/**
+ * `3: eth1    inet6 2001:db8::5/64 scope 0 dynamic mngtmpaddr \       valid_lft 100sec preferred_lft 50sec`. Every advertisement
+ * says it again: only what is new, gone, or deprecated counts. Link-local ones (scope 253) tell nothing.
+ */
+function readAddress6(known: Map<string, string>, rest: string, deleted: boolean): string | undefined {
+  const pattern = /^\d+: (\S+)\s+inet6 (\S+) (?:peer \S+ )?scope 0 ([^\\]*)/;
+  const [, device, address, flags = ''] = pattern.exec(rest) ?? [];
+  if (device === undefined || address === undefined || /\b(?:tentative|dadfailed)\b/.test(flags)) return undefined;
+  const key = `${device} ${address}`;
+  const same = !deleted && known.get(key) === flags;
+  if (deleted) known.delete(key);
+  else known.set(key, flags);
+  return same ? undefined : `${device} address`;
 }
 
 /** What is remembered of flows: not listed for every look, so such a change is worth a close one. */

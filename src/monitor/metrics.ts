@@ -1,4 +1,4 @@
-import { healthOf, isUsable, pictureOf } from '../desired/picture.ts';
+import { healthOf, isUsable, pictureOf, seenStatuses } from '../desired/picture.ts';
 import type { Condition, Config, LinkStatus, State } from '../model.ts';
 import type { MeasuredLinks } from '../state/measured.ts';
 
@@ -6,6 +6,7 @@ import type { MeasuredLinks } from '../state/measured.ts';
 export interface Gauged {
   readonly config: Config;
   readonly statuses: readonly LinkStatus[];
+  readonly statuses6?: readonly LinkStatus[];
   readonly state: State;
   readonly measured: MeasuredLinks;
   /** Epoch milliseconds. */
@@ -19,8 +20,10 @@ type Sample = readonly [labels: Labels, value: number | undefined];
 const CONDITIONS: readonly Condition[] = ['up', 'degraded', 'dead', 'down'];
 
 /** Prometheus' text format (exposition format 0.0.4), for node_exporter's textfile collector. Pure. */
-export function metricsText({ config, statuses, state, measured, now, version }: Gauged): string {
-  const { links } = pictureOf(config, statuses, state);
+export function metricsText(gauged: Gauged): string {
+  const { config, statuses: in4, statuses6: in6 = [], state, measured, now, version } = gauged;
+  const { links } = pictureOf(config, in4, state, in6);
+  const statuses = seenStatuses(config, in4, in6);
   const each = (valueOf: (seen: (typeof links)[number], status: LinkStatus) => number | undefined): Sample[] =>
     links.map((seen, n) => [{ link: seen.name }, valueOf(seen, statuses[n] as LinkStatus)]);
   const told = (status: LinkStatus) => ({ ...healthOf(status, state), ...(status.up && measured[status.link.name]) });

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isDeviceName, isLineName, isUsableIpv4 } from '../checked.ts';
 import { isDelegated } from '../events/prefixes.ts';
+import { isGatewayIpv6 } from '../ipv6.ts';
 import { parseHook } from '../events/hooks.ts';
 import type { LinkEvent } from '../model.ts';
 import { startTime } from '../start-time.ts';
@@ -89,14 +90,15 @@ export function discardEvents(paths: readonly string[]): void {
 export function decodeEvent(text: string): LinkEvent | undefined {
   const value = parseJson(text);
   if (!hasText(value, 'source', 'kind', 'device', 'cause')) return undefined;
-  const { source, kind, device, address, gateway, peer, ipparam, linkname, dns, prefixes = [] } = value;
+  const { source, kind, device, address, gateway, peer, ipparam, linkname, dns, family, prefixes = [] } = value;
   const all = (values: unknown, test: (text: string) => boolean) =>
     Array.isArray(values) && values.every((one) => one === undefined || (typeof one === 'string' && test(one)));
   const valid =
     isEventSource(source) &&
     all([kind], (word) => ['up', 'down', 'check'].includes(word)) &&
     all([device], isDeviceName) &&
-    all([address, gateway, peer], isUsableIpv4) &&
+    (family === undefined || family === 6) &&
+    all([address, gateway, peer], family === 6 ? isGatewayIpv6 : isUsableIpv4) &&
     all([ipparam, linkname], isLineName) &&
     all(dns, isUsableIpv4) &&
     all(prefixes, isDelegated);

@@ -23,19 +23,54 @@ export function linkStatuses(
   devices: readonly Device[],
   mainGateways: MainGateways,
 ): LinkStatus[] {
+  const known = withHints(state, state.v6);
+  const statuses = placed(config, known, devices)
+    .filter(({ link }) => link.ipv4 !== false)
+    .map(({ link, ...place }) => {
+      const verdict = state.verdicts[link.name];
+      return possible(linkStatus(link, known.links[link.name], verdict, place, mainGateways), devices);
+    });
+  const wans = devices.filter(({ name }) => statuses.some(({ device }) => device === name));
+  return statuses.map((status) => withSharedSubnet(status, wans));
+}
+
+/** Where a link is, or was last. */
+export interface Place {
+  readonly name: string | undefined;
+  readonly present: Device | undefined;
+}
+
+/** Each link with its device. */
+export function placed(
+  config: Config,
+  state: Pick<State, 'links' | 'verdicts'>,
+  devices: readonly Device[],
+): ({ readonly link: LinkConfig } & Place)[] {
   const owners = deviceOwners(config, state);
-  const statuses = config.links.map((link) => {
-    const record = state.links[link.name];
+  return config.links.map((link) => {
     const verdict = state.verdicts[link.name];
     const isOwn = (name: string | undefined) => name !== undefined && owners.get(name) === link.name;
-    const names = [record?.device, link.device].filter(isOwn);
+    const names = [state.links[link.name]?.device, link.device].filter(isOwn);
     const present = names.map((name) => devices.find((device) => device.name === name)).find(Boolean);
     // What only the last verdict remembers is a name for the firewall, not a sign of life: it may be anybody's by now.
     const name = present?.name ?? names[0] ?? (isOwn(verdict?.device) ? verdict?.device : undefined);
-    return possible(linkStatus(link, record, verdict, { name, present }, mainGateways), devices);
+    return { link, name, present };
   });
-  const wans = devices.filter(({ name }) => statuses.some(({ device }) => device === name));
-  return statuses.map((status) => withSharedSubnet(status, wans));
+}
+
+/**
+ * A line has one device for both families: where only the other one's daemon has told which, that counts; and who takes a
+ * line out by hand means all of it.
+ */
+export function withHints<T extends Pick<State, 'links'>>(own: T, other: Pick<State, 'links'> = { links: {} }): T {
+  const links: Record<string, LinkRecord> = { ...own.links };
+  for (const [name, { source, device, heldDown, knownBy }] of Object.entries(other.links)) {
+    const byHand = heldDown?.source === 'cli' && { heldDown };
+    const known = links[name];
+    if (known === undefined) links[name] = { source, device, dns: [], ...byHand, ...(knownBy && { knownBy }) };
+    else if (byHand !== false) links[name] = { ...known, ...byHand };
+  }
+  return { ...own, links };
 }
 
 /** An address of another link's device in the same subnet, be that link up or not: `main` has a route by that device, too. */
@@ -65,15 +100,22 @@ function possible(status: LinkStatus, devices: readonly Device[]): LinkStatus {
 }
 
 /** The same link, down for this reason. */
-export function withoutLink({ link, device, mtu, address, gateway }: LinkUp, reason: string): LinkDown {
-  return { up: false, link, device, mtu, address, present: true, pointToPoint: gateway === undefined, reason };
+export function withoutLink(status: LinkUp, reason: string): LinkDown {
+  const { link, device, mtu, address, gateway, family, sources, delegated, translations } = status;
+  return {
+    ...{ up: false, link, device, mtu, address, present: true, pointToPoint: gateway === undefined, reason },
+    ...(family && { family }),
+    ...(sources && { sources }),
+    ...(delegated && { delegated }),
+    ...(translations && { translations }),
+  };
 }
 
 /**
  * Which link a device belongs to: a device carries one line. Units move, so dsl2 may come up on the ppp0 that was dsl1's:
  * a recorded event outweighs the configured DEVICE, and that what we remember of a line that is gone.
  */
-function deviceOwners(config: Config, { links, verdicts }: State): Map<string, string> {
+function deviceOwners(config: Config, { links, verdicts }: Pick<State, 'links' | 'verdicts'>): Map<string, string> {
   const owners = new Map<string, string>();
   const claim = (deviceOf: (link: LinkConfig) => string | undefined) => {
     for (const link of config.links) {
@@ -198,6 +240,7 @@ export function verdictsOf(statuses: readonly LinkStatus[], before: State['verdi
         ...(status.device !== undefined && { device: status.device }),
         ...(status.mtu !== undefined && { mtu: status.mtu }),
         ...(status.address !== undefined && { address: status.address }),
+        ...(status.sources !== undefined && { sources: status.sources }),
         ...(dead && { dead }),
         // Never seen up: there is nothing to end.
         ...(!live && (old === undefined || (sameKind && old.flowsEnded === true)) && { flowsEnded: true }),

@@ -1,7 +1,8 @@
 import { AFTER_THE_FACT } from './source.ts';
-import type { Config, Device, LineKey, LinkConfig, LinkEvent, LinkRecord, State } from '../model.ts';
+import type { Config, Device, FamilyState, LineKey, LinkConfig, LinkEvent, LinkRecord, State } from '../model.ts';
 
 export const EMPTY_STATE: State = { links: {}, verdicts: {}, sysctls: {}, stopped: false };
+export const EMPTY_FAMILY: FamilyState = { links: {}, verdicts: {} };
 
 /** What recording an event did, for the journal. */
 export interface Recorded {
@@ -15,16 +16,24 @@ export interface Recorded {
  * A link that declares an ipparam or linkname is not found by its device under another one: a VPN client's ppp0 is not
  * our DSL line only because that line is down and its unit number was free.
  */
-export function findLink(config: Config, event: Pick<LinkEvent, 'device' | 'ipparam' | 'linkname'>) {
+export function findLink(
+  config: Config,
+  event: Pick<LinkEvent, 'source' | 'device' | 'ipparam' | 'linkname' | 'family' | 'prefixes'>,
+  links: State['links'] = {},
+) {
   const named = (key: 'pppIpparam' | 'pppLinkname', value: string | undefined) =>
     value === undefined ? undefined : config.links.find((link) => link[key] === value);
   const isOtherLine = (link: LinkConfig) =>
     (event.ipparam !== undefined && link.pppIpparam !== undefined) ||
     (event.linkname !== undefined && link.pppLinkname !== undefined);
+  // A DHCPv6 client on a dialled line knows nothing but its device.
+  const isRecorded = ({ name }: LinkConfig) => links[name]?.device === event.device;
+  const isGuest = (event.family === 6 || event.prefixes !== undefined) && event.source !== 'pppd';
   return (
     named('pppIpparam', event.ipparam) ??
     named('pppLinkname', event.linkname) ??
-    config.links.find((link) => link.device === event.device && !isOtherLine(link))
+    config.links.find((link) => link.device === event.device && !isOtherLine(link)) ??
+    (isGuest ? config.links.find(isRecorded) : undefined)
   );
 }
 
@@ -35,23 +44,64 @@ export function findLink(config: Config, event: Pick<LinkEvent, 'device' | 'ippa
  * do the same, and theirs may come when the device is up again.
  */
 export function recordEvent(state: State, event: LinkEvent, config: Config, devices: readonly Device[]): Recorded {
-  const link = findLink(config, event);
+  const link = findLink(config, event, state.links);
   if (link === undefined) return { state, ignored: `${event.device} is no link of ours` };
-  if (event.kind === 'check') return { state };
-  const known = state.links[link.name];
+  if (event.kind === 'check') return { state: withPrefixes(state, event, link) };
+  const { links } = event.family === 6 ? (state.v6 ?? EMPTY_FAMILY) : state;
+  const shown = event.family === 6 ? devices.map(inIpv6) : devices;
+  const known = links[link.name];
   const late =
-    takenOver(state, event, config, devices, link) ??
-    staleUp(event, known, devices) ??
-    staleDown(event, known, devices);
+    takenOver(state, event, config, devices, link) ?? staleUp(event, known, shown) ?? staleDown(event, known, shown);
   if (late !== undefined) return { state, ignored: late };
   const said = event.kind === 'up' ? upRecord(event, known) : downRecord(event, known);
-  const record: LinkRecord = { ...said, knownBy: lineKey(link, event) };
-  return { state: { ...state, links: onlyOnDevice({ ...state.links, [link.name]: record }, link.name) } };
+  const { prefixes = known?.prefixes } = event;
+  const record: LinkRecord = { ...said, ...(prefixes && { prefixes }), knownBy: lineKey(link, event) };
+  const kept = keep(state, event.family, link.name, record);
+  return { state: event.source === 'cli' && event.kind === 'up' ? letGo6(kept, link.name) : kept };
+}
+
+/** By hand a line is up for both families. */
+function letGo6(state: State, name: string): State {
+  const { heldDown, ...free } = state.v6?.links[name] ?? {};
+  if (state.v6 === undefined || heldDown === undefined) return state;
+  return { ...state, v6: { ...state.v6, links: { ...state.v6.links, [name]: free as LinkRecord } } };
+}
+
+/** As IPv6 has it: pppd tells the link-local address of a session. */
+const inIpv6 = (device: Device): Device => ({ ...device, addresses: device.addresses6 ?? [] });
+
+/** What was delegated over the link. Its IPv6 needs no other record: the kernel's addresses decide. */
+function withPrefixes(state: State, event: LinkEvent, link: LinkConfig): State {
+  const { prefixes, source, device } = event;
+  if (prefixes === undefined) return state;
+  const known = state.v6?.links[link.name];
+  const line = { device, knownBy: state.links[link.name]?.knownBy ?? lineKey(link, event) };
+  return keep(state, 6, link.name, { source, dns: [], ...line, ...known, prefixes });
+}
+
+/** A line has one device, and a device one line, in both families: the newest word wins over what a lost `down` left. */
+function keep(state: State, family: 6 | undefined, name: string, record: LinkRecord): State {
+  const { device } = record;
+  const without = (links: State['links'], isOwn: boolean) =>
+    Object.fromEntries(
+      Object.entries(links).filter(([other, known]) =>
+        other === name ? isOwn || known.device === device : known.device !== device,
+      ),
+    );
+  const links = without(family === 6 ? state.links : { ...state.links, [name]: record }, family !== 6);
+  if (family !== 6 && state.v6 === undefined) return { ...state, links };
+  const v6 = state.v6 ?? EMPTY_FAMILY;
+  return {
+    ...state,
+    links,
+    v6: { ...v6, links: without(family === 6 ? { ...v6.links, [name]: record } : v6.links, family === 6) },
+  };
 }
 
 /** Does the event say, of a link that is up, what is recorded already? Then most likely nothing is to be done. */
-export function isRepeat({ links, verdicts }: State, event: LinkEvent, config: Config): boolean {
-  const name = findLink(config, event)?.name ?? '';
+export function isRepeat(state: State, event: LinkEvent, config: Config): boolean {
+  const name = findLink(config, event, state.links)?.name ?? '';
+  const { links, verdicts } = event.family === 6 ? (state.v6 ?? EMPTY_FAMILY) : state;
   const known = links[name];
   const same = known?.device === event.device && known.address === event.address && known.heldDown === undefined;
   return verdicts[name]?.up === true && (event.kind === 'check' || (event.kind === 'up' && same));
@@ -62,17 +112,21 @@ export function isRepeat({ links, verdicts }: State, event: LinkEvent, config: C
  * A `down` never does; an `up` does unless the kernel shows that the other is there and this one is not.
  */
 function takenOver(
-  { links }: State,
+  state: State,
   event: LinkEvent,
   config: Config,
   devices: readonly Device[],
   link: LinkConfig,
 ): string | undefined {
-  const other = config.links.find(({ name }) => name !== link.name && links[name]?.device === event.device);
+  const recordsOf = ({ name }: LinkConfig) =>
+    [state.links[name], state.v6?.links[name]].filter((record) => record?.device === event.device);
+  const other = config.links.find((each) => each.name !== link.name && recordsOf(each).length > 0);
   if (other === undefined) return undefined;
-  const shown = devices.find(({ name }) => name === event.device)?.addresses.map(({ local }) => local) ?? [];
+  const device = devices.find(({ name }) => name === event.device);
+  const shown = [...(device?.addresses ?? []), ...(device?.addresses6 ?? [])].map(({ local }) => local);
   const has = (address: string | undefined) => address !== undefined && shown.includes(address);
-  const isLate = event.kind === 'down' || (has(links[other.name]?.address) && !has(event.address));
+  const isThere = recordsOf(other).some((record) => has(record?.address));
+  const isLate = event.kind === 'down' || (isThere && !has(event.address));
   return isLate ? `late: ${event.device} carries ${other.name} by now` : undefined;
 }
 
@@ -87,11 +141,15 @@ function lineKey(link: LinkConfig, { ipparam, linkname, device }: LinkEvent): Li
  * is about no link any more is dropped: its device must not carry another line's traffic.
  */
 export function rehomeRecords(config: Config, state: State): State {
-  const links = Object.entries(state.links).flatMap(([name, record]) => {
-    const owner = ownerOf(config, name, record);
-    return owner === undefined ? [] : [[owner.name, record] as const];
-  });
-  return { ...state, links: Object.fromEntries(links) };
+  const rehomed = (links: State['links']) =>
+    Object.fromEntries(
+      Object.entries(links).flatMap(([name, record]) => {
+        const owner = ownerOf(config, name, record);
+        return owner === undefined ? [] : [[owner.name, record] as const];
+      }),
+    );
+  const { v6 } = state;
+  return { ...state, links: rehomed(state.links), ...(v6 && { v6: { ...v6, links: rehomed(v6.links) } }) };
 }
 
 function ownerOf({ links }: Config, name: string, { knownBy, device }: LinkRecord): LinkConfig | undefined {
@@ -158,12 +216,4 @@ function repeatsPppd({ source, device, address }: LinkEvent, known: LinkRecord |
 function downRecord(event: LinkEvent, known: LinkRecord | undefined): LinkRecord {
   const base: LinkRecord = known ?? { source: event.source, device: event.device, dns: [] };
   return { ...base, heldDown: { source: event.source, cause: event.cause } };
-}
-
-/** A device carries one line: the newest claim wins over a record that a lost `down` left behind. */
-function onlyOnDevice(links: State['links'], owner: string): State['links'] {
-  const device = links[owner]?.device;
-  return Object.fromEntries(
-    Object.entries(links).filter(([name, record]) => name === owner || record.device !== device),
-  );
 }

@@ -32,6 +32,7 @@ interface Ours {
  */
 export function recoverRecords(config: Config, state: State, { routes, rules }: Ours, places: Places): State {
   const recovered = config.links.flatMap((link) => {
+    if (link.ipv4 === false) return [];
     if (state.links[link.name] !== undefined || state.verdicts[link.name] !== undefined) return [];
     const table = places.tableOf(link);
     const route = routes.find((one) => one.table === table && one.type === 'unicast' && one.destination === undefined);
@@ -42,6 +43,24 @@ export function recoverRecords(config: Config, state: State, { routes, rules }: 
   });
   return recovered.length === 0 ? state : { ...state, links: { ...state.links, ...Object.fromEntries(recovered) } };
 }
+
+/** The same for IPv6: addresses and gateways are the kernel's; what was delegated stands in our rules and routes. */
+export function recoverRecords6(config: Config, state: State, { routes, rules }: Ours, { tableOf }: Places): State {
+  if (state.v6 !== undefined) return state;
+  const delegated = new Set(routes.flatMap(({ table, destination }) => (table === MAIN ? (destination ?? []) : [])));
+  const recovered = config.links.flatMap((link) => {
+    const table = tableOf(link);
+    const device = routes.find((one) => one.table === table && one.device !== undefined)?.device;
+    if (device === undefined) return [];
+    const own = rules.flatMap((rule) => (rule.table === table && rule.from !== undefined ? [rule.from] : []));
+    const prefixes = own.filter((from) => delegated.has(from));
+    const record: LinkRecord = { source: 'kernel', device, dns: [], ...(prefixes.length > 0 && { prefixes }) };
+    return [[link.name, record] as const];
+  });
+  return recovered.length === 0 ? state : { ...state, v6: { links: Object.fromEntries(recovered), verdicts: {} } };
+}
+
+const MAIN = 254;
 
 function recordOf(device: string, { source, gateway }: Route, dns: readonly string[]): LinkRecord {
   return {

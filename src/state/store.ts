@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { isDeviceName, isLineName, isUsableIpv4, parseIpv4 } from '../checked.ts';
+import { delegatedPrefix, isUsableIpv6, parseIpv6, parsePrefix6 } from '../ipv6.ts';
 import type { Condition, LinkHealth, State } from '../model.ts';
 import { readIfThere, writeAtomically } from './files.ts';
 import { hasText, isObject, parseJson } from './json.ts';
@@ -29,12 +30,9 @@ export function encodeState(state: State): string {
 function decodeState(text: string): State | undefined {
   const value = parseJson(text);
   if (!isObject(value) || value['version'] !== 1) return undefined;
-  const { links, verdicts, sysctls, firewall, memory, stopped, failback, health, learned, told } = value;
-  if (!isObject(links) || !Object.values(links).every(isRecord)) return undefined;
-  if (!isObject(verdicts) || !Object.values(verdicts).every(isVerdict)) return undefined;
+  const { links, verdicts, sysctls, firewall, memory, stopped, failback, health, learned, told, v6 } = value;
+  if (!isFamily(value) || (v6 !== undefined && !isFamily(v6))) return undefined;
   if (!isObject(sysctls) || !Object.entries(sysctls).every(isSysctl)) return undefined;
-  if (failback !== undefined && !(isObject(failback) && Object.values(failback).every(isFailback))) return undefined;
-  if (health !== undefined && !(isObject(health) && Object.values(health).every(isHealth))) return undefined;
   if (typeof stopped !== 'boolean') return undefined;
   if (firewall !== undefined && !hasText(firewall, 'text', 'listing')) return undefined;
   if (memory !== undefined && !isMemory(memory)) return undefined;
@@ -48,8 +46,23 @@ function decodeState(text: string): State | undefined {
     ...(failback !== undefined && { failback }),
     ...(health !== undefined && { health }),
     ...(told !== undefined && { told }),
+    ...(v6 !== undefined && { v6 }),
   };
   return { links, verdicts, sysctls, stopped, ...optional } as unknown as State;
+}
+
+/** What each family remembers by itself. */
+function isFamily(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { links, verdicts, failback, health } = value;
+  const each = (members: unknown, test: (value: unknown) => boolean) =>
+    isObject(members) && Object.values(members).every(test);
+  return (
+    each(links, isRecord) &&
+    each(verdicts, isVerdict) &&
+    (failback === undefined || each(failback, isFailback)) &&
+    (health === undefined || each(health, isHealth))
+  );
 }
 
 const isMemory = (value: unknown) =>
@@ -63,7 +76,7 @@ const isLoad = (value: unknown) =>
 /** Absent, or a text that passes the test. */
 const maybe = (value: unknown, test: (text: string) => boolean) =>
   value === undefined || (typeof value === 'string' && test(value));
-const isAddress = (text: string) => parseIpv4(text) !== undefined;
+const isAddress = (text: string) => parseIpv4(text) !== undefined || parseIpv6(text) !== undefined;
 const isSource = (value: unknown) => value === 'kernel' || isEventSource(value);
 
 const isRecord = (value: unknown) =>
@@ -73,11 +86,16 @@ const isRecord = (value: unknown) =>
   isTexts(value['dns'], isUsableIpv4) &&
   maybe(value['address'], isAddress) &&
   maybe(value['gateway'], isAddress) &&
+  (value['prefixes'] === undefined || isTexts(value['prefixes'], (text) => delegatedPrefix(text) === text)) &&
   (value['heldDown'] === undefined || (hasText(value['heldDown'], 'cause') && isSource(value['heldDown']['source']))) &&
   (value['knownBy'] === undefined || isLineKey(value['knownBy']));
 
 const isLineKey = (value: unknown) =>
   ['ipparam', 'linkname', 'device'].some((key) => hasText(value, key) && maybe(value[key], isLineName));
+
+/** It will be written into rules. */
+const isSource6 = (text: string) =>
+  isUsableIpv6(text) || (parsePrefix6(text) !== undefined && isUsableIpv6(text.replace(/\/.*/, '')));
 
 const isVerdict = (value: unknown) =>
   hasText(value, 'reason') &&
@@ -85,6 +103,7 @@ const isVerdict = (value: unknown) =>
   typeof value['since'] === 'number' &&
   maybe(value['device'], isDeviceName) &&
   maybe(value['address'], isAddress) &&
+  (value['sources'] === undefined || isTexts(value['sources'], isSource6)) &&
   (value['mtu'] === undefined || typeof value['mtu'] === 'number');
 
 /** It will be written to a file below /proc/sys: nothing that leads out of there. */

@@ -1,24 +1,24 @@
+import { FORWARDINGS, switchOf, type Forwarding } from '../forwarding.ts';
 import type { Device, State, Sysctls } from '../model.ts';
 
 type Memory = State['sysctls'];
 
-const FORWARD = 'net/ipv4/ip_forward';
-
-/**
- * What the kernel sets by itself when forwarding is turned off, whoever had set it: inet_forward_change() in
- * net/ipv4/devinet.c. Turning it on sets the opposite.
- */
-export function resetByForwarding(devices: readonly Device[]): Sysctls {
-  const conf = 'net/ipv4/conf';
-  const each = ['default', ...devices.map(({ name }) => name)].map(
-    (name) => [`${conf}/${name}/forwarding`, '0'] as const,
-  );
-  return { [`${conf}/all/accept_redirects`]: '1', ...Object.fromEntries(each) };
+/** Is forwarding to be turned on by us? Then its side effects are to be looked at first: what turning it off will do. */
+export function resetByForwarding(memory: Memory, wanted: Sysctls, now: Sysctls, devices: readonly Device[]): Sysctls {
+  const names = devices.map(({ name }) => name);
+  const turned = FORWARDINGS.filter((forwarding) => turnsOn(forwarding, memory, wanted, now));
+  return Object.assign({}, ...turned.map(({ off }) => off(names))) as Sysctls;
 }
 
-/** Is forwarding to be turned on by us? Then its side effects are to be looked at first. */
-export function turnsForwardingOn(memory: Memory, wanted: Sysctls, now: Sysctls): boolean {
-  return wanted[FORWARD] !== undefined && wanted[FORWARD] !== now[FORWARD] && memory[FORWARD] === undefined;
+function turnsOn({ key }: Forwarding, memory: Memory, wanted: Sysctls, now: Sysctls): boolean {
+  return wanted[key] !== undefined && wanted[key] !== now[key] && memory[key] === undefined;
+}
+
+/** Advertisements are taken by the kernel, or by a client in user space (0): then they are not the kernel's to take. */
+export function acceptable(wanted: Sysctls, now: Sysctls): Sysctls {
+  return Object.fromEntries(
+    Object.entries(wanted).filter(([key]) => !(key.endsWith('/accept_ra') && now[key] === '0')),
+  );
 }
 
 /**
@@ -26,9 +26,12 @@ export function turnsForwardingOn(memory: Memory, wanted: Sysctls, now: Sysctls)
  * since, for then it is theirs. A side effect of turning forwarding off (a stop that was killed half-way) is nobody's.
  */
 export function restoredSysctls(memory: Memory, wanted: Sysctls, now: Sysctls): Sysctls {
-  const isOff = now[FORWARD] !== memory[FORWARD]?.set;
+  const isReset = (key: string) => {
+    const by = switchOf(key);
+    return by !== undefined && now[by] !== memory[by]?.set;
+  };
   const restored = Object.entries(memory)
-    .filter(([key, { set }]) => wanted[key] === undefined && (now[key] === set || (isOff && isSideEffect(key))))
+    .filter(([key, { set }]) => wanted[key] === undefined && (now[key] === set || isReset(key)))
     .map(([key, { before }]) => [key, before] as const);
   return { ...Object.fromEntries(restored), ...wanted };
 }
@@ -48,22 +51,22 @@ export function rememberSysctls(memory: Memory, wanted: Sysctls, now: Sysctls, r
     // Already right when we first looked: nothing to restore.
     return before === undefined ? [] : [[key, { before, set }] as const];
   });
-  return { ...Object.fromEntries(kept), ...sideEffects(memory, wanted, now, reset) };
+  return Object.assign(
+    Object.fromEntries(kept),
+    ...FORWARDINGS.map((forwarding) => sideEffects(forwarding, memory, wanted, now, reset)),
+  ) as Memory;
 }
 
 /** From before forwarding was turned on, as long as we want it: what will have to be given back when it is turned off. */
-function sideEffects(memory: Memory, wanted: Sysctls, now: Sysctls, reset: Sysctls): Memory {
-  if (wanted[FORWARD] === undefined) return {};
-  if (!turnsForwardingOn(memory, wanted, now)) {
-    return Object.fromEntries(Object.entries(memory).filter(([key]) => isSideEffect(key)));
+function sideEffects(forwarding: Forwarding, memory: Memory, wanted: Sysctls, now: Sysctls, reset: Sysctls): Memory {
+  if (wanted[forwarding.key] === undefined) return {};
+  if (!turnsOn(forwarding, memory, wanted, now)) {
+    return Object.fromEntries(Object.entries(memory).filter(([key]) => forwarding.isEffect(key)));
   }
   const lost = Object.entries(reset).flatMap(([key, off]) => {
     const value = now[key];
-    return value === undefined || value === off ? [] : [[key, { before: value, set: value }] as const];
+    const isOwn = forwarding.isEffect(key) && value !== undefined && value !== off;
+    return isOwn ? [[key, { before: value, set: value }] as const] : [];
   });
   return Object.fromEntries(lost);
-}
-
-function isSideEffect(key: string): boolean {
-  return /\/(?:forwarding|accept_redirects)$/.test(key);
 }

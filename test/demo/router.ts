@@ -18,10 +18,10 @@ export function overlayDirs(): string[] {
  * The host's own hooks and an installed wanhook are invisible to this router. Deleting is safe only in the overlays,
  * so it asks first.
  */
-const CLEAR = `for dir in /etc /usr/sbin /usr/lib; do
+const CLEAR = `for dir in /etc /usr/sbin /usr/lib /usr/share; do
   grep -q " $dir [^ ]* .* overlay lab-overlay " /proc/self/mountinfo || { echo "$dir is not private here" >&2; exit 1; }
 done
-rm -rf /etc/wanhook /etc/iproute2/rt_tables.d/wanhook.conf /usr/lib/wanhook /usr/sbin/wanhook
+rm -rf /etc/wanhook /etc/iproute2/rt_tables.d/wanhook.conf /usr/lib/wanhook /usr/sbin/wanhook /usr/share/man/man?/wanhook*
 for dir in /etc/ppp/*.d /etc/dhcp/*.d; do
   if [ -d "$dir" ]; then find "$dir" -mindepth 1 -delete; fi
 done

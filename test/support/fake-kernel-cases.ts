@@ -2,7 +2,8 @@
  * What Linux does, case by case: the fake kernel must do the same (test/unit/fake-kernel.test.ts), and so must the
  * kernel this is run on (test/kernel/fake.test.ts), with the same refusal and the same rules, nexthops and routes after.
  *
- * `device D`, `carrier D on|off` and `device D gone` set the scene; everything else is an `ip` line.
+ * `device D`, `carrier D on|off` and `device D gone` set the scene; everything else is an `ip` line, for IPv6 with `-6` in
+ * front; a batch in question is of one family.
  */
 export interface KernelCase {
   readonly name: string;
@@ -22,6 +23,7 @@ export const SCENE = [
   'link set eth1 up',
   'addr add 192.0.2.11 peer 192.0.2.254 dev ppp0',
   'addr add 198.51.100.2/24 dev eth1',
+  'addr add 2001:db8:a::2/64 dev eth1',
 ];
 
 /** Everything that wanhook makes for the two lines. */
@@ -49,6 +51,26 @@ const NEIGHBOURS = [
   'route replace default via 198.51.100.1 dev eth2 src 198.51.100.3 table 20003 proto 201',
 ];
 
+/** The same for IPv6: one line by gateway, one by its device. */
+const BALANCED6 = [
+  '-6 route replace default via fe80::1 dev eth1 table 20002 proto 201',
+  '-6 route replace unreachable default table 20001 metric 65535 proto 201',
+  '-6 route replace default dev ppp0 table 20001 proto 201',
+  '-6 rule add pref 20010 lookup 254 suppress_prefixlength 0 protocol 201',
+  '-6 rule add pref 20100 oif eth1 lookup 20002 protocol 201',
+  '-6 rule add pref 20200 fwmark 0x2000000/0x3f000000 lookup 20002 protocol 201',
+  '-6 rule add pref 20300 from 2001:db8:a::/64 lookup 20002 protocol 201',
+  '-6 rule add pref 20300 from 2001:db8:b::7 lookup 20001 protocol 201',
+  '-6 rule add pref 20900 lookup 20000 protocol 201',
+  '-6 route replace default table 20000 proto 201 nexthop via fe80::1 dev eth1 weight 2 nexthop via fe80::1 dev ppp0 weight 3',
+  '-6 route replace unreachable 2001:db8:a:100::/56 table 254 metric 65535 proto 201',
+];
+const STRANGERS6 = [
+  '-6 rule add pref 20300 from 2001:db8:a::/64 lookup 20002',
+  '-6 route add default via fe80::1 dev eth1 metric 7 proto 16',
+  '-6 route add 2001:db8:77::/64 dev ppp0 proto 4',
+];
+
 const STRANGERS = [
   'rule add pref 20300 from 192.0.2.11 lookup 20001',
   'rule add pref 100 from 10.1.0.0/16 lookup 100',
@@ -67,6 +89,101 @@ const ESRCH = '1: RTNETLINK answers: No such process';
 const GATEWAY = '1: Error: Nexthop has invalid gateway.';
 
 export const KERNEL_CASES: readonly KernelCase[] = [
+  { name: 'IPv6: all that wanhook makes for two lines', when: BALANCED6 },
+  { name: 'IPv6: beside IPv4, and strangers beside both', given: [...BALANCED, ...STRANGERS6], when: BALANCED6 },
+  {
+    name: 'IPv6: all replaced by the same',
+    given: BALANCED6,
+    when: BALANCED6.filter((line) => line.includes(' replace ')),
+  },
+  { name: 'IPv6: a rule twice', given: BALANCED6, when: [BALANCED6[6]!], want: EEXIST },
+  { name: 'IPv6: a rule to delete that is not there', when: ['-6 rule del pref 777 lookup 5'], want: ENOENT },
+  {
+    name: 'IPv6: rule del takes ours, not the stranger’s',
+    given: [...BALANCED6, ...STRANGERS6],
+    when: ['-6 rule del pref 20300 from 2001:db8:a::/64 lookup 20002 protocol 201'],
+  },
+  {
+    name: 'IPv6: a balance of one in the place of two, and back',
+    given: BALANCED6,
+    when: ['-6 route replace default via fe80::1 dev eth1 table 20000 proto 201', BALANCED6[9]!],
+  },
+  {
+    name: 'IPv6: a route by device takes the place of the balance',
+    given: BALANCED6,
+    when: ['-6 route replace default dev ppp0 table 20000 proto 201'],
+  },
+  { name: 'IPv6: the balance to delete', given: BALANCED6, when: ['-6 route del default table 20000 proto 201'] },
+  {
+    name: 'IPv6: what is behind a link’s route stays when that is deleted',
+    given: BALANCED6,
+    when: ['-6 route del default dev ppp0 table 20001 proto 201'],
+  },
+  {
+    name: 'IPv6: no nexthop of several without a gateway',
+    when: ['-6 route replace default table 9 proto 201 nexthop via fe80::1 dev eth1 nexthop dev ppp0'],
+    want: '1: Error: Device only routes can not be added for IPv6 using the multipath API.',
+  },
+  {
+    name: 'IPv6: a route by a device that is not there',
+    when: ['-6 route replace default dev nosuch table 9 proto 201'],
+    want: '1: Cannot find device "nosuch"',
+  },
+  {
+    name: 'IPv6: a route by a device that is down',
+    given: ['link set eth1 down'],
+    when: ['-6 route replace default via fe80::1 dev eth1 table 9 proto 201'],
+    want: '1: Error: Nexthop device is not up.',
+  },
+  {
+    name: 'IPv6: a gateway in no prefix',
+    when: ['-6 route replace default via 2001:db8:77::1 dev eth1 table 9 proto 201'],
+    want: '1: RTNETLINK answers: No route to host',
+  },
+  {
+    name: 'IPv6: the same onlink',
+    when: ['-6 route replace default via 2001:db8:77::1 dev eth1 table 9 proto 201 onlink'],
+  },
+  {
+    name: 'IPv6: a source that is not ours',
+    when: ['-6 route replace default dev eth1 src 2001:db8:ff::1 table 9 proto 201'],
+    want: '1: Error: Invalid source address.',
+  },
+  {
+    name: 'IPv6: another device’s source',
+    when: ['-6 route replace default dev ppp0 src 2001:db8:a::2 table 9 proto 201'],
+  },
+  {
+    name: 'IPv6: a route twice',
+    given: [BALANCED6[0]!],
+    when: ['-6 route add default dev ppp0 table 20002'],
+    want: EEXIST,
+  },
+  {
+    name: 'IPv6: a route to delete in a table that never was',
+    when: ['-6 route del default dev ppp0 table 77 proto 201'],
+    want: '1: Error: FIB table does not exist.',
+  },
+  {
+    name: 'IPv6: somebody else’s route is not deleted by ours’ words',
+    given: ['-6 route add default dev ppp0 table 9'],
+    when: ['-6 route del default dev ppp0 table 9 proto 201'],
+    want: ESRCH,
+  },
+  {
+    name: 'IPv6: a device that goes takes its nexthop only',
+    given: [...BALANCED6, ...STRANGERS6],
+    when: ['device ppp0 gone'],
+  },
+  {
+    name: 'IPv6: down leaves the balance whole, and takes plain routes',
+    given: BALANCED6,
+    when: ['link set eth1 down'],
+  },
+  { name: 'IPv6: up brings nothing back', given: [...BALANCED6, 'link set eth1 down'], when: ['link set eth1 up'] },
+  { name: 'IPv6: carrier lost', given: BALANCED6, when: ['carrier eth1 off'] },
+  { name: 'IPv6: both down', given: [...BALANCED6, 'link set ppp0 down'], when: ['link set eth1 down'] },
+
   { name: 'all that wanhook makes for two lines', when: BALANCED },
   { name: 'two lines in one subnet', given: BALANCED, when: NEIGHBOURS },
   {

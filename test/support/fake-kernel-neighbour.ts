@@ -10,7 +10,8 @@ export function neighbourLine(state: FakeState, verb: string | undefined, words:
   const isIt = (one: FakeNeighbour) => one.address === address && one.device === device.name;
   const known = state.neighbours.some(isIt);
   if (verb === 'del' && !known) throw new Refusal('RTNETLINK answers: No such file or directory');
-  if (verb === 'replace' && (!device.up || device.addresses.length === 0)) {
+  const isBare = device.addresses.length === 0 && !address.includes(':');
+  if (verb === 'replace' && (!device.up || isBare)) {
     throw new Refusal('RTNETLINK answers: Network is down');
   }
   state.neighbours = state.neighbours.filter((one) => !isIt(one));

@@ -1,11 +1,13 @@
 /** Plays a case of fake-kernel-cases.ts on the fake kernel. */
 import { createFakeKernel, type FakeKernel } from './fake-kernel.ts';
-import { type IpDump, parseDump, READ_ALL } from './world-dump.ts';
+import { type IpDump, parseDump, READ_ALL, READ_ALL6 } from './world-dump.ts';
 
 export interface Played {
   /** `LINE: message`; empty: nothing was refused. */
   readonly refusal: string;
   readonly dump: IpDump;
+  /** Rules and routes. */
+  readonly dump6: IpDump;
 }
 
 /** What ip said, as `LINE: message`; line 0 when it ended without naming one. */
@@ -20,9 +22,10 @@ export function playCase(given: readonly string[], when: readonly string[]): Pla
   const refused = given.map((line) => play(kernel, line)).find((refusal) => refusal !== '');
   if (refused !== undefined) throw new Error(`the scene was refused: ${refused}`);
   const scene = when.some((line) => /^(?:device|carrier) /.test(line));
-  const refusal = scene ? when.map((line) => play(kernel, line)).join('') : batch(kernel, when.join('\n'));
+  const refusal = scene ? when.map((line) => play(kernel, line)).join('') : batch(kernel, when);
   const { stdout } = kernel.runSync('ip', ['-N', '-j', '-batch', '-'], READ_ALL.join('\n'));
-  return { refusal, dump: parseDump(stdout) };
+  const six = kernel.runSync('ip', ['-6', '-N', '-j', '-batch', '-'], READ_ALL6.join('\n'));
+  return { refusal, dump: parseDump(stdout), dump6: parseDump(six.stdout) };
 }
 
 function play(kernel: FakeKernel, line: string): string {
@@ -30,10 +33,15 @@ function play(kernel: FakeKernel, line: string): string {
   if (what === 'carrier') kernel.setCarrier(name, state === 'on');
   else if (what === 'device' && state === 'gone') kernel.removeDevice(name);
   else if (what === 'device') kernel.addDevice(name);
-  else return batch(kernel, line);
+  else return batch(kernel, [line]);
   return '';
 }
 
-function batch(kernel: FakeKernel, text: string): string {
-  return refusalOf(kernel.runSync('ip', ['-batch', '-'], text).stderr);
+/** Lines for IPv6 begin with `-6`, which is a batch's, and not a line's. */
+export const SIX = /^-6 /;
+
+function batch(kernel: FakeKernel, lines: readonly string[]): string {
+  const family = lines.some((line) => SIX.test(line)) ? ['-6'] : [];
+  const text = lines.map((line) => line.replace(SIX, '')).join('\n');
+  return refusalOf(kernel.runSync('ip', [...family, '-batch', '-'], text).stderr);
 }

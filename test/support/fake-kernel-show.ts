@@ -11,6 +11,7 @@ import {
 } from './fake-kernel-state.ts';
 import { showNeighbours } from './fake-kernel-neighbour.ts';
 import { isLinkdown } from './fake-kernel-route.ts';
+import { routeJson6 } from './fake-kernel-route6.ts';
 import { notFaked, optional } from './fake-kernel-words.ts';
 
 /** One read command of a batch → the JSON array it prints. */
@@ -32,6 +33,20 @@ export function show(state: FakeState, command: string): unknown[] {
   }
   if (/^neigh show (?:proto 201|nud permanent)$/.test(command)) return showNeighbours(state, command);
   throw notFaked([command]);
+}
+
+/** The same under `-6`. */
+export function show6(state: FakeState, command: string): unknown[] {
+  if (command === 'rule show') return state.rules6.map((rule) => ruleJson(state, rule));
+  if (command === 'route show table all') return state.routes6.map((route) => routeJson6(state, route, route.proto));
+  if (command === 'route show table all proto 201') {
+    return state.routes6.filter(({ proto }) => proto === 201).map((route) => routeJson6(state, route, undefined));
+  }
+  if (command === 'route show default table 254') {
+    const found = state.routes6.filter(({ table, dst }) => table === MAIN && dst === 'default');
+    return found.map((route) => routeJson6(state, { ...route, table: MAIN }, route.proto));
+  }
+  throw notFaked(['-6', command]);
 }
 
 /** `-4 -N -j route show default dev DEVICE table main`: without the device, which was asked for. */
@@ -65,7 +80,15 @@ function deviceJson(device: FakeDevice) {
     scope: name === 'lo' ? '254' : '0',
     label: name,
   }));
-  return { ifindex: index, ifname: name, flags, mtu, addr_info: addresses };
+  const addresses6 = device.addresses6.map(({ local, peer, prefix, deprecated }) => ({
+    family: 'inet6',
+    local,
+    ...optional('address', peer),
+    prefixlen: prefix,
+    scope: local.startsWith('fe80') ? '253' : '0',
+    ...(deprecated === true && { deprecated }),
+  }));
+  return { ifindex: index, ifname: name, flags, mtu, addr_info: [...addresses, ...addresses6] };
 }
 
 function ruleJson(

@@ -3,6 +3,8 @@
  * Linux 6.18 and is held to it by test/kernel/fake.test.ts.
  */
 
+import type { FakeRoute6 } from './fake-kernel-route6.ts';
+
 export interface FakeAddress {
   readonly local: string;
   readonly prefix: number;
@@ -18,6 +20,8 @@ export interface FakeDevice {
   /** The cable is plugged: the device has carrier once it is up. */
   plugged: boolean;
   addresses: FakeAddress[];
+  /** IPv6, without link-local ones but those that pppd gives. */
+  addresses6: (FakeAddress & { readonly deprecated?: boolean })[];
 }
 
 export interface FakeRule {
@@ -78,13 +82,16 @@ export interface FakeNeighbour {
 export interface FakeState {
   devices: FakeDevice[];
   rules: FakeRule[];
+  rules6: FakeRule[];
   routes: FakeRoute[];
+  routes6: FakeRoute6[];
   nexthops: FakeNexthop[];
   groups: FakeGroup[];
   /** Only those that somebody has asked for. */
   neighbours: FakeNeighbour[];
   /** Tables that have ever held a route: they stay, empty. */
   tables: Set<number>;
+  tables6: Set<number>;
   nextIndex: number;
   /** `table inet wanhook` as loaded; and the rules of `table inet wanhook_kept`. */
   firewall: string | undefined;
@@ -102,7 +109,12 @@ export const MAIN = 254;
 export function bootedState(): FakeState {
   const lo = { name: 'lo', index: 1, mtu: 65536, pointToPoint: false, up: true, plugged: true };
   return {
-    devices: [{ ...lo, addresses: [{ local: '127.0.0.1', prefix: 8 }] }],
+    devices: [{ ...lo, addresses: [{ local: '127.0.0.1', prefix: 8 }], addresses6: [] }],
+    rules6: [
+      { pref: 0, table: 255 },
+      { pref: 32766, table: MAIN },
+    ],
+    routes6: [],
     rules: [
       { pref: 0, table: 255 },
       { pref: 32766, table: MAIN },
@@ -113,6 +125,7 @@ export function bootedState(): FakeState {
     groups: [],
     neighbours: [],
     tables: new Set([MAIN, 255]),
+    tables6: new Set([MAIN, 255]),
     nextIndex: 2,
     firewall: undefined,
     kept: undefined,
@@ -165,7 +178,7 @@ export function dropAddress(state: FakeState, device: FakeDevice, local: string)
   }
   if (device.addresses.length > 0) return;
   state.routes = state.routes.filter((route) => route.device !== device.name);
-  dropNeighboursBy(state, device.name, true);
+  state.neighbours = state.neighbours.filter((one) => one.device !== device.name || one.address.includes(':'));
 }
 
 export function isLocal(state: FakeState, address: string): boolean {

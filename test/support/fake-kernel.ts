@@ -23,10 +23,10 @@ import {
   remember,
 } from './fake-kernel-memory.ts';
 import { forgetConnections, keptCheck, keptTable, killSockets, nftList, nftLoad } from './fake-kernel-nft.ts';
-import { show, showDefaults } from './fake-kernel-show.ts';
+import { show, show6, showDefaults } from './fake-kernel-show.ts';
 import { bootedState, type FakeState } from './fake-kernel-state.ts';
 import { noDevice, Refusal } from './fake-kernel-words.ts';
-import { dumpLines, type IpDump, READ_ALL } from './world-dump.ts';
+import { dumpLines, dumpLines6, type IpDump, READ_ALL, READ_ALL6 } from './world-dump.ts';
 import { scratchDirectory } from './world-scratch.ts';
 
 export interface DeviceOptions {
@@ -52,6 +52,7 @@ export interface FakeKernel {
   delAddress(device: string, address: string): void;
   hasDevice(name: string): boolean;
   addressesOf(device: string): string[];
+  addressesOf6(device: string): string[];
   /** Any `ip` line, by anybody: true if the kernel took it. */
   ip(line: string): boolean;
   setSysctl(key: string, value: string): void;
@@ -82,6 +83,7 @@ export interface FakeKernel {
 
 const PER_DEVICE = ['rp_filter', 'ignore_routes_with_linkdown', 'arp_ignore', 'arp_announce'];
 const GLOBAL = ['fib_multipath_hash_policy', 'ip_dynaddr', 'ip_forward'];
+const PER_DEVICE6 = ['ignore_routes_with_linkdown', 'accept_ra', 'forwarding'];
 
 export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
   const procSys = scratchDirectory('proc-sys');
@@ -90,15 +92,23 @@ export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
   const configure = (name: string) => {
     mkdirSync(join(procSys, 'net/ipv4/conf', name), { recursive: true });
     PER_DEVICE.forEach((key) => setSysctl(`net/ipv4/conf/${name}/${key}`, '0'));
+    mkdirSync(join(procSys, 'net/ipv6/conf', name), { recursive: true });
+    PER_DEVICE6.forEach((key) => setSysctl(`net/ipv6/conf/${name}/${key}`, key === 'accept_ra' ? '1' : '0'));
   };
   state.devices.forEach(({ name }) => configure(name));
   GLOBAL.forEach((key) => setSysctl(`net/ipv4/${key}`, '0'));
+  ['all', 'default'].forEach((name) => mkdirSync(join(procSys, 'net/ipv6/conf', name), { recursive: true }));
+  ['fib_multipath_hash_policy', 'conf/all/forwarding', 'conf/default/forwarding'].forEach((key) =>
+    setSysctl(`net/ipv6/${key}`, '0'),
+  );
 
   const must = (line: string) => {
     const { code, stderr } = ipBatch(state, line);
     if (code !== 0) throw new Refusal(`ip ${line}: ${stderr}`);
   };
   const readAll = () => READ_ALL.map((command) => show(state, command)) as IpDump;
+
+  const readAll6 = () => READ_ALL6.map((command) => show6(state, command)) as [IpDump[1], IpDump[2]];
 
   const kernel: FakeKernel = {
     procSys,
@@ -116,12 +126,13 @@ export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
     addDevice: (name, { mtu = 1500, pointToPoint = false } = {}) => {
       if (kernel.hasDevice(name)) throw new Error(`the device ${name} is there already`);
       const index = state.nextIndex++;
-      state.devices.push({ name, index, mtu, pointToPoint, up: false, plugged: true, addresses: [] });
+      state.devices.push({ name, index, mtu, pointToPoint, up: false, plugged: true, addresses: [], addresses6: [] });
       configure(name);
     },
     removeDevice: (name) => {
       removeDevice(state, findDevice(state, name));
       rmSync(join(procSys, 'net/ipv4/conf', name), { recursive: true });
+      rmSync(join(procSys, 'net/ipv6/conf', name), { recursive: true });
     },
     setUp: (name, up) => must(`link set ${name} ${up ? 'up' : 'down'}`),
     setCarrier: (name, plugged) => setCarrier(state, findDevice(state, name), plugged),
@@ -133,8 +144,10 @@ export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
       must(`addr del ${address}/${found?.prefix ?? 32}${peer} dev ${device}`);
     },
     hasDevice: (name) => state.devices.some((device) => device.name === name),
+    addressesOf6: (device) => findDevice(state, device).addresses6.map(({ local }) => local),
     addressesOf: (device) => findDevice(state, device).addresses.map(({ local }) => local),
     ip: (line) => {
+      if (line.startsWith('-6 ')) return ipBatch(state, line.slice('-6 '.length), true).code === 0;
       const device = /^link del (\S+)$/.exec(line)?.[1];
       if (device === undefined) return ipBatch(state, line).code === 0;
       if (!kernel.hasDevice(device)) return false;
@@ -152,7 +165,7 @@ export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
     forgetRule: (chain) => forgetRule(state, chain),
     remembered: (map) => [...(state.memory?.elements.get(map) ?? [])].map(([key, mark]) => `${key} : ${mark}`),
     setFirewall: (text) => (state.firewall = text),
-    dump: (whose = 'all') => dumpLines(readAll(), whose),
+    dump: (whose = 'all') => [...dumpLines(readAll(), whose), ...dumpLines6(readAll6(), whose)],
     others: () => JSON.stringify(withoutOurs(state)),
     cloneWithoutOurs: () => createFakeKernel(structuredClone(withoutOurs(state))),
   };
@@ -161,11 +174,13 @@ export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
 
 function withoutOurs(state: FakeState): FakeState {
   const theirs = <T extends { readonly proto?: number }>(items: T[]) => items.filter(({ proto }) => proto !== 201);
-  const { rules, routes, nexthops, groups, neighbours } = state;
+  const { rules, rules6, routes, routes6, nexthops, groups, neighbours } = state;
   return {
     ...state,
     rules: theirs(rules),
+    rules6: theirs(rules6),
     routes: theirs(routes),
+    routes6: theirs(routes6),
     nexthops: theirs(nexthops),
     groups: theirs(groups),
     neighbours: theirs(neighbours),
@@ -186,9 +201,14 @@ function runTool(state: FakeState, command: string, argv: readonly string[], std
     const arrays = stdin.split('\n').filter((line) => line !== '');
     return { code: 0, stdout: arrays.map((line) => `${JSON.stringify(show(state, line))}\n`).join(''), stderr: '' };
   }
+  if (command === 'ip -6 -N -j -batch -') {
+    const arrays = stdin.split('\n').filter((line) => line !== '');
+    return { code: 0, stdout: arrays.map((line) => `${JSON.stringify(show6(state, line))}\n`).join(''), stderr: '' };
+  }
+  if (command === 'ip -6 -batch -') return ipBatch(state, stdin, true);
   if (command === 'ip -batch -') return ipBatch(state, stdin);
   if (command.startsWith('ip neigh ')) return ipBatch(state, argv.join(' '));
-  if (command.startsWith('conntrack -D -f ipv4 -m ')) return forgetConnections(state, argv);
+  if (/^conntrack -D -f ipv[46] -m /.test(command)) return forgetConnections(state, argv);
   if (command === 'nft -f -') return memoryLoad(state, stdin) ?? nftLoad(state, stdin);
   if (command === 'nft -s list table inet wanhook') return nftList(state);
   if (command === 'nft -c add chain inet wanhook_memory prerouting') return memoryCheck(state);
@@ -197,6 +217,6 @@ function runTool(state: FakeState, command: string, argv: readonly string[], std
   if (command === 'nft -t list table inet wanhook_kept') return keptTable(state);
   if (command === 'nft -t list table inet wanhook_memory') return memoryTable(state);
   if (command.startsWith('nft list map inet wanhook_memory ')) return memoryList(state, argv.at(-1) ?? '');
-  if (command.startsWith('ss -K -H -n -t -4 src ')) return killSockets(state, argv);
+  if (/^ss -K -H -n -t -[46] src /.test(command)) return killSockets(state, argv);
   throw new Error(`the fake kernel has no such command: ${command}`);
 }

@@ -98,7 +98,7 @@ function tcpFlow(target: Target, clock: Clock): Live {
 /** One socket for the whole run, so the flow keeps its ports; unconnected, so that its route may change. */
 function udpFlow(target: Target, clock: Clock): Live {
   const flow = newFlow();
-  const socket = createSocket('udp4');
+  const socket = createSocket(target.host.includes(':') ? 'udp6' : 'udp4');
   socket.on('message', (message) => {
     sawSource(flow, addressOf(message.toString().split('\n')[0]!));
     sawEcho(flow, clock(), 1);

@@ -92,7 +92,7 @@ function tcpExchange(target: Target): Promise<Exchange> {
 function udpExchange(target: Target): Promise<Exchange> {
   const start = now();
   return new Promise((resolve) => {
-    const socket = createSocket('udp4');
+    const socket = createSocket(target.host.includes(':') ? 'udp6' : 'udp4');
     let done = false;
     const finish = (result: { source: string } | { error: string }) => {
       if (done) return;

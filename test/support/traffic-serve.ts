@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { print } from './traffic-io.ts';
 
-function serveTcp(port: number): Promise<void> {
+function serveTcp(port: number, host: '0.0.0.0' | '::'): Promise<void> {
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy());
     socket.write(`${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}\n`);
@@ -12,13 +12,17 @@ function serveTcp(port: number): Promise<void> {
   });
   return new Promise((resolve, reject) => {
     server.on('error', reject);
-    server.listen({ port, host: '0.0.0.0', backlog: 1024 }, resolve);
+    server.listen({ port, host, ipv6Only: host === '::', backlog: 1024 }, resolve);
   });
 }
 
+/** Each family by its own sockets: an IPv4 peer must not be told as `::ffff:192.0.2.11`. */
+const udpTypeOf = (address: string) =>
+  address.includes(':') ? ({ type: 'udp6', ipv6Only: true } as const) : ({ type: 'udp4' } as const);
+
 /** Answers "ADDRESS:PORT\n" and the datagram itself. */
 function serveUdp(port: number, address: string): Promise<void> {
-  const socket = createSocket({ type: 'udp4', reuseAddr: true });
+  const socket = createSocket({ ...udpTypeOf(address), reuseAddr: true });
   socket.on('message', (message, peer) => {
     const answer = Buffer.concat([Buffer.from(`${peer.address}:${peer.port}\n`), message]);
     // A failed answer (no route back) is the client's loss, and counted there.
@@ -40,11 +44,13 @@ function serveUdp(port: number, address: string): Promise<void> {
  */
 export async function serve(tcp: readonly number[], udp: readonly number[]): Promise<void> {
   const own = Object.values(networkInterfaces()).flatMap((addresses) =>
-    (addresses ?? []).filter((address) => address.family === 'IPv4').map((address) => address.address),
+    (addresses ?? [])
+      .filter(({ family, scopeid }) => family === 'IPv4' || scopeid === 0)
+      .map((address) => address.address),
   );
   await Promise.all([
-    ...tcp.map((port) => serveTcp(port)),
-    ...udp.flatMap((port) => [...own, '0.0.0.0'].map((address) => serveUdp(port, address))),
+    ...tcp.flatMap((port) => (['0.0.0.0', '::'] as const).map((host) => serveTcp(port, host))),
+    ...udp.flatMap((port) => [...own, '0.0.0.0', '::'].map((address) => serveUdp(port, address))),
   ]);
   print('ready');
 }

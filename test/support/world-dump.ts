@@ -12,6 +12,8 @@ export const READ_ALL = [
   'neigh show proto 201',
 ] as const;
 
+export const READ_ALL6 = ['rule show', 'route show table all'] as const;
+
 const OURS = '201';
 /** What the kernel makes by itself with addresses, and its table of local ones. */
 const KERNEL = '2';
@@ -94,6 +96,31 @@ export function dumpLines(
     ...made.filter(wanted).map(routeLine).toSorted(),
     ...neighbours.filter(wanted).map(neighbourLine).toSorted(),
   ];
+}
+
+/** IPv6's rules and routes, without what the kernel makes by itself. */
+export function dumpLines6([rules, routes]: [Json[], Json[]], whose: 'all' | 'ours' | 'others' = 'all'): string[] {
+  const wanted = (item: Json) => whose === 'all' || (item['protocol'] === OURS) === (whose === 'ours');
+  const made = routes.filter((route) => route['protocol'] !== KERNEL && route['table'] !== LOCAL_TABLE);
+  const six = (line: string) => line.replace(/^ip /, 'ip -6 ');
+  return [
+    ...rules.filter(wanted).map((rule) => six(ruleLine(rule))),
+    ...made
+      .filter(wanted)
+      .map((route) => six(routeLine6(route)))
+      .toSorted(),
+  ];
+}
+
+function routeLine6(route: Json): string {
+  const { metric, nexthops, flags = [], ...rest } = route;
+  // What the kernel says of a line that is down comes and goes.
+  const lasting = (flags as string[]).filter((flag) => flag !== 'linkdown' && flag !== 'dead');
+  const hops = ((nexthops ?? []) as Json[]).map(
+    ({ gateway, dev, weight }) =>
+      ` nexthop via ${word(gateway) ?? ''} dev ${word(dev) ?? ''} weight ${word(weight) ?? ''}`,
+  );
+  return routeLine({ ...rest, flags: lasting, ...(metric !== 1024 && { metric }) }) + hops.join('');
 }
 
 /** The arrays that `ip -N -j -batch -` printed. */

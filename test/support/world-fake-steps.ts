@@ -1,5 +1,5 @@
 /** The steps on the fake kernel. */
-import { PEER, type Steps } from './world-steps.ts';
+import { metricOf, PEER, type Steps } from './world-steps.ts';
 import type { TestWorld } from './world.ts';
 
 const isPpp = (device: string) => device.startsWith('ppp');
@@ -32,6 +32,14 @@ export function fakeSteps(world: TestWorld): Steps {
     },
     renumber: (device, address) => {
       if (fake.hasDevice(device)) give(device, address);
+    },
+    advertise: (device, address) => {
+      if (!fake.hasDevice(device)) return;
+      fake.ip(`-6 route del default dev ${device} table 254 proto 9`);
+      fake.addressesOf6(device).forEach((each) => fake.ip(`addr del ${each}/64 dev ${device}`));
+      if (address === undefined) return;
+      fake.ip(`addr add ${address}/64 dev ${device}`);
+      fake.ip(`-6 route add default via fe80::1 dev ${device} proto 9 expires 1800 metric ${metricOf(device)}`);
     },
     adminDown: (device) => {
       if (fake.hasDevice(device)) fake.setUp(device, false);

@@ -5,7 +5,11 @@ type Words = readonly [what: string, device: string, address: string | undefined
 
 /** A lease, as ISC's dhclient and dhcpcd tell it. */
 function lease([reason, device, address, router]: Words): HookInput {
-  const which = /^(?:BOUND|RENEW|REBIND|REBOOT|TIMEOUT)$/.test(reason) ? 'new' : 'old';
+  const which = /^(?:BOUND|RENEW|REBIND|REBOOT|TIMEOUT)6?$/.test(reason) ? 'new' : 'old';
+  if (reason.endsWith('6')) {
+    const prefix = address === undefined ? {} : { [`${which}_ip6_prefix`]: address };
+    return { args: [], env: { reason, interface: device, ...prefix } };
+  }
   return {
     args: [],
     env: {

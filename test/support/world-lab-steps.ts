@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { State } from '../../src/model.ts';
 import type { Router } from './router.ts';
-import type { Steps } from './world-steps.ts';
+import { metricOf, type Steps } from './world-steps.ts';
 
 /** The kernel tells of a carrier in its own time (net/core/link_watch.c); at once, where it can. */
 const CARRIER_MS = 20;
@@ -24,6 +24,17 @@ export function labSteps(router: Router): Steps {
     lineUp: (device, address) => router.lineUp(indexOf(device), { address }),
     hangUp: (device) => router.lineHangup(indexOf(device)),
     renumber: (device, address) => router.setAddress(indexOf(device), address),
+    advertise: async (device, address) => {
+      const words =
+        address === undefined
+          ? []
+          : [
+              `addr add ${address}/64 dev ${device} nodad`,
+              `route add default via fe80::1 dev ${device} proto 9 expires 1800 metric ${metricOf(device)}`,
+            ];
+      const cleared = [`route flush default dev ${device} proto 9`, `addr flush dev ${device} scope global`];
+      for (const line of [...cleared, ...words]) await rtr.run(['ip', '-6', ...line.split(' ')], { check: false });
+    },
     adminDown: (device) => router.lineAdminDown(indexOf(device)),
     carrier: async (device, on) => {
       await router.carrier(indexOf(device), on);

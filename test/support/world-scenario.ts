@@ -86,9 +86,13 @@ async function show(world: TestWorld, what: string): Promise<string[]> {
   }
 }
 
-/** Those that are not 0, by their key under /proc/sys/net/ipv4. */
+/** Those that are not as after boot, by their key under /proc/sys/net/ipv4; IPv6's by their whole key. */
 export function sysctlsOf(procSys: string): string[] {
-  const root = join(procSys, 'net/ipv4');
+  const six = changedIn(join(procSys, 'net/ipv6')).filter((line) => !line.endsWith('accept_ra = 1'));
+  return [...changedIn(join(procSys, 'net/ipv4')), ...six.map((line) => `net/ipv6/${line}`)];
+}
+
+function changedIn(root: string): string[] {
   const walk = (directory: string): string[] =>
     readdirSync(join(root, directory), { withFileTypes: true }).flatMap((entry) => {
       const path = join(directory, entry.name);

@@ -9,7 +9,7 @@ const root = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'wanhook-t
 let count = 0;
 
 // Not at the process's exit: vitest ends its workers by a signal.
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+afterAll(() => rmSync(root, { recursive: true, force: true }), 60_000);
 
 /** The path of a directory that does not exist yet; it goes when the test file has run. */
 export function scratchDirectory(name: string): string {

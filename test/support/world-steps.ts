@@ -6,8 +6,10 @@
  *   line ppp0 hangs up                         ppp: the device is gone; eth: its addresses are
  *   line eth1 has 198.51.100.9                 another address, and no hook
  *   line ppp0 down | line ppp0 carrier off|on
+ *   line eth1 advertises 2001:db8:a::2        the address the kernel makes of its router's advertisement; `off`: withdrawn
  *   ip-up ppp0 192.0.2.11 192.0.2.254 dsl      the hook as pppd calls it: device, local, remote, ipparam
  *   dhclient BOUND eth1 198.51.100.2 198.51.100.1     reason, device, address, router; other clients likewise
+ *   dhclient BOUND6 eth1 2001:db8:a:100::/56          reason, device, prefix
  *   wanhook apply | wanhook stop | wanhook event down eth1
  *   monitor dsl dead | monitor dsl alive    the monitor's verdict on a link that is up
  *   stranger rule add pref 5 lookup 100        somebody's ip command
@@ -24,6 +26,7 @@ export interface Steps {
   lineUp(device: string, address: string): Promise<void> | void;
   hangUp(device: string): Promise<void> | void;
   renumber(device: string, address: string): Promise<void> | void;
+  advertise(device: string, address: string | undefined): Promise<void> | void;
   adminDown(device: string): Promise<void> | void;
   carrier(device: string, on: boolean): Promise<void> | void;
   hook(name: string, input: HookInput): Promise<void>;
@@ -66,7 +69,11 @@ function playLine(on: Steps, step: string, [device = '', what, ...rest]: string[
   if (what === 'up') return on.lineUp(device, rest[0] ?? '');
   if (what === 'hangs') return on.hangUp(device);
   if (what === 'has') return on.renumber(device, rest[0] ?? '');
+  if (what === 'advertises') return on.advertise(device, rest[0] === 'off' ? undefined : rest[0]);
   if (what === 'down') return on.adminDown(device);
   if (what === 'carrier') return on.carrier(device, rest[0] === 'on');
   throw new Error(`no such step: ${step}`);
 }
+
+/** The kernel's own routes from advertisements stand side by side at one metric; `ip route add` refuses that. */
+export const metricOf = (device: string): string => `102${device.at(-1) ?? '0'}`;

@@ -19,6 +19,8 @@ export interface WalkLine {
   known: boolean;
   /** The address that was said then. */
   told: string;
+  /** Its router advertises itself. */
+  advertised?: 'yes' | undefined;
 }
 
 export interface Walk {
@@ -117,6 +119,7 @@ function goDown(walker: Walker, line: WalkLine): void {
   if (line.state === 'unplugged') steps.push(`line ${line.device} carrier on`);
   steps.push(`line ${line.device} hangs up`);
   line.state = 'gone';
+  line.advertised = undefined;
   // kill -9: no hook.
   if (random.below(3) > 0) steps.push(downHook(line));
 }
@@ -167,14 +170,40 @@ function disturb(walker: Walker, line: WalkLine): void {
       steps.push(`line ${line.device} has ${line.address}`);
     } else {
       line.state = what === 1 ? 'down' : 'unplugged';
+      if (what === 1) line.advertised = undefined;
       steps.push(`line ${line.device} ${what === 1 ? 'down' : 'carrier off'}`);
     }
   }
 }
 
+/** IPv6 comes and goes by itself, and mostly nobody is told. */
+function advertise(walker: Walker, line: WalkLine): void {
+  const { random, steps } = walker;
+  if (line.state !== 'up') return;
+  const what = random.below(4);
+  if (what === 0) steps.push(`line ${line.device} advertises off`);
+  else if (what < 3) steps.push(`line ${line.device} advertises 2001:db8:a${line.id}::${random.below(3) + 2}`);
+  if (what < 3) line.advertised = what === 0 ? undefined : 'yes';
+  if (random.below(2) === 0) return;
+  const { device, kind, id, name } = line;
+  const prefix = ['', ` 2001:db8:a${id}:${random.below(2) + 1}00::/56`][random.below(2)] ?? '';
+  const hooks = kind === 'ppp' ? [`ipv6-up ${device} fe80::2 fe80::1 ${name}`] : [];
+  steps.push(random.pick([...hooks, `dhclient BOUND6 ${device}${prefix}`, `dhclient EXPIRE6 ${device}${prefix}`]));
+}
+
 function reconfigure(walker: Walker, line: WalkLine): void {
   const { random, steps } = walker;
-  const keys = [' WEIGHT=5', ' TIER=2', ' ON_DOWN=block', ' MSS=1400', ' MASQUERADE=no', '', ' WEIGHT=5 TIER=3'];
+  const keys = [
+    ' WEIGHT=5',
+    ' TIER=2',
+    ' ON_DOWN=block',
+    ' MSS=1400',
+    ' MASQUERADE=no',
+    '',
+    ' WEIGHT=5 TIER=3',
+    ' IPV6=no',
+    ' NPT=yes',
+  ];
   const main = [
     '',
     ' LAN=none',
@@ -183,6 +212,7 @@ function reconfigure(walker: Walker, line: WalkLine): void {
     ' PREF_BASE=1000',
     ' ON_DOWN=block WEIGHT=9',
     ' PROBE=dns://203.0.113.9/a.b',
+    ' IPV6=no',
   ];
   const what = random.below(8);
   if (what === 0 || what === 2) {
@@ -220,8 +250,9 @@ export function walk(seed: number, options: WalkOptions): Walk {
   steps.push('wanhook apply');
   while (steps.length < options.length) {
     const line = random.pick(lines);
-    const dice = random.below(100);
-    if (dice < 30) comeUp(walker, line);
+    const dice = random.below(108);
+    if (dice >= 100) advertise(walker, line);
+    else if (dice < 30) comeUp(walker, line);
     else if (dice < 44) goDown(walker, line);
     else if (dice < 56) sayNonsense(walker, line);
     else if (dice < 58) lie(walker, line);
@@ -250,7 +281,11 @@ export function walk(seed: number, options: WalkOptions): Walk {
 export function untruths({ lines, lies }: Walk, ours: readonly string[]): string[] {
   if (lies) return [];
   const allKnown = lines.every(({ state, known, address, told }) => state === 'gone' || (known && address === told));
-  return lines.flatMap(({ id, name, device, address, state, known }) => {
+  return lines.flatMap(({ id, name, device, address, state, known, kind, advertised }) => {
+    const six = ours.some(
+      (line) => line.startsWith('ip -6 route') && line.includes(` via fe80::1 dev ${device} table 2000${id} `),
+    );
+    if (kind === 'dhcp' && state === 'up' && known && advertised === 'yes' && !six) return [`${name}: no IPv6 route`];
     const route = ours.find((line) => line.startsWith('ip route') && line.includes(` table 2000${id} `)) ?? 'no route';
     const right = route.includes(` dev ${device} src ${address} `);
     if (state === 'up' && known && !right) return [`${name} is up on ${device} with ${address}: ${route}`];

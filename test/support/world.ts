@@ -137,7 +137,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
         return;
       }
       const config = trialConfig(world) ?? world.loadConfig().config ?? loadGoodConfig(stateDirectory);
-      if (config !== undefined && findLink(config, said.event) === undefined) return;
+      if (config !== undefined && findLink(config, said.event, world.state().links) === undefined) return;
       try {
         await world.event(said.event);
       } catch (error) {

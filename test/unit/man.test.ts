@@ -33,7 +33,7 @@ test.each([
 });
 
 test('wanhook.env(5): the defaults are those of the wanhook.env that is shipped', () => {
-  const shipped = [...read('etc/wanhook/wanhook.env').matchAll(/^#([A-Z_]+)=(.*)$/gm)].map(([, key, value]) => [
+  const shipped = [...read('etc/wanhook/wanhook.env').matchAll(/^#([A-Z0-9_]+)=(.*)$/gm)].map(([, key, value]) => [
     key,
     value,
   ]);

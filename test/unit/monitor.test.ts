@@ -38,6 +38,23 @@ test.each([
     '[LINK]12: ppp0: <POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 1492 qdisc fq_codel state UNKNOWN group 0 qlen 3\\    link/[512] ',
     'ppp0 link',
   ],
+  [
+    '[ADDR]3: eth1    inet6 2001:db8::5/64 scope 0 dynamic mngtmpaddr \\       valid_lft 600sec preferred_lft 300sec',
+    'eth1 address',
+  ],
+  [
+    '[ADDR]3: eth1    inet6 2001:db8::5/64 scope 0 tentative dynamic \\       valid_lft 600sec preferred_lft 300sec',
+    undefined,
+  ],
+  [
+    '[ADDR]Deleted 3: eth1    inet6 2001:db8::5/64 scope 0 \\       valid_lft forever preferred_lft forever',
+    'eth1 address',
+  ],
+  [
+    '[ADDR]4: ppp0    inet6 fe80::2 peer fe80::1/128 scope 253 \\       valid_lft forever preferred_lft forever',
+    undefined,
+  ],
+  ['[ROUTE]Deleted default via fe80::1 dev eth1 proto 9 metric 1024 pref medium', 'default route'],
   ['[ADDR]3: eth1    inet 198.18.1.2/24 scope 0 eth1\\       valid_lft forever preferred_lft forever', 'eth1 address'],
   [
     '[ADDR]Deleted 3: eth1    inet 198.18.1.2/24 scope 0 eth1\\       valid_lft forever preferred_lft forever',
@@ -76,6 +93,17 @@ test('a device that says the same again is nothing new', () => {
   expect(line('BROADCAST,PROMISC,UP,LOWER_UP')).toBeUndefined();
   expect(line('NO-CARRIER,BROADCAST,UP')).toBe('eth1 link');
   expect(line('NO-CARRIER,BROADCAST,UP', 1492)).toBe('eth1 link');
+});
+
+test('an advertisement that says the same again is nothing new', () => {
+  const read = lineReader();
+  const line = (flags: string) => read(`[ADDR]3: eth1    inet6 2001:db8::5/64 scope 0 ${flags} \\ valid_lft 600sec`);
+  expect(['dynamic', 'dynamic', 'deprecated dynamic', 'deprecated dynamic'].map(line)).toEqual([
+    'eth1 address',
+    undefined,
+    'eth1 address',
+    undefined,
+  ]);
 });
 
 test('of nftables, only our tables', () => {

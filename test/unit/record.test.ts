@@ -483,9 +483,21 @@ const STORIES: readonly Story[] = [
   },
   {
     name: 'check records nothing',
+    links: ['cable: ID=1 DEVICE=eth1'],
+    given: [A, 'dhclient TIMEOUT eth1'],
+    want: ['cable down: no device eth1'],
+  },
+  {
+    name: 'ipv6-up tells which device the line has, to both families',
     links: ['dsl: ID=1 PPP_IPPARAM=dsl'],
-    given: [A, 'ipv6-up ppp0 - - dsl'],
-    want: ['dsl down: waiting for its first event'],
+    given: [A, 'ipv6-up ppp0 fe80::05c8:fd28 fe80::1 dsl'],
+    want: ['dsl up ppp0 192.0.2.11'],
+  },
+  {
+    name: 'ipv6-down of a line that is up says nothing of its IPv4',
+    links: ['dsl: ID=1 PPP_IPPARAM=dsl'],
+    given: [A, 'ip-up ppp0 192.0.2.11 192.0.2.254 dsl', 'ipv6-down ppp0 fe80::5c8:fd28 fe80::1 dsl'],
+    want: ['dsl up ppp0 192.0.2.11'],
   },
 ];
 

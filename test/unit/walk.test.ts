@@ -60,8 +60,8 @@ async function expectConverged(taken: Walk, world: TestWorld): Promise<void> {
   expect(new Set(ours).size, 'twins').toBe(ours.length);
 
   const fresh = createTestWorld(world.files, world.fake.cloneWithoutOurs());
-  const { links, verdicts, health } = world.state();
-  fresh.writeState({ links, verdicts, ...(health && { health }), sysctls: {}, stopped: false });
+  const { links, verdicts, health, v6 } = world.state();
+  fresh.writeState({ links, verdicts, ...(health && { health }), ...(v6 && { v6 }), sysctls: {}, stopped: false });
   await fresh.apply();
   expect(whole(world, !taken.lostState)).toEqual(whole(fresh, !taken.lostState));
 

@@ -1,0 +1,30 @@
+import type { Sysctls } from './model.ts';
+
+/** A switch of forwarding, and what the kernel sets by itself when it is turned, whoever had set it. */
+export interface Forwarding {
+  readonly key: string;
+  readonly isEffect: (key: string) => boolean;
+  /** What turning it off sets them to; turning it on sets the opposite. */
+  readonly off: (devices: readonly string[]) => Sysctls;
+}
+
+const each = (conf: string, devices: readonly string[]): Sysctls =>
+  Object.fromEntries(['default', ...devices].map((name) => [`${conf}/${name}/forwarding`, '0'] as const));
+
+export const FORWARDINGS: readonly Forwarding[] = [
+  {
+    // inet_forward_change() in net/ipv4/devinet.c
+    key: 'net/ipv4/ip_forward',
+    isEffect: (key) => /^net\/ipv4\/conf\/.*\/(?:forwarding|accept_redirects)$/.test(key),
+    off: (devices) => ({ 'net/ipv4/conf/all/accept_redirects': '1', ...each('net/ipv4/conf', devices) }),
+  },
+  {
+    // addrconf_fixup_forwarding() in net/ipv6/addrconf.c
+    key: 'net/ipv6/conf/all/forwarding',
+    isEffect: (key) => /^net\/ipv6\/conf\/(?!all\/).*\/forwarding$/.test(key),
+    off: (devices) => each('net/ipv6/conf', devices),
+  },
+];
+
+/** Which switch a sysctl follows, if any. */
+export const switchOf = (key: string): string | undefined => FORWARDINGS.find(({ isEffect }) => isEffect(key))?.key;
