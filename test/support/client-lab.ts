@@ -67,6 +67,10 @@ export async function createClientLab(before = ''): Promise<ClientLab> {
 /** That all take the same of two lines is as likely as a one in eight million. */
 const COUNT = 24;
 
+/** What a hook has dropped for another hook's run is done when nothing lies there and nobody runs. */
+const SETTLED =
+  'until [ -z "$(ls /run/wanhook/hooks 2>/dev/null)" ] && [ ! -s /run/wanhook/runner ]; do sleep 0.05; done';
+
 /** A client's lease may have to run out first. */
 const WATCHED_MS = 15_000;
 
@@ -94,7 +98,10 @@ function clientLab(router: Router, server: DhcpServer): ClientLab {
       const end = Date.now() + limitMs;
       for (;;) {
         const since = (await hooks()).slice(before);
-        if (since.some((line) => wanted.test(line))) return since;
+        if (since.some((line) => wanted.test(line))) {
+          await router.rtr.sh(SETTLED);
+          return since;
+        }
         if (Date.now() > end)
           throw new Error(`no hook ${String(wanted)} within ${limitMs} ms, but: ${since.join(', ')}`);
         await sleep(50);
