@@ -8,5 +8,6 @@
     new_ip_address="${new_ip_address-}" new_subnet_mask="${new_subnet_mask-}" new_routers="${new_routers-}" \
     new_rfc3442_classless_static_routes="${new_rfc3442_classless_static_routes-}" \
     new_domain_name_servers="${new_domain_name_servers-}" old_ip_address="${old_ip_address-}" \
+    new_ip6_prefix="${new_ip6_prefix-}" old_ip6_prefix="${old_ip6_prefix-}" \
     /bin/sh /usr/lib/wanhook/run-hook.sh dhclient </dev/null >/dev/null 2>&1
 ) || :

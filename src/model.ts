@@ -287,6 +287,8 @@ export interface Told {
 }
 export interface ToldLink {
   readonly condition: Condition;
+  /** Its IPv6 in words: condition, address, delegated prefixes. */
+  readonly ipv6?: string;
   readonly device?: string;
   readonly address?: string;
 }

@@ -9,7 +9,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 # package:command that shows it is there
-packages='iproute2:ip nftables:nft conntrack:conntrack ppp:pppd pppoe:pppoe-server isc-dhcp-client:dhclient
+packages='iproute2:ip nftables:nft conntrack:conntrack ppp:pppd pppoe:pppoe-server isc-dhcp-client:dhclient isc-dhcp-server:dhcpd
   dnsmasq-base:dnsmasq dhcpcd-base:dhcpcd udhcpc:udhcpc ifupdown:ifup network-manager:NetworkManager
   networkd-dispatcher:networkd-dispatcher qemu-system-x86:qemu-system-x86_64 busybox-static:busybox cpio:cpio kmod:modprobe
   iputils-ping:ping fping:fping tcpdump:tcpdump keepalived:keepalived procps:pgrep shellcheck:shellcheck

@@ -20,16 +20,8 @@ const TYPES = {
   client: { client: 'ipv4_addr', away: 'ipv4_addr' },
 } as const;
 
-/** The same for IPv6, whose clients are each address for itself: nobody counts them. */
-const TYPES6 = {
-  pair: {
-    pair6: 'ipv6_addr . ipv6_addr',
-    pair_port6: 'ipv6_addr . ipv6_addr . inet_proto . inet_service',
-    own6: 'ipv6_addr',
-    own_port6: 'ipv6_addr . inet_proto . inet_service',
-  },
-  client: { client6: 'ipv6_addr' },
-} as const;
+/** IPv6's clients are each address for itself: nobody counts them. */
+const TYPES6 = { client6: 'ipv6_addr' };
 
 const PAIR_CHAINS = [
   ...['pick', 'pick_own', 'beside', 'beside_own', 'forward_mark'],
@@ -42,10 +34,7 @@ const CHAINS: Readonly<Record<'pair' | 'client', readonly string[]>> = {
 };
 
 const PICKING6 = ['pick6', 'known_client6', 'bind6'];
-const CHAINS6: typeof CHAINS = {
-  pair: PAIR_CHAINS.filter((name) => name !== 'forward_mark').map((name) => `${name}6`),
-  client: [...PICKING6, ...PICKING6.map((name) => `${name}_beside`), 'beside6'],
-};
+const CHAINS6 = [...PICKING6, ...PICKING6.map((name) => `${name}_beside`), 'beside6'];
 
 /**
  * Declares what may be there already, flushes every rule, takes away what only the other mode uses, or IPv6 where there is
@@ -54,19 +43,19 @@ const CHAINS6: typeof CHAINS = {
 export function memoryScript({ balance }: Pick<Config, 'balance'>, rules: readonly string[], six = false): string {
   const mode = balance === 'client' ? 'client' : 'pair';
   const other = mode === 'client' ? 'pair' : 'client';
-  const used = [...CHAINS[mode], ...(six ? CHAINS6[mode] : [])];
-  const unused = [...CHAINS[other], ...CHAINS6.pair, ...CHAINS6.client].filter((name) => !used.includes(name));
+  const used = [...CHAINS[mode], ...(six ? CHAINS6 : [])];
+  const unused = [...CHAINS[other], ...CHAINS6].filter((name) => !used.includes(name));
   const maps = (of: 'pair' | 'client', types: Readonly<Record<string, string>>) =>
     Object.entries(types).map(
       ([name, type]) =>
         ` map ${name} { type ${type} : mark; flags dynamic,timeout; size ${of === 'pair' ? PAIRS : CLIENTS}; }`,
     );
-  const gone = { ...TYPES[other], ...TYPES6[other], ...(six ? {} : TYPES6[mode]) };
+  const gone = { ...TYPES[other], ...(!six && TYPES6) };
   return [
     'table inet wanhook_memory {',
-    ...maps(mode, { ...TYPES[mode], ...(six && TYPES6[mode]) }),
-    ...maps(other, { ...TYPES[other], ...TYPES6[other] }),
-    ...(six ? [] : maps(mode, TYPES6[mode])),
+    ...maps(mode, TYPES[mode]),
+    ...maps(other, TYPES[other]),
+    ...maps('client', TYPES6),
     ' chain prerouting { type filter hook prerouting priority mangle + 1; policy accept; }',
     ' chain output { type route hook output priority mangle + 1; policy accept; }',
     ' chain postrouting { type filter hook postrouting priority mangle + 1; policy accept; }',
@@ -89,7 +78,7 @@ export const chain = (name: string, lines: readonly string[]) => [
 ];
 
 /** Who comes past: new connections that no rule, mark or inbound link has decided already. */
-export function undecided({ markMask }: Pick<Config, 'markMask'>, six: readonly LinkStatus[]): string[] {
+export function undecided({ markMask }: Pick<Config, 'markMask'>, six: readonly LinkStatus[] = []): string[] {
   const all = hex(markMask);
   return [
     ...(isInUse6(six) ? bound6(six) : ['meta nfproto != ipv4 accept']),

@@ -5,7 +5,7 @@ const tableOf = ({ pid }: Use) => `inet wanhook_use_${pid}`;
 /**
  * nft(8) text: every first packet of a socket made in the cgroup gets the link's mark, before our table looks at it; then
  * mark rule, memory and masquerade do the rest. What would leave by another link all the same, because this one is down,
- * is dropped, and IPv6, which wanhook does not route yet, is refused. Not in our table: that is compared as a whole, and
+ * is dropped, and IPv6, of which it does not know what has begun on the link, is refused. Not in our table: that is compared as a whole, and
  * loaded anew by events while the command runs.
  */
 export function useTable(use: Use, config: Config, mark: number, devices: readonly string[]): string {

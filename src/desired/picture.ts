@@ -1,6 +1,7 @@
 import type { Condition, Config, LinkHealth, LinkStatus, State, Told } from '../model.ts';
 import { linkTable, standing } from './numbers.ts';
 import { sharingLinks } from './routing.ts';
+import { isInUse6 } from './routing6.ts';
 
 /** The links as those outside see them: user scripts, `wanhook health`, metrics. */
 export interface Picture {
@@ -23,6 +24,15 @@ export interface Seen {
   /** It takes new connections: which part of them, from 0 to 1. */
   readonly sharing: boolean;
   readonly share: number;
+  /** Absent: it never had any. */
+  readonly ipv6?: SeenIpv6;
+}
+
+export interface SeenIpv6 {
+  readonly condition: 'up' | 'dead' | 'down';
+  readonly address?: string;
+  /** Delegated to us; they stay known while the line is down. */
+  readonly prefixes: readonly string[];
 }
 
 /** Does it work, however badly? */
@@ -73,10 +83,22 @@ export function pictureOf(
       dns: state.links[link.name]?.dns ?? [],
       sharing: sharing.has(link),
       share: sharing.has(link) ? link.weight / total : 0,
+      ...ipv6Of(statuses6.find((six) => six.link.name === link.name)),
     };
   });
   return { links, ...(any !== undefined && { standing: standing(any.link) }) };
 }
+
+function ipv6Of(status: LinkStatus | undefined): Pick<Seen, 'ipv6'> {
+  if (status === undefined || !isInUse6([status])) return {};
+  const condition = !status.up ? 'down' : status.dead === undefined ? 'up' : 'dead';
+  const address = status.up ? { address: status.address } : {};
+  return { ipv6: { condition, ...address, prefixes: status.delegated ?? [] } };
+}
+
+/** For comparing. */
+export const ipv6Words = ({ condition, address = '-', prefixes }: SeenIpv6): string =>
+  [condition, address, ...prefixes].join(' ');
 
 function worth(status: LinkStatus, state: Pick<State, 'health' | 'v6'>): Pick<Seen, 'condition' | 'reason'> {
   if (!status.up) return { condition: 'down', reason: status.reason };
@@ -88,8 +110,9 @@ function worth(status: LinkStatus, state: Pick<State, 'health' | 'v6'>): Pick<Se
 /** What is remembered of a picture once it has been told. While nothing works, the tier that last did is kept. */
 export function toldOf({ links, standing: now }: Picture, before?: Told): Told {
   const last = links.some(isUsable) ? (now ?? before?.standing) : before?.standing;
-  const told = links.map(({ name, condition, device, address }) => {
-    return [name, { condition, ...(device && { device }), ...(address && { address }) }] as const;
+  const told = links.map(({ name, condition, device, address, ipv6 }) => {
+    const six = ipv6 && { ipv6: ipv6Words(ipv6) };
+    return [name, { condition, ...(device && { device }), ...(address && { address }), ...six }] as const;
   });
   return { links: Object.fromEntries(told), ...(last !== undefined && { standing: last }) };
 }

@@ -1,9 +1,9 @@
 import type { Condition, Told, ToldLink } from '../model.ts';
-import { isUsable, type Picture, type Seen } from './picture.ts';
+import { ipv6Words, isUsable, type Picture, type Seen } from './picture.ts';
 
 /** One thing that has changed for those outside, in the words of events.d/README. */
 export interface Transition {
-  readonly event: 'up' | 'down' | 'dead' | 'recovered' | 'degraded' | 'tier' | 'all-down' | 'back';
+  readonly event: 'up' | 'down' | 'dead' | 'recovered' | 'degraded' | 'tier' | 'all-down' | 'back' | 'ipv6';
   /** Absent: it is about all of them. A link that is no longer configured is here by its name and last line. */
   readonly link?: Pick<Seen, 'name'> & Partial<Seen>;
   /** What it was before: a condition; for `tier` a tier. */
@@ -16,7 +16,10 @@ export interface Transition {
  * first look after boot only what works is news.
  */
 export function transitions(before: Told | undefined, after: Picture): Transition[] {
-  const links = after.links.flatMap((link) => linkTransitions(before?.links[link.name], link));
+  const links = after.links.flatMap((link) => {
+    const last = before?.links[link.name];
+    return [...linkTransitions(last, link), ...ipv6Transition(last, link)];
+  });
   return [...links, ...removed(before, after), ...together(before, after)];
 }
 
@@ -35,11 +38,28 @@ function linkTransitions(before: ToldLink | undefined, link: Seen): Transition[]
   return condition === 'degraded' ? worse : [said('recovered')];
 }
 
+/** IPv6 comes and goes by itself, and its prefixes are on the LAN: whoever announces them there must know. */
+function ipv6Transition(before: ToldLink | undefined, link: Seen): Transition[] {
+  const { ipv6 } = link;
+  if (ipv6 === undefined || ipv6Words(ipv6) === before?.ipv6) return [];
+  if (before?.ipv6 === undefined && ipv6.condition !== 'up') return [];
+  const was = before?.ipv6?.split(' ')[0] ?? 'down';
+  const reason = `IPv6 is ${[ipv6.condition, ipv6.address ?? '', ...ipv6.prefixes].filter(Boolean).join(' ')}`;
+  return [{ event: 'ipv6', link, before: was, reason }];
+}
+
 /** A link that was there when last told, and whose file has been taken away since. */
 function removed(before: Told | undefined, { links }: Picture): Transition[] {
-  return Object.entries(before?.links ?? {}).flatMap(([name, { condition, ...line }]): Transition[] => {
+  return Object.entries(before?.links ?? {}).flatMap(([name, { condition, device, address }]): Transition[] => {
     if (condition === 'down' || links.some((link) => link.name === name)) return [];
-    return [{ event: 'down', link: { name, ...line }, before: condition, reason: 'not configured any more' }];
+    return [
+      {
+        event: 'down',
+        link: { name, ...(device && { device }), ...(address && { address }) },
+        before: condition,
+        reason: 'not configured any more',
+      },
+    ];
   });
 }
 
@@ -82,15 +102,26 @@ export function variables(
     ADDRESS: link?.address,
     GATEWAY: link?.gateway,
     TABLE: link?.table?.toString(),
+    IPV6: link?.ipv6?.condition,
+    ADDRESS6: link?.ipv6?.address,
+    PREFIXES: link?.ipv6?.prefixes.join(' '),
     DNS: link?.dns?.join(' '),
     TIER: standing === undefined ? undefined : tierWords(standing),
     LINKS_UP: names(usable),
     LINKS_DEAD: names(links.filter(({ condition }) => condition === 'dead')),
     LINKS_DOWN: names(links.filter(({ condition }) => condition === 'down')),
     LINKS_SHARING: names(links.filter(({ sharing }) => sharing)),
+    PREFIXES_UP: prefixesOf(links, true),
+    PREFIXES_DOWN: prefixesOf(links, false),
     RESOLVERS: [...new Set(sharingFirst.flatMap(({ dns }) => dns))].join(' '),
   };
   return Object.fromEntries(Object.entries(all).map(([key, value]) => [`WANHOOK_${key}`, harmless(value ?? '')]));
+}
+
+/** Delegated prefixes of the lines whose IPv6 works, or does not. */
+function prefixesOf(links: readonly Seen[], works: boolean): string {
+  const which = links.filter(({ ipv6 }) => (ipv6?.condition === 'up') === works);
+  return which.flatMap(({ ipv6 }) => ipv6?.prefixes ?? []).join(' ');
 }
 
 /** Reasons quote what strangers sent: printable, short, and without what a careless script would hand to a shell. */

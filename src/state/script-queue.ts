@@ -40,7 +40,7 @@ export function readQueued(path: string): QueuedEvent | undefined {
   const value = parseJson(readIfThere(path) ?? '');
   if (!isObject(value) || !isObject(value['variables'])) return undefined;
   const { variables, begun } = value;
-  const named = Object.entries(variables).every(([key, text]) => /^WANHOOK_[A-Z_]+$/.test(key) && isWord(text));
+  const named = Object.entries(variables).every(([key, text]) => /^WANHOOK_[A-Z0-9_]+$/.test(key) && isWord(text));
   if (!named || (begun !== undefined && typeof begun !== 'string')) return undefined;
   return { path, variables: variables as Variables, ...(begun !== undefined && { begun }) };
 }

@@ -145,5 +145,6 @@ const isTold = (value: unknown) =>
 const isToldLink = (value: unknown) =>
   isObject(value) &&
   CONDITIONS.some((condition) => condition === value['condition']) &&
+  maybe(value['ipv6'], (text) => /^[a-z]+(?: [0-9a-f:./-]+)*$/.test(text)) &&
   maybe(value['device'], isDeviceName) &&
   maybe(value['address'], isAddress);

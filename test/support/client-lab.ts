@@ -47,7 +47,8 @@ export async function createClientLab(before = ''): Promise<ClientLab> {
     links: ['dhcp', 'dhcp'],
     overlay: ['/etc', '/usr/sbin', '/usr/bin', '/usr/lib', '/usr/libexec', '/usr/share', '/var/lib'],
     keys: [{ PROBE: 'none' }, { PROBE: 'none', GATEWAY: '198.18.1.1' }],
-    before: `${ROOT}/install.sh --all --no-deps --distro debian >/run/install.log 2>&1 || { cat /run/install.log >&2; exit 1; }
+    before: `rm -f /usr/share/man/man?/wanhook*
+      ${ROOT}/install.sh --all --no-deps --distro debian >/run/install.log 2>&1 || { cat /run/install.log >&2; exit 1; }
       mv /usr/lib/wanhook/run-hook.sh /usr/lib/wanhook/run-hook.real
       cat >/usr/lib/wanhook/run-hook.sh <<'LOGGED'\n${LOGGED}LOGGED
       chmod 755 /usr/lib/wanhook/run-hook.sh; : >/run/hooks.log\n${before}`,

@@ -49,7 +49,7 @@ export async function addIpv6(router: Router): Promise<Ipv6> {
       lines.map(({ index }) => `ip -6 addr add ${onLine(index)}:100::1/64 dev lan0 nodad\n`).join(''),
   );
   await lan.sh(
-    `${QUICK}ip -6 addr add fd00:1::2/64 dev eth0 nodad; ip -6 route replace default via fe80::1 dev eth0\n` +
+    `${QUICK}ip -6 addr add fd00:1::2/64 dev eth0 nodad; ip -6 route replace default via fe80::1 dev eth0 metric 2048\n` +
       lines.map(({ index }) => `ip -6 addr add ${hostOf(index)}/64 dev eth0 nodad\n`).join(''),
   );
   // Until then nobody there answers who asks for neighbours.

@@ -80,7 +80,7 @@ test('wanhook(8): every command and option there is, and no other', () => {
 });
 
 test('wanhook-hooks(7): every variable of a script that events.d/README has', () => {
-  const variables = (text: string) => new Set(text.match(/\bWANHOOK_[A-Z_]+/g));
+  const variables = (text: string) => new Set(text.match(/\bWANHOOK_[A-Z0-9_]+/g));
   expect(variables(read('docs/man/wanhook-hooks.7'))).toEqual(variables(read('etc/wanhook/events.d/README')));
 });
 

@@ -140,7 +140,7 @@ test('what strangers sent means nothing to a shell', () => {
 test('events.d/README names every variable and every event, and no others', () => {
   const readme = readFileSync(new URL('../../etc/wanhook/events.d/README', import.meta.url), 'utf8');
   const given = variables({ event: 'back', reason: '' }, { links: [] }, { time: '', source: '' });
-  expect([...readme.matchAll(/^ {4}(WANHOOK_[A-Z_]+)/gm)].map(([, name]) => name).toSorted()).toEqual(
+  expect([...readme.matchAll(/^ {4}(WANHOOK_[A-Z0-9_]+)/gm)].map(([, name]) => name).toSorted()).toEqual(
     Object.keys(given).toSorted(),
   );
   const events = [...readme.matchAll(/^ {4}([a-z-]+) {2,}/gm)].map(([, name]) => name).toSorted();
