@@ -72,6 +72,13 @@ LOOK
     logger -t wanhook -p daemon.err "hook $hook ${1-${interface-}}: \"$node\" failed with status $?: run install.sh again"
 }
 
+# Whoever should take it may hang, or be killed this instant: then it is done from here.
+be_patient() {
+  while sleep 1 && [ -e "$drop/$started-$$" ]; do
+    taken_by runner || exec /bin/sh "$0" pending
+  done
+}
+
 ticks_of $$
 started=$ticks
 if [ "$hook" != pending ]; then
@@ -79,10 +86,9 @@ if [ "$hook" != pending ]; then
   for who in monitor runner; do
     taken_by $who || continue
     drop_it "$@" || break
+    be_patient &
     # Gone meanwhile? Then it may not have seen it.
     taken_by $who || { hook=pending && set -- && break; }
-    # A monitor that hangs, or is killed this instant, must not keep it.
-    [ $who = runner ] || { sleep 1 && [ -e "$drop/$started-$$" ] && exec /bin/sh "$0" pending; } &
     exit 0
   done
 # Many hooks may have lost their patience with the same monitor.
@@ -94,14 +100,16 @@ cd / && unset PWD OLDPWD # cd exports them
 node=@NODE@
 [ -x "$node" ] || node=$(PATH=/usr/local/sbin:/usr/local/bin:$PATH; command -v node || command -v nodejs)
 node=${node:-node}
-# While this one runs, others only drop; it looks once more when it has said that it is about to go.
-for _ in 1 2 3; do
+# While this one runs, others only drop; it looks once more when it has said that it is about to go. What has come meanwhile
+# is no affair of the daemon that waits for this hook; what stays, although it was tried, is left for the next event.
+while :; do
+  oldest=none
+  [ "$hook" != pending ] || { set -- "$drop"/*[0-9] && oldest=$1 && set --; }
   { echo "$$ $started" >$run/runner; } 2>/dev/null
   start_node "$@"
   { : >$run/runner; } 2>/dev/null
-  hook=pending
   set -- "$drop"/*[0-9]
-  [ -e "$1" ] || break
+  [ -e "$1" ] && [ "$1" != "$oldest" ] || exit 0
+  [ "$hook" = pending ] || { /bin/sh "$0" pending & exit 0; }
   set --
 done
-exit 0

@@ -79,7 +79,7 @@ export function startMonitor({ world, version, engine, spawn, now, ready }: Surr
   };
   const watch = watchKernel(spawn, { changed: (what) => wakes.wake(`kernel: ${what}`), warn: world.warn });
   const probes = probing(engine, now, onVerdict, passive(spawn));
-  const hooks = watchDropped(world.stateDirectory, () => wakes.wakeNow('hook'));
+  const hooks = watchDropped(world.stateDirectory, () => wakes.wakeNow('hook'), world.warn);
   const tell = () => trouble.of(() => tellFigures(world, probes.figures()));
   const tellOthers = () => trouble.of(() => tellMetrics(world, last, version));
   const timers = [

@@ -1,5 +1,6 @@
-import { watch } from 'node:fs';
+import { existsSync, watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
+import { explain } from '../errors.ts';
 import type { HookInput } from '../events/hook-input.ts';
 import { makePrivateDirectory, namesIn } from './files.ts';
 
@@ -10,18 +11,19 @@ import { makePrivateDirectory, namesIn } from './files.ts';
 const FOLDER = 'hooks';
 
 /** `STARTED-PID`: when the hook began, in the kernel's ticks since boot. Not yet whole: `….tmp`. */
-const NAME = /^(\d{1,20})-\d{1,10}$/;
+const NAME = /^(\d{1,20})-(\d{1,10})$/;
 
 export interface Dropped {
   readonly path: string;
-  /** When the hook began, in ticks since boot. */
-  readonly started: string;
+  /** Sorts by when the hook began, in ticks since boot, then by its pid. */
+  readonly key: string;
 }
 
 export function droppedHooks(directory: string): Dropped[] {
   return namesIn(join(directory, FOLDER)).flatMap((name) => {
-    const [, started] = NAME.exec(name) ?? [];
-    return started === undefined ? [] : [{ path: join(directory, FOLDER, name), started }];
+    const [, started, pid] = NAME.exec(name) ?? [];
+    if (started === undefined || pid === undefined) return [];
+    return [{ path: join(directory, FOLDER, name), key: `${started.padStart(20, '0')}-${pid.padStart(10, '0')}` }];
   });
 }
 
@@ -44,12 +46,50 @@ export function makeDropFolder(directory: string): void {
   makePrivateDirectory(join(directory, FOLDER));
 }
 
+/** How often is looked where the kernel has no watch to spare (EMFILE: fs.inotify.max_user_instances). */
+const LOOK_MS = 500;
+
 /** For whoever stays: called whenever a hook has dropped something. */
-export function watchDropped(directory: string, dropped: () => void): { stop(): void } {
-  makeDropFolder(directory);
-  const watcher = watch(join(directory, FOLDER), (_, name) => {
-    if (name !== null && NAME.test(name)) dropped();
-  });
-  watcher.on('error', () => watcher.close());
-  return { stop: () => watcher.close() };
+export function watchDropped(
+  directory: string,
+  dropped: () => void,
+  warn: (message: string) => void,
+): { stop(): void } {
+  const folder = join(directory, FOLDER);
+  let watcher: FSWatcher | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const look = () => {
+    if (droppedHooks(directory).length > 0) dropped();
+  };
+  const poll = (error: unknown) => {
+    watcher?.close();
+    warn(`cannot watch ${folder}, looking there twice a second instead: ${explain(error)}`);
+    timer ??= setInterval(look, LOOK_MS);
+  };
+  const begin = () => {
+    try {
+      makeDropFolder(directory);
+      watcher = watch(folder, (_, name) => {
+        // Our own taking it away is an event, too.
+        if (name !== null && NAME.test(name) && existsSync(join(folder, name))) dropped();
+        else if (!existsSync(folder)) again();
+      });
+      watcher.on('error', poll);
+    } catch (error) {
+      poll(error);
+    }
+  };
+  // Somebody has emptied /run/wanhook: what is made anew has another watch.
+  const again = () => {
+    watcher?.close();
+    begin();
+    look();
+  };
+  begin();
+  return {
+    stop: () => {
+      clearInterval(timer);
+      watcher?.close();
+    },
+  };
 }

@@ -46,9 +46,7 @@ export interface Inbox {
 export function pendingEvents(directory: string): Inbox {
   const found = [
     ...spooled(join(directory, 'events')).map((path) => ({ path, key: basename(path), read: readEvent })),
-    ...droppedHooks(directory).map(({ path, started }) => {
-      return { path, key: `${started.padStart(TICKS_WIDTH, '0')}-${basename(path)}`, read: readHook };
-    }),
+    ...droppedHooks(directory).map(({ path, key }) => ({ path, key, read: readHook })),
   ].toSorted((a, b) => (a.key < b.key ? -1 : 1));
   const excess = Math.max(0, found.length - MOST_PENDING);
   const pending: PendingEvent[] = [];

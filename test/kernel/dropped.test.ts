@@ -109,3 +109,33 @@ test('the run that took it is killed: the next hook of any line does what is lef
   await settled();
   expect((await up()).slice(0, 2)).toEqual(['up', 'up']);
 });
+
+test('the run that took it is killed while nobody else comes: the hook itself sees to it', async () => {
+  await lab.rtr.sh(`sleep 60 & echo "$! $(cut -d' ' -f22 /proc/$!/stat)" >/run/wanhook/runner
+    mkdir -p -m 700 /run/wanhook/hooks
+    ${UP} ${words(0)}
+    sleep 1.5; ls /run/wanhook/hooks | grep -q '^[0-9]'
+    kill -9 $!`);
+  await settled();
+  expect((await up())[0]).toBe('up');
+});
+
+test('/run/wanhook is emptied while a monitor watches: the next hooks are heard all the same', async () => {
+  await startMonitor();
+  await lab.rtr.sh('rm -rf /run/wanhook/hooks');
+  await lab.rtr.sh(
+    `sleep 0.3; mv /usr/lib/wanhook/hooks/load.cjs /run/load.cjs; ${UP} ${words(0)}; mv /run/load.cjs /usr/lib/wanhook/hooks/`,
+  );
+  await settled();
+  expect((await up())[0]).toBe('up');
+});
+
+test('what nobody can use is tried once by a hook, not again and again', async () => {
+  await lab.rtr.sh(`mkdir -p -m 700 /run/wanhook/hooks
+    mv /usr/lib/wanhook/hooks/load.cjs /run/load.cjs
+    echo 'require("fs").appendFileSync("/run/starts", "x")' >/usr/lib/wanhook/hooks/load.cjs
+    printf 'ip-up\\0000\\0' >/run/wanhook/hooks/1-1
+    ${UP} ${words(0)}; sleep 1`);
+  expect(await lab.rtr.sh('cat /run/starts')).toBe('xx');
+  await lab.rtr.sh('mv /run/load.cjs /usr/lib/wanhook/hooks/');
+});

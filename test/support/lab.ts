@@ -53,7 +53,7 @@ export interface Lab extends LineControl, LabTraffic {
 }
 
 /** Where the product and the daemons' hook directories are installed. */
-const DEFAULT_OVERLAY = ['/etc', '/usr/bin', '/usr/sbin', '/usr/lib', '/var/lib'];
+const DEFAULT_OVERLAY = ['/etc', '/usr/bin', '/usr/sbin', '/usr/lib', '/usr/share', '/var/lib'];
 
 const run = promisify(execFile);
 

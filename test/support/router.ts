@@ -108,7 +108,7 @@ const LOGGER = `#!/bin/sh
  * All that tests replace or break. /usr/bin too: /usr/sbin/ip is a symlink to it, and a test that wrote through it
  * would write to the host's own.
  */
-const OVERLAY = ['/etc', '/usr/sbin', '/usr/bin', '/usr/lib', '/var/lib'];
+const OVERLAY = ['/etc', '/usr/sbin', '/usr/bin', '/usr/lib', '/usr/share', '/var/lib'];
 
 export async function createRouter(options: RouterOptions): Promise<Router> {
   if (!existsSync(`${HOOKS}/wanhook.cjs`)) throw new Error(`no ${HOOKS}/wanhook.cjs: run "npm run build" first`);
