@@ -154,6 +154,16 @@ describe('onto a live system', () => {
     expect(again.out).toContain('for: pppd dhclient networkmanager\n');
   });
 
+  test('the administrator’s script that ours runs is not run for a trial', async () => {
+    const script = '/etc/ppp/ip-up.local';
+    await machine.sh(`printf '#!/bin/sh\\necho "ran: $*" >>/run/theirs\\n' >${script}; chmod 755 ${script}`);
+    const got = await inside('--distro', 'fedora');
+    expect(got, got.out).toMatchObject({ code: 0 });
+    expect(await machine.sh('cat /run/theirs 2>&1 || :')).toContain('No such file');
+    expect(await machine.sh(`${script} ppp7; cat /run/theirs`)).toBe('ran: ppp7\n');
+    await machine.sh(`rm ${script}.before-wanhook`);
+  });
+
   test('--all: of all, and what is left to do is said', async () => {
     const got = await inside('--distro', 'debian', '--all');
     expect(got.out).toContain('for: pppd dhclient dhcpcd udhcpc networkmanager networkd ifupdown\n');
