@@ -288,9 +288,12 @@ without_pending() {
   done
 }
 
-# Is there somebody else's file? is_other SHA256 PATH
+# Is there somebody else's file? is_other SHA256 PATH. In the administrator's place, only what we have written is ours.
 is_other() {
-  [ -e "$destdir$2" ] && ! listed "$work/old" file '' "$2" && [ "$(sum_of "$destdir$2")" != "$1" ]
+  [ -e "$destdir$2" ] || return 1
+  there=$(sum_of "$destdir$2") ours=''
+  ! may_replace "$2" || ours=$there
+  ! listed "$work/old" file "$ours" "$2" && [ "$there" != "$1" ]
 }
 
 # Nobody else's file is overwritten.
@@ -322,6 +325,16 @@ install_file() {
 }
 remove_file() {
   if [ -e "$destdir$1" ] || [ -L "$destdir$1" ]; then say "+ rm $destdir$1" && rm -f "$destdir$1"; fi
+}
+
+# remove_ours PATH: a script in the administrator's place only as we have written it.
+remove_ours() {
+  if is_other '' "$1" && ! cmp -s "$destdir$1" "$destdir$1$BEFORE"; then
+    warn "$destdir$1 has been changed since it was installed: it stays, and so does what it runs. Take out of it what is ours"
+    return
+  fi
+  remove_file "$1"
+  give_back "$1"
 }
 
 # install_conf MODE SOURCE PATH
@@ -372,11 +385,13 @@ stop_monitor() {
   fi
 }
 
-# Entries of the old manifest on standard input, children first.
+# The old manifest's, children first. An interrupted update leaves two of a file.
+old_entries() { sort -u -r -k 4 -k 1,1 "$work/old"; }
+# remove_entries: those on standard input.
 remove_entries() {
   while read -r kind _ _ path; do
     case $kind in
-      file) remove_file "$path" && give_back "$path" ;;
+      file) remove_ours "$path" ;;
       conf) remove_conf "$path" ;;
       dir) remove_dir "$path" ;;
     esac
@@ -399,7 +414,7 @@ install_all() {
     case $kind in file | conf) "install_$kind" "$mode" "$stage$path" "$path" ;; esac
   done <"$work/new"
   # What an older version had, and this one has not.
-  sort -r -k 4 "$work/old" | while read -r kind sum mode path; do
+  old_entries | while read -r kind sum mode path; do
     listed "$work/new" "$kind" '' "$path" || say "$kind $sum $mode $path"
   done | remove_entries
   if [ $live = yes ] && has_systemd; then install_unit; fi
@@ -412,7 +427,7 @@ install_all() {
 remove_all() {
   [ $live = no ] || stop_routing
   step='uninstalling: run this again'
-  sort -r -k 4 "$work/old" >"$work/entries"
+  old_entries >"$work/entries"
   grep -v '^dir ' "$work/entries" | remove_entries
   remove_file $MANIFEST
   grep '^dir ' "$work/entries" | remove_entries

@@ -85,9 +85,28 @@ BEFORE=.before-wanhook
 
 # keep_other PATH: both names at any time, for pppd may be starting it this instant.
 keep_other() {
-  [ ! -e "$destdir$1$BEFORE" ] || return 0
-  say "+ ln $destdir$1 $destdir$1$BEFORE"
-  ln "$destdir$1" "$destdir$1$BEFORE"
+  other=$destdir$1
+  if grep -q /usr/lib/wanhook/run-hook.sh "$other"; then # behind ours it would run the hook twice
+    keep_as_fresh "$other" "$other"
+    warn "$other has been changed since it was installed, and is replaced: your version is kept as $fresh." \
+      "What is yours belongs into $other$BEFORE, which runs after ours"
+    return
+  fi
+  cmp -s "$other" "$other$BEFORE" && return
+  if [ -e "$other$BEFORE" ]; then
+    keep_as_fresh "$other$BEFORE" "$other"
+    warn "$other is not what was kept of it before, and goes on in its place: the older one is kept as $fresh"
+  fi
+  say "+ ln -f $other $other$BEFORE"
+  ln -f "$other" "$other$BEFORE"
+}
+# keep_as_fresh FILE PATH: sets fresh, a name that nothing else has. After an interrupted run it has been kept already.
+keep_as_fresh() {
+  n=1
+  until fresh=$2$BEFORE.$n && { [ ! -e "$fresh" ] || cmp -s "$1" "$fresh"; }; do n=$((n + 1)); done
+  [ ! -e "$fresh" ] || return 0
+  say "+ ln $1 $fresh"
+  ln "$1" "$fresh"
 }
 # give_back PATH
 give_back() {
@@ -113,9 +132,13 @@ verify_hooks() {
         pppd:/etc/ppp/*.d/*) check_run_parts "$path" ;;
       esac
       [ "$mode" != 755 ] || [ "$client" = dhclient ] || [ "${path##*.}" = script ] ||
-        "$path" 'no such device' || die "$path does not run: is /etc mounted noexec?"
+        does_run "$path" || die "$path does not run: is /etc mounted noexec?"
     done
   done
+}
+# What ours runs behind itself is not to see a device that does not exist: it is only read there.
+does_run() {
+  if [ -e "$1$BEFORE" ]; then sh -n "$1" && [ -x "$1" ]; else "$1" 'no such device'; fi
 }
 check_run_parts() {
   directory=${1%/*}

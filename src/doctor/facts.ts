@@ -79,6 +79,8 @@ export interface ClientProcess {
   readonly client: ClientName;
   readonly pid: number;
   readonly device?: string;
+  /** Absent: both. */
+  readonly family?: 4 | 6;
   /** Another client has started it, and speaks for it. */
   readonly under?: ClientName;
 }

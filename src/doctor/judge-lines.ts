@@ -81,7 +81,7 @@ function managers({ managers: said, clients }: Facts): Finding[] {
   said.filter(({ client }) => client !== 'ifupdown').forEach(({ device, client }) => note(device, client));
   for (const { device, client, under = client } of clients) if (device !== undefined) note(device, under);
   const both = [...byDevice].filter(([, names]) => names.size > 1);
-  const twice = [...grouped(clients.filter(({ client }) => client !== 'pppd'))].filter(([, all]) => all.length > 1);
+  const twice = severalOf(clients.filter(({ client }) => client !== 'pppd'));
   return [
     ...both.map(([device, names]): Finding => {
       const list = [...names].toSorted();
@@ -92,9 +92,9 @@ function managers({ managers: said, clients }: Facts): Finding[] {
         mend: MEND[list.find((name) => name in MEND) ?? 'pppd'] ?? `leave ${device} to one of them`,
       };
     }),
-    ...twice.map(([key, all]): Finding => ({
+    ...twice.map((all): Finding => ({
       severity: 'warning',
-      about: key.split(' ')[1] ?? key,
+      about: all[0]?.device ?? '',
       problem: `has ${all.length} processes of ${all[0]?.client ?? ''} (pids ${all.map(({ pid }) => pid).join(', ')})`,
       mend: `stop all but one of them: kill ${all
         .slice(1)
@@ -110,14 +110,22 @@ const MEND: Partial<Record<ClientName, string>> = {
   'systemd-networkd': 'leave it to the other: Unmanaged=yes under [Link] in its .network file',
 };
 
-function grouped(clients: readonly ClientProcess[]): Map<string, ClientProcess[]> {
+/** Several processes of one client for one device; one for each family is as it should be. */
+function severalOf(clients: readonly ClientProcess[]): (readonly ClientProcess[])[] {
+  const groups = [4, 6].flatMap((wanted) => grouped(clients.filter(({ family = wanted }) => family === wanted)));
+  const several = groups.filter((group) => group.length > 1);
+  // Those of both families are found twice.
+  return [...new Map(several.map((group) => [group.map(({ pid }) => pid).join(' '), group])).values()];
+}
+
+function grouped(clients: readonly ClientProcess[]): ClientProcess[][] {
   const found = new Map<string, ClientProcess[]>();
   for (const one of clients) {
     if (one.device === undefined) continue;
     const key = `${one.client} ${one.device}`;
     found.set(key, [...(found.get(key) ?? []), one]);
   }
-  return found;
+  return [...found.values()];
 }
 
 /** A client that runs for one of our lines, or for who knows which, and has no hook of ours. */

@@ -122,6 +122,70 @@ describe('below a directory', () => {
       expect(existsSync(before)).toBe(false);
     },
   );
+
+  describe('in the administrator’s place only what we have written is ours', () => {
+    const at = (name: string, end = '') => join(scratch, 'edited', `/etc/ppp/${name}.local${end}`);
+    const BEFORE = '.before-wanhook';
+    const put = (path: string, text: string) => {
+      rmSync(path, { force: true });
+      writeFileSync(path, text, { mode: 0o755 });
+    };
+    const read = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined);
+    const runIt = (...more: string[]) => {
+      const got = run([INSTALL, '--destdir', join(scratch, 'edited'), '--distro', 'fedora', ...more]);
+      expect(got, got.out).toMatchObject({ code: 0 });
+      return got.out.split('\n').filter((line) => line.includes('warning'));
+    };
+    /** What another version, or an interrupted run, has left in the manifest. */
+    const record = (name: string, entry: string) => {
+      const path = join(scratch, 'edited/usr/lib/wanhook/manifest');
+      writeFileSync(path, read(path)!.replace(new RegExp(`^file \\w+ (.*/${name}\\.local)$`, 'm'), entry));
+    };
+    const sumOf = (path: string) => execFileSync('sha256sum', [path], { encoding: 'utf8' }).slice(0, 64);
+    const [OLD, NEW] = ['#!/bin/sh\n: old\n', '#!/bin/sh\n: new\n'];
+    let ours = '';
+
+    test('an update keeps what differs from what it had installed', () => {
+      mkdirSync(dirname(at('ip-up')), { recursive: true });
+      runIt();
+      ours = read(at('ip-up'))!;
+      put(at('ip-up'), `${ours}: mine\n`);
+      put(at('ip-down'), NEW);
+      // Kept before an interruption, and edited then.
+      put(at('ipv6-up', BEFORE), OLD);
+      put(at('ipv6-up'), NEW);
+      // An older version's.
+      put(at('ipv6-down'), OLD);
+      record('ipv6-down', `file ${sumOf(at('ipv6-down'))} $1`);
+      const warnings = runIt();
+      for (const name of ['ip-up', 'ipv6-up', 'ipv6-down']) expect(read(at(name))).toMatch(/run-hook\.sh ip/);
+      expect([BEFORE, `${BEFORE}.1`].map((end) => read(at('ip-up', end)))).toEqual([undefined, `${ours}: mine\n`]);
+      expect(read(at('ip-down', BEFORE))).toBe(NEW);
+      expect([BEFORE, `${BEFORE}.1`].map((end) => read(at('ipv6-up', end)))).toEqual([NEW, OLD]);
+      expect(read(at('ipv6-down', BEFORE))).toBe(undefined);
+      expect(warnings).toEqual([
+        expect.stringContaining(`your version is kept as ${at('ip-up', `${BEFORE}.1`)}.`),
+        expect.stringContaining(`the older one is kept as ${at('ipv6-up', `${BEFORE}.1`)}`),
+      ]);
+    });
+
+    test('--uninstall leaves what differs, and gives back what was kept, once', () => {
+      put(at('ip-up'), `${ours}: mine\n`);
+      // Two entries, of an interrupted update.
+      record('ip-down', `$&\nfile ${'0'.repeat(64)} $1`);
+      // Not yet replaced: an interrupted first installation.
+      put(at('ipv6-up'), NEW);
+      const warnings = runIt('--uninstall', '--purge');
+      expect(warnings).toEqual([expect.stringContaining(`${at('ip-up')} has been changed`)]);
+      expect(['ip-up', 'ip-down', 'ipv6-up', 'ipv6-down'].map((name) => read(at(name)))).toEqual([
+        `${ours}: mine\n`,
+        NEW,
+        NEW,
+        undefined,
+      ]);
+      for (const name of ['ip-down', 'ipv6-up']) expect(existsSync(at(name, BEFORE))).toBe(false);
+    });
+  });
 });
 
 describe('onto a live system', () => {
@@ -132,7 +196,7 @@ describe('onto a live system', () => {
   };
   beforeAll(async () => {
     machine = await startHolder('clients', ['/etc', '/usr', '/var/lib']);
-    await machine.finish(`find /etc /usr/lib /usr/sbin /var/lib -xdev -name '*wanhook*' -prune -exec rm -rf {} +
+    await machine.finish(`find /etc /usr/lib /usr/sbin /usr/share/*/ /var/lib -xdev -name '*wanhook*' -prune -exec rm -rf {} +
       printf '#!/bin/sh\\ncat >>/run/syslog\\n' >/usr/bin/logger`);
   });
   afterAll(() => machine.end());
@@ -152,6 +216,16 @@ describe('onto a live system', () => {
     expect(again.out).toContain('+ rm /usr/lib/dhcpcd/dhcpcd-hooks/90-wanhook\n');
     expect(again.out).toContain('+ install -m 755 /etc/NetworkManager/dispatcher.d/90-wanhook\n');
     expect(again.out).toContain('for: pppd dhclient networkmanager\n');
+  });
+
+  test('the administrator’s script that ours runs is not run for a trial', async () => {
+    const script = '/etc/ppp/ip-up.local';
+    await machine.sh(`printf '#!/bin/sh\\necho "ran: $*" >>/run/theirs\\n' >${script}; chmod 755 ${script}`);
+    const got = await inside('--distro', 'fedora');
+    expect(got, got.out).toMatchObject({ code: 0 });
+    expect(await machine.sh('cat /run/theirs 2>&1 || :')).toContain('No such file');
+    expect(await machine.sh(`${script} ppp7; cat /run/theirs`)).toBe('ran: ppp7\n');
+    await machine.sh(`rm ${script}.before-wanhook`);
   });
 
   test('--all: of all, and what is left to do is said', async () => {

@@ -348,7 +348,7 @@ describe('below a directory', () => {
  */
 async function startMachine(): Promise<Holder> {
   const machine = await startHolder('install', ['/etc', '/usr', '/var/lib']);
-  await machine.finish(`find /etc /usr/lib /usr/sbin /var/lib -xdev -name '*wanhook*' -prune -exec rm -rf {} +
+  await machine.finish(`find /etc /usr/lib /usr/sbin /usr/share/*/ /var/lib -xdev -name '*wanhook*' -prune -exec rm -rf {} +
     printf '#!/bin/sh\\nprintf "%%s\\\\n" "$*" >>/run/syslog\\ncat >>/run/syslog\\n' >/usr/bin/logger`);
   return machine;
 }

@@ -79,6 +79,13 @@ test('at a terminal: Enter keeps it', async () => {
   expect(await leftovers()).not.toContain('rollback');
 });
 
+test('at a terminal: an Enter from before the question does not keep it', async () => {
+  const it = onTerminal(`echo; echo; ${BEGUN}; sleep ${SECONDS + 2}`);
+  await it.waitLine(/^exit 1/, 15_000);
+  expect(it.lines.join('\n')).toMatch(/Enter keeps it/);
+  expect(await lanWorks()).toBe(true);
+});
+
 test('at a terminal: Ctrl-C takes it back at once', async () => {
   const it = onTerminal(`${BEGUN}; printf '\\003'; sleep 2`, 30);
   await it.waitLine(/^exit 1/, 15_000);

@@ -84,6 +84,8 @@ const CASES: readonly (readonly [name: string, facts: Partial<Facts>, want: Part
   ['a trial', { trial: 'a try is running: 9 s left' }, { severity: 'warning', about: 'wanhook try', problem: '9 s left' }],
   ['two managers', { managers: [{ client: 'NetworkManager', device: 'eth1' }], hooked: new Map() }, { severity: 'warning', about: 'eth1', problem: 'NetworkManager and dhclient', mend: 'nmcli device set' }],
   ['two of one client', { clients: [...WELL.clients, { client: 'dhclient', pid: 9, device: 'eth1' }] }, { severity: 'warning', about: 'eth1', problem: '2 processes of dhclient (pids 8, 9)', mend: 'kill 9' }],
+  ['two of both families', { clients: [8, 9].map((pid) => ({ client: 'dhcpcd', pid, device: 'eth1' })), hooked: new Map() }, { problem: '2 processes of dhcpcd (pids 8, 9)' }],
+  ['one of both, and one', { clients: [{ client: 'dhcpcd', pid: 8, device: 'eth1' }, { client: 'dhcpcd', pid: 9, device: 'eth1', family: 6 }], hooked: new Map() }, { problem: '2 processes of dhcpcd (pids 8, 9)' }],
   ['a client without hook', { clients: [{ client: 'NetworkManager', pid: 1 }] }, { severity: 'error', about: 'NetworkManager', mend: 'run install.sh again' }],
   ['ip-up.local hides', { hiders: ['/etc/ppp/ip-up.local'] }, { severity: 'error', about: '/etc/ppp/ip-up.local', mend: '/etc/ppp/ip-up.d/wanhook "$@"' }],
   ['defaultroute', { pppOptions: [...WELL.pppOptions, option('defaultroute')] }, { severity: 'warning', about: '/etc/ppp/peers/dsl:3', mend: 'nodefaultroute' }],
@@ -136,25 +138,50 @@ test('who manages what', () => {
   ]);
 });
 
-const PROCESSES: readonly (readonly [argv: string, want: readonly object[]])[] = [
-  ['/usr/sbin/pppd call dsl', [{ client: 'pppd', device: 'ppp3' }]],
-  ['/usr/sbin/pppd nodetach plugin /usr/lib/pppd/2.4.9/nm-pppd-plugin.so', [{ client: 'pppd', device: 'ppp3', under: 'NetworkManager' }]],
-  ['/sbin/dhclient -4 -v -i -pf /run/dhclient.eth1.pid -lf /var/lib/dhcp/x -df y eth1', [{ client: 'dhclient', device: 'eth1' }]],
-  ['/sbin/dhclient -q -sf /usr/lib/NetworkManager/nm-dhcp-helper eth2', [{ client: 'dhclient', device: 'eth2', under: 'NetworkManager' }]],
-  ['dhcpcd: eth1 [ip4] [ip6]', [{ client: 'dhcpcd', device: 'eth1' }]],
-  ['dhcpcd: [manager] [ip4] [ip6]', [{ client: 'dhcpcd' }]],
-  ['dhcpcd: [privileged proxy] eth1 [ip4]', []],
-  ['dhcpcd: [BOOTP proxy] 192.0.2.9', []],
-  ['udhcpc -i eth3 -s /usr/lib/x', [{ client: 'udhcpc', device: 'eth3' }]],
-  ['busybox udhcpc --interface=eth4', [{ client: 'udhcpc', device: 'eth4' }]],
-  ['/usr/sbin/NetworkManager --no-daemon', [{ client: 'NetworkManager' }]],
-  ['/lib/systemd/systemd-networkd', [{ client: 'systemd-networkd' }]],
-  ['/usr/bin/sleep 5', []],
+test('dhclient -4 beside dhclient -6, as ifupdown starts them: no two of one client', () => {
+  const clients = (['-4', '-6'] as const).flatMap((family, n) =>
+    clientsOf([{ pid: 611 + n, argv: ['/sbin/dhclient', family, 'eth1'], exe: '/usr/sbin/dhclient', uid: 0 }]),
+  );
+  expect(clients).toHaveLength(2);
+  expect(findings({ ...WELL, hooked: new Map([...WELL.hooked, ['ifupdown', ['wanhook']]]), clients })).toEqual([]);
+});
+
+const PROCESSES: readonly (readonly [argv: string, exe: string, want: readonly object[]])[] = [
+  ['/usr/sbin/pppd call dsl', 'pppd', [{ client: 'pppd', device: 'ppp3' }]],
+  ['/usr/sbin/pppd nodetach plugin /usr/lib/pppd/2.4.9/nm-pppd-plugin.so', 'pppd', [{ client: 'pppd', device: 'ppp3', under: 'NetworkManager' }]],
+  ['/sbin/dhclient -4 -v -i -pf /run/dhclient.eth1.pid -lf /var/lib/dhcp/x -df y eth1', 'dhclient', [{ client: 'dhclient', device: 'eth1', family: 4 }]],
+  ['/sbin/dhclient -6 eth1', 'dhclient (deleted)', [{ client: 'dhclient', device: 'eth1', family: 6 }]],
+  ['/sbin/dhclient -q -sf /usr/lib/NetworkManager/nm-dhcp-helper eth2', 'dhclient', [{ client: 'dhclient', device: 'eth2', family: 4, under: 'NetworkManager' }]],
+  ['dhcpcd: eth1 [ip4] [ip6]', 'dhcpcd', [{ client: 'dhcpcd', device: 'eth1' }]],
+  ['dhcpcd: eth1 [ip6]', 'dhcpcd', [{ client: 'dhcpcd', device: 'eth1', family: 6 }]],
+  ['dhcpcd: [manager] [ip4] [ip6]', 'dhcpcd', [{ client: 'dhcpcd' }]],
+  ['dhcpcd: [privileged proxy] eth1 [ip4]', 'dhcpcd', []],
+  ['dhcpcd: [BOOTP proxy] 192.0.2.9', 'dhcpcd', []],
+  ['udhcpc -i eth3 -s /usr/lib/x', 'busybox', [{ client: 'udhcpc', device: 'eth3', family: 4 }]],
+  ['busybox udhcpc --interface=eth4', 'busybox', [{ client: 'udhcpc', device: 'eth4', family: 4 }]],
+  ['/usr/sbin/NetworkManager --no-daemon', 'NetworkManager', [{ client: 'NetworkManager' }]],
+  ['/lib/systemd/systemd-networkd', 'systemd-networkd', [{ client: 'systemd-networkd' }]],
+  ['/usr/bin/sleep 5', 'sleep', []],
+  // Whoever only calls himself so.
+  ['/sbin/dhclient eth1', 'python3.11', []],
+  ['/sbin/dhclient eth1', 'busybox', []],
+  ['/sbin/dhclient eth1', '', []],
 ]; // prettier-ignore
-test.each(PROCESSES)('%s', (argv, want) => {
+test.each(PROCESSES)('%s, run by %s', (argv, exe, want) => {
   const words = argv.startsWith('dhcpcd:') ? [argv] : argv.split(' ');
-  const found = clientsOf([{ pid: 4, argv: words }], new Map([[4, 'ppp3']]));
+  const found = clientsOf([{ pid: 4, argv: words, exe: `/usr/sbin/${exe}`, uid: 0 }], new Map([[4, 'ppp3']]));
   expect(found).toEqual(want.map((one) => ({ pid: 4, ...one })));
+});
+
+test.each([
+  ['dhclient eth1', 'dhclient', 33, 0],
+  ['dhclient eth1', 'dhclient', Number.NaN, 0],
+  ['dhcpcd: eth1 [ip4]', 'dhcpcd', 105, 1],
+  ['dhcpcd: eth1 [ip4]', 'dhcpcd', 1000, 0],
+  ['systemd-networkd', 'systemd-networkd', 998, 1],
+])('%s of user %s %d: %d', (argv, exe, uid, count) => {
+  const words = argv.startsWith('dhcpcd:') ? [argv] : argv.split(' ');
+  expect(clientsOf([{ pid: 4, argv: words, exe, uid }])).toHaveLength(count);
 });
 
 test('a peers file: comments, quotes, values that look like options, and no password', () => {
