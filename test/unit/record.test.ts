@@ -400,7 +400,7 @@ const STORIES: readonly Story[] = [
     want: ['dsl down: waiting for its first event'],
   },
   // Every client. Their words are checked against the kernel or not by who takes the address away first.
-  ...['dhcpcd NOCARRIER', 'dhcpcd STOP', 'udhcpc deconfig', 'dhclient EXPIRE'].map((down): Story => {
+  ...['dhcpcd STOP', 'udhcpc deconfig', 'dhclient EXPIRE'].map((down): Story => {
     const [client = '', reason = ''] = down.split(' ');
     return {
       name: `${down}: there is no line, be the address still there`,
@@ -467,6 +467,39 @@ const STORIES: readonly Story[] = [
     given: [ETH, BOUND, 'event down eth1', `${renew} eth1 198.51.100.2 198.51.100.1`],
     want: ['cable down: taken down by cli (event down)'],
   })),
+  ...['NOCARRIER', 'DEPARTED'].flatMap((reason): Story[] => {
+    const held = [`cable down: taken down by dhcpcd (${reason})`];
+    const up = 'dhcpcd BOUND eth1 198.51.100.2 198.51.100.1';
+    const cut = 'kernel: eth1 no-carrier 198.51.100.2/24';
+    const back = [`dhcpcd ${reason} eth1`, ETH, 'dhcpcd CARRIER eth1', 'dhcpcd BOUND6 eth1'];
+    return [
+      { name: `dhcpcd ${reason}: a lease of its own`, links: [CABLE], given: [ETH, up, cut, ...back], want: held },
+      {
+        name: `dhcpcd ${reason}, late: the carrier is back`,
+        links: [CABLE],
+        given: [ETH, up, `dhcpcd ${reason} eth1`],
+        want: ['cable up eth1 198.51.100.2 via 198.51.100.1'],
+        notes: ['late: eth1 is up with 198.51.100.2'],
+      },
+      {
+        name: `dhcpcd ${reason}, with no lease of its own: an address that nobody told of`,
+        links: [`${CABLE} GATEWAY=198.51.100.1`],
+        given: [cut, ...back],
+        want: ['cable up eth1 198.51.100.2 via 198.51.100.1'],
+      },
+      {
+        name: `dhcpcd ${reason}, with no lease of its own: ifupdown's address`,
+        links: [CABLE],
+        given: [ETH, 'ifupdown post-up eth1 198.51.100.2 198.51.100.1', cut, ...back],
+        want: ['cable up eth1 198.51.100.2 via 198.51.100.1'],
+      },
+      {
+        name: `dhcpcd ${reason}, with no lease of its own: a dialled line that is back`,
+        given: [A, UP_A, 'kernel: ', UP_B, `dhcpcd ${reason} ppp0`, B],
+        want: ['dsl up ppp0 192.0.2.77'],
+      },
+    ];
+  }),
   {
     name: 'dhcpcd: the carrier is back, and then the lease',
     links: [CABLE],
