@@ -1,3 +1,4 @@
+import { delegation } from './prefixes.ts';
 import { AFTER_THE_FACT } from './source.ts';
 import type { Config, Device, FamilyState, LineKey, LinkConfig, LinkEvent, LinkRecord, State } from '../model.ts';
 
@@ -55,8 +56,7 @@ export function recordEvent(state: State, event: LinkEvent, config: Config, devi
   if (late !== undefined) return { state, ignored: late };
   if (isOfDevice(event) && known?.source !== 'dhcpcd') return { state };
   const said = event.kind === 'up' ? upRecord(event, known) : downRecord(event, known);
-  const { prefixes = known?.prefixes } = event;
-  const record: LinkRecord = { ...said, ...(prefixes && { prefixes }), knownBy: lineKey(link, event) };
+  const record: LinkRecord = { ...said, ...delegation(event, known), knownBy: lineKey(link, event) };
   const kept = keep(state, event.family, link.name, record);
   return { state: event.source === 'cli' && event.kind === 'up' ? letGo6(kept, link.name) : kept };
 }
@@ -77,7 +77,7 @@ function withPrefixes(state: State, event: LinkEvent, link: LinkConfig): State {
   if (prefixes === undefined) return state;
   const known = state.v6?.links[link.name];
   const line = { device, knownBy: state.links[link.name]?.knownBy ?? lineKey(link, event) };
-  return keep(state, 6, link.name, { source, dns: [], ...line, ...known, prefixes });
+  return keep(state, 6, link.name, { source, dns: [], ...line, ...known, ...delegation(event, known) });
 }
 
 /** A line has one device, and a device one line, in both families: the newest word wins over what a lost `down` left. */

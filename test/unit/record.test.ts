@@ -552,6 +552,65 @@ test.each(STORIES)('$name', ({ links = [DSL], given, want, notes = [], main = {}
   expect(noted).toEqual(notes);
 });
 
+const P1 = '2001:db8:1::/56';
+const P2 = '2001:db8:2::/56';
+const DHCPCD_P2 = { new_dhcp6_ia_pd1_prefix1: '2001:db8:2::', new_dhcp6_ia_pd1_prefix1_length: '56' };
+
+/** Delegated prefixes: dhclient tells of each by itself, dhcpcd of all at once. */
+const DELEGATIONS: readonly (readonly [given: readonly string[], want: readonly string[]])[] = [
+  [[`BOUND6 eth1 ${P1}`], [P1]],
+  [
+    [`BOUND6 eth1 ${P1}`, `BOUND6 eth1 ${P2}`],
+    [P1, P2],
+  ],
+  [
+    [`BOUND6 eth1 ${P1}`, `BOUND6 eth1 ${P2}`, `RENEW6 eth1 ${P1}`, `REBIND6 eth1 ${P2}`],
+    [P1, P2],
+  ],
+  [[`BOUND6 eth1 ${P1}`, `BOUND6 eth1 ${P2}`, `EXPIRE6 eth1 ${P1}`], [P2]],
+  [[`BOUND6 eth1 ${P1}`, `BOUND6 eth1 ${P2}`, `STOP6 eth1 ${P1}`, `STOP6 eth1 ${P2}`], []],
+  // An address's, not a prefix's.
+  [[`BOUND6 eth1 ${P1}`, 'EXPIRE6 eth1'], [P1]],
+  [[`EXPIRE6 eth1 ${P1}`], []],
+];
+
+test.each(DELEGATIONS)('delegated prefixes: dhclient %j', (given, want) => {
+  const all = config(CABLE);
+  const told = given.map((text) => event(`dhclient ${text}`));
+  const state = told.reduce((before, one) => recordEvent(before, one, all, []).state, EMPTY_STATE);
+  expect(state.v6?.links['cable']?.prefixes).toEqual(want);
+});
+
+test('delegated prefixes: dhcpcd knows them all; a leftover of dhclient goes', () => {
+  const all = config(CABLE);
+  const told = PARSERS['dhcpcd']!({ args: [], env: { reason: 'BOUND6', interface: 'eth1', ...DHCPCD_P2 } });
+  if (!('event' in told)) throw new Error(JSON.stringify(told));
+  const before = recordEvent(EMPTY_STATE, event(`dhclient BOUND6 eth1 ${P1}`), all, []).state;
+  expect(recordEvent(before, told.event, all, []).state.v6?.links['cable']?.prefixes).toEqual([P2]);
+});
+
+test('delegated prefixes: dhclient was killed, and the next one has got another', () => {
+  const all = config(CABLE);
+  const at = (start: number, prefix: string) => {
+    const env = { reason: 'BOUND6', interface: 'eth1', new_ip6_prefix: prefix, new_starts: String(start) };
+    const parsed = PARSERS['dhclient']!({ args: [], env });
+    if (!('event' in parsed)) throw new Error(JSON.stringify(parsed));
+    return parsed.event;
+  };
+  const told = [at(100, P1), at(200, P2), at(200, '2001:db8:3::/56'), event(`dhclient RENEW6 eth1 ${P2}`)];
+  const state = told.reduce((before, one) => recordEvent(before, one, all, []).state, EMPTY_STATE);
+  expect(state.v6?.links['cable']?.prefixes).toEqual([P2, '2001:db8:3::/56']);
+});
+
+test('delegated prefixes: no more than any line is delegated, and the newest of them', () => {
+  const all = config(CABLE);
+  const told = Array.from({ length: 40 }, (_, at) => event(`dhclient BOUND6 eth1 2001:db8:${100 + at}::/56`));
+  const state = told.reduce((before, one) => recordEvent(before, one, all, []).state, EMPTY_STATE);
+  const kept = state.v6?.links['cable']?.prefixes;
+  expect(kept).toHaveLength(16);
+  expect(kept).toContain('2001:db8:139::/56');
+});
+
 test('a record of a link that is no longer configured claims nothing', () => {
   const record = { source: 'dhclient', device: 'eth1', address: '198.51.100.2', dns: [] } as const;
   const state = { ...EMPTY_STATE, links: { old: record } };
