@@ -4,7 +4,7 @@
 # subshell, one command with an absolute path (nobody's alias, function or IFS matters), no variable set, and `|| :`.
 (
   /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C \
-    reason="${reason-}" interface="${interface-}" exit_status="${exit_status-}" \
+    reason="${reason-}" interface="${interface-}" exit_status="${exit_status-}" new_starts="${new_starts-}" \
     new_ip_address="${new_ip_address-}" new_subnet_mask="${new_subnet_mask-}" new_routers="${new_routers-}" \
     new_rfc3442_classless_static_routes="${new_rfc3442_classless_static_routes-}" \
     new_domain_name_servers="${new_domain_name_servers-}" old_ip_address="${old_ip_address-}" \

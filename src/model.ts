@@ -198,6 +198,10 @@ export interface LinkEvent {
   readonly dns: readonly string[];
   /** IPv6 prefixes delegated to us (`2001:db8:1::/56`). Absent: nothing was said; empty: they are gone. */
   readonly prefixes?: readonly string[];
+  /** What is said of `prefixes`, from a client that tells of each by itself. Absent: they are all there are. */
+  readonly prefixesAre?: 'added' | 'removed';
+  /** When the lease began (epoch, s) whose first prefixes are told: what else is recorded is an earlier lease's. */
+  readonly leaseStart?: number;
   /** pppd's ipparam and linkname: they name the line when its unit number moves. */
   readonly ipparam?: string;
   readonly linkname?: string;
@@ -215,6 +219,8 @@ export interface LinkRecord {
   readonly dns: readonly string[];
   /** IPv6: delegated to us. */
   readonly prefixes?: readonly string[];
+  /** The lease they came with, if its client tells of each by itself. */
+  readonly leaseStart?: number;
   /** Set while an event holds the link down although the kernel may still show its address. */
   readonly heldDown?: { readonly source: EventSource; readonly cause: string };
   /** By what the line was known: it stays its own when files are renamed. Absent: recovered from the kernel. */

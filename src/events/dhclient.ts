@@ -41,14 +41,19 @@ export function dhclient({ env }: HookInput): ParsedHook {
 
 /**
  * DHCPv6: a call for every address and every prefix, with nothing of the others. Addresses are the kernel's to tell, the
- * gateway is the router advertisement's.
+ * gateway is the router advertisement's. A client that was killed has not said which prefixes are gone: those of its
+ * successor's first answer have the same start.
  */
 function lease6(env: HookInput['env'], event: LinkEvent): ParsedHook {
   const isUp = UP6.has(event.cause);
   const given = (isUp ? env['new_ip6_prefix'] : env['old_ip6_prefix']) ?? '';
   if (given === '') return { event };
   const prefix = delegatedPrefix(given);
-  if (prefix !== undefined) return { event: { ...event, prefixes: isUp ? [prefix] : [] } };
+  if (prefix !== undefined) {
+    const start = event.cause === 'BOUND6' && /^\d{1,12}$/.test(env['new_starts'] ?? '') && Number(env['new_starts']);
+    const leaseStart = start !== false && { leaseStart: start };
+    return { event: { ...event, prefixes: [prefix], prefixesAre: isUp ? 'added' : 'removed', ...leaseStart } };
+  }
   return {
     problems: [`variable ${isUp ? 'new' : 'old'}_ip6_prefix is no prefix an ISP can delegate: ${quoted(given)}`],
   };

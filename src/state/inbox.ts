@@ -88,7 +88,20 @@ export function discardEvents(paths: readonly string[]): void {
 export function decodeEvent(text: string): LinkEvent | undefined {
   const value = parseJson(text);
   if (!hasText(value, 'source', 'kind', 'device', 'cause')) return undefined;
-  const { source, kind, device, address, gateway, peer, ipparam, linkname, dns, family, prefixes = [] } = value;
+  const {
+    source,
+    kind,
+    device,
+    address,
+    gateway,
+    peer,
+    ipparam,
+    linkname,
+    dns,
+    family,
+    prefixes = [],
+    leaseStart,
+  } = value;
   const all = (values: unknown, test: (text: string) => boolean) =>
     Array.isArray(values) && values.every((one) => one === undefined || (typeof one === 'string' && test(one)));
   const valid =
@@ -99,6 +112,8 @@ export function decodeEvent(text: string): LinkEvent | undefined {
     all([address, gateway, peer], family === 6 ? isGatewayIpv6 : isUsableIpv4) &&
     all([ipparam, linkname], isLineName) &&
     all(dns, isUsableIpv4) &&
-    all(prefixes, isDelegated);
+    all(prefixes, isDelegated) &&
+    all([value['prefixesAre']], (word) => ['added', 'removed'].includes(word)) &&
+    (leaseStart === undefined || Number.isSafeInteger(leaseStart));
   return valid ? (value as unknown as LinkEvent) : undefined;
 }

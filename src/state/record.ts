@@ -1,3 +1,4 @@
+import { delegation } from './prefixes.ts';
 import { AFTER_THE_FACT } from './source.ts';
 import type { Config, Device, FamilyState, LineKey, LinkConfig, LinkEvent, LinkRecord, State } from '../model.ts';
 
@@ -41,7 +42,7 @@ export function findLink(
  * Fold one event into the record. The event is a hint: a `down` for an address that is not the recorded one, or from
  * another device, is late and ignored; so is pppd's `down` while the kernel shows the address on a device that is up,
  * because pppd takes the address away before it runs ip-down (only a redial, or `demand`, puts one there again). Managers
- * do the same, and theirs may come when the device is up again.
+ * do the same, and theirs may come when the device is up again; so may what dhcpcd says of the carrier.
  */
 export function recordEvent(state: State, event: LinkEvent, config: Config, devices: readonly Device[]): Recorded {
   const link = findLink(config, event, state.links);
@@ -53,9 +54,9 @@ export function recordEvent(state: State, event: LinkEvent, config: Config, devi
   const late =
     takenOver(state, event, config, devices, link) ?? staleUp(event, known, shown) ?? staleDown(event, known, shown);
   if (late !== undefined) return { state, ignored: late };
+  if (isOfDevice(event) && known?.source !== 'dhcpcd') return { state };
   const said = event.kind === 'up' ? upRecord(event, known) : downRecord(event, known);
-  const { prefixes = known?.prefixes } = event;
-  const record: LinkRecord = { ...said, ...(prefixes && { prefixes }), knownBy: lineKey(link, event) };
+  const record: LinkRecord = { ...said, ...delegation(event, known), knownBy: lineKey(link, event) };
   const kept = keep(state, event.family, link.name, record);
   return { state: event.source === 'cli' && event.kind === 'up' ? letGo6(kept, link.name) : kept };
 }
@@ -76,7 +77,7 @@ function withPrefixes(state: State, event: LinkEvent, link: LinkConfig): State {
   if (prefixes === undefined) return state;
   const known = state.v6?.links[link.name];
   const line = { device, knownBy: state.links[link.name]?.knownBy ?? lineKey(link, event) };
-  return keep(state, 6, link.name, { source, dns: [], ...line, ...known, prefixes });
+  return keep(state, 6, link.name, { source, dns: [], ...line, ...known, ...delegation(event, known) });
 }
 
 /** A line has one device, and a device one line, in both families: the newest word wins over what a lost `down` left. */
@@ -161,6 +162,14 @@ function ownerOf({ links }: Config, name: string, { knownBy, device }: LinkRecor
   return links.find((link) => link.device === knownBy.device);
 }
 
+/**
+ * dhcpcd says these of a device, whatever it has got there: perhaps IPv6 and prefixes only. Of a line that is not its own
+ * the kernel tells as much, and also when it is back.
+ */
+function isOfDevice({ source, kind, cause, address }: LinkEvent): boolean {
+  return source === 'dhcpcd' && kind === 'down' && address === undefined && ['NOCARRIER', 'DEPARTED'].includes(cause);
+}
+
 /** Is this address on this device, and the device up? */
 function isShown(devices: readonly Device[], name: string, address: string | undefined): boolean {
   const device = devices.find((one) => one.name === name);
@@ -184,7 +193,8 @@ function staleDown(event: LinkEvent, known: LinkRecord | undefined, devices: rea
   }
   const address = event.address ?? known?.address;
   const alive = isShown(devices, event.device, address);
-  const isLate = alive && (event.source === 'pppd' || AFTER_THE_FACT.has(event.source));
+  const isBack = isOfDevice(event) && devices.some(({ name, carrier }) => name === event.device && carrier);
+  const isLate = alive && (event.source === 'pppd' || AFTER_THE_FACT.has(event.source) || isBack);
   return isLate ? `late: ${event.device} is up with ${address ?? 'its address'}` : undefined;
 }
 

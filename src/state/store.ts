@@ -87,6 +87,7 @@ const isRecord = (value: unknown) =>
   maybe(value['address'], isAddress) &&
   maybe(value['gateway'], isAddress) &&
   (value['prefixes'] === undefined || isTexts(value['prefixes'], (text) => delegatedPrefix(text) === text)) &&
+  (value['leaseStart'] === undefined || Number.isSafeInteger(value['leaseStart'])) &&
   (value['heldDown'] === undefined || (hasText(value['heldDown'], 'cause') && isSource(value['heldDown']['source']))) &&
   (value['knownBy'] === undefined || isLineKey(value['knownBy']));
 

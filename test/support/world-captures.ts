@@ -39,7 +39,7 @@ export function readCapture(folder: string, name: string): HookInput {
 export function inWords(parsed: ParsedHook): string {
   if ('ignored' in parsed) return `ignored: ${parsed.ignored}`;
   if ('problems' in parsed) return parsed.problems.map((problem) => `problem: ${problem}`).join('\n');
-  const { kind, device, address, prefix, peer, gateway, dns, prefixes, ipparam, linkname } = parsed.event;
+  const { kind, device, address, prefix, peer, gateway, dns, prefixes, prefixesAre, ipparam, linkname } = parsed.event;
   return [
     kind,
     device,
@@ -47,7 +47,7 @@ export function inWords(parsed: ParsedHook): string {
     peer && `peer ${peer}`,
     gateway && `via ${gateway}`,
     dns.length > 0 ? `dns ${dns.join(',')}` : undefined,
-    prefixes && `prefixes ${prefixes.join(',') || 'none'}`,
+    prefixes && `prefixes ${prefixesAre === undefined ? '' : `${prefixesAre} `}${prefixes.join(',') || 'none'}`,
     ipparam && `ipparam ${ipparam}`,
     linkname && `linkname ${linkname}`,
   ]

@@ -400,7 +400,7 @@ const STORIES: readonly Story[] = [
     want: ['dsl down: waiting for its first event'],
   },
   // Every client. Their words are checked against the kernel or not by who takes the address away first.
-  ...['dhcpcd NOCARRIER', 'dhcpcd STOP', 'udhcpc deconfig', 'dhclient EXPIRE'].map((down): Story => {
+  ...['dhcpcd STOP', 'udhcpc deconfig', 'dhclient EXPIRE'].map((down): Story => {
     const [client = '', reason = ''] = down.split(' ');
     return {
       name: `${down}: there is no line, be the address still there`,
@@ -467,6 +467,39 @@ const STORIES: readonly Story[] = [
     given: [ETH, BOUND, 'event down eth1', `${renew} eth1 198.51.100.2 198.51.100.1`],
     want: ['cable down: taken down by cli (event down)'],
   })),
+  ...['NOCARRIER', 'DEPARTED'].flatMap((reason): Story[] => {
+    const held = [`cable down: taken down by dhcpcd (${reason})`];
+    const up = 'dhcpcd BOUND eth1 198.51.100.2 198.51.100.1';
+    const cut = 'kernel: eth1 no-carrier 198.51.100.2/24';
+    const back = [`dhcpcd ${reason} eth1`, ETH, 'dhcpcd CARRIER eth1', 'dhcpcd BOUND6 eth1'];
+    return [
+      { name: `dhcpcd ${reason}: a lease of its own`, links: [CABLE], given: [ETH, up, cut, ...back], want: held },
+      {
+        name: `dhcpcd ${reason}, late: the carrier is back`,
+        links: [CABLE],
+        given: [ETH, up, `dhcpcd ${reason} eth1`],
+        want: ['cable up eth1 198.51.100.2 via 198.51.100.1'],
+        notes: ['late: eth1 is up with 198.51.100.2'],
+      },
+      {
+        name: `dhcpcd ${reason}, with no lease of its own: an address that nobody told of`,
+        links: [`${CABLE} GATEWAY=198.51.100.1`],
+        given: [cut, ...back],
+        want: ['cable up eth1 198.51.100.2 via 198.51.100.1'],
+      },
+      {
+        name: `dhcpcd ${reason}, with no lease of its own: ifupdown's address`,
+        links: [CABLE],
+        given: [ETH, 'ifupdown post-up eth1 198.51.100.2 198.51.100.1', cut, ...back],
+        want: ['cable up eth1 198.51.100.2 via 198.51.100.1'],
+      },
+      {
+        name: `dhcpcd ${reason}, with no lease of its own: a dialled line that is back`,
+        given: [A, UP_A, 'kernel: ', UP_B, `dhcpcd ${reason} ppp0`, B],
+        want: ['dsl up ppp0 192.0.2.77'],
+      },
+    ];
+  }),
   {
     name: 'dhcpcd: the carrier is back, and then the lease',
     links: [CABLE],
@@ -517,6 +550,65 @@ test.each(STORIES)('$name', ({ links = [DSL], given, want, notes = [], main = {}
   }
   expect(linkStatuses(all, state, devices, main).map(inWords)).toEqual(want);
   expect(noted).toEqual(notes);
+});
+
+const P1 = '2001:db8:1::/56';
+const P2 = '2001:db8:2::/56';
+const DHCPCD_P2 = { new_dhcp6_ia_pd1_prefix1: '2001:db8:2::', new_dhcp6_ia_pd1_prefix1_length: '56' };
+
+/** Delegated prefixes: dhclient tells of each by itself, dhcpcd of all at once. */
+const DELEGATIONS: readonly (readonly [given: readonly string[], want: readonly string[]])[] = [
+  [[`BOUND6 eth1 ${P1}`], [P1]],
+  [
+    [`BOUND6 eth1 ${P1}`, `BOUND6 eth1 ${P2}`],
+    [P1, P2],
+  ],
+  [
+    [`BOUND6 eth1 ${P1}`, `BOUND6 eth1 ${P2}`, `RENEW6 eth1 ${P1}`, `REBIND6 eth1 ${P2}`],
+    [P1, P2],
+  ],
+  [[`BOUND6 eth1 ${P1}`, `BOUND6 eth1 ${P2}`, `EXPIRE6 eth1 ${P1}`], [P2]],
+  [[`BOUND6 eth1 ${P1}`, `BOUND6 eth1 ${P2}`, `STOP6 eth1 ${P1}`, `STOP6 eth1 ${P2}`], []],
+  // An address's, not a prefix's.
+  [[`BOUND6 eth1 ${P1}`, 'EXPIRE6 eth1'], [P1]],
+  [[`EXPIRE6 eth1 ${P1}`], []],
+];
+
+test.each(DELEGATIONS)('delegated prefixes: dhclient %j', (given, want) => {
+  const all = config(CABLE);
+  const told = given.map((text) => event(`dhclient ${text}`));
+  const state = told.reduce((before, one) => recordEvent(before, one, all, []).state, EMPTY_STATE);
+  expect(state.v6?.links['cable']?.prefixes).toEqual(want);
+});
+
+test('delegated prefixes: dhcpcd knows them all; a leftover of dhclient goes', () => {
+  const all = config(CABLE);
+  const told = PARSERS['dhcpcd']!({ args: [], env: { reason: 'BOUND6', interface: 'eth1', ...DHCPCD_P2 } });
+  if (!('event' in told)) throw new Error(JSON.stringify(told));
+  const before = recordEvent(EMPTY_STATE, event(`dhclient BOUND6 eth1 ${P1}`), all, []).state;
+  expect(recordEvent(before, told.event, all, []).state.v6?.links['cable']?.prefixes).toEqual([P2]);
+});
+
+test('delegated prefixes: dhclient was killed, and the next one has got another', () => {
+  const all = config(CABLE);
+  const at = (start: number, prefix: string) => {
+    const env = { reason: 'BOUND6', interface: 'eth1', new_ip6_prefix: prefix, new_starts: String(start) };
+    const parsed = PARSERS['dhclient']!({ args: [], env });
+    if (!('event' in parsed)) throw new Error(JSON.stringify(parsed));
+    return parsed.event;
+  };
+  const told = [at(100, P1), at(200, P2), at(200, '2001:db8:3::/56'), event(`dhclient RENEW6 eth1 ${P2}`)];
+  const state = told.reduce((before, one) => recordEvent(before, one, all, []).state, EMPTY_STATE);
+  expect(state.v6?.links['cable']?.prefixes).toEqual([P2, '2001:db8:3::/56']);
+});
+
+test('delegated prefixes: no more than any line is delegated, and the newest of them', () => {
+  const all = config(CABLE);
+  const told = Array.from({ length: 40 }, (_, at) => event(`dhclient BOUND6 eth1 2001:db8:${100 + at}::/56`));
+  const state = told.reduce((before, one) => recordEvent(before, one, all, []).state, EMPTY_STATE);
+  const kept = state.v6?.links['cable']?.prefixes;
+  expect(kept).toHaveLength(16);
+  expect(kept).toContain('2001:db8:139::/56');
 });
 
 test('a record of a link that is no longer configured claims nothing', () => {
