@@ -132,7 +132,11 @@ lab_up() {
   # The machine begins with the host's files: a wanhook installed there must not be here (only the overlay forgets it).
   # By name: a search through all of /opt and /var takes ten seconds over 9p.
   rm -rf /etc/wanhook /var/lib/wanhook /usr/lib/wanhook /usr/sbin/wanhook /etc/iproute2/rt_tables.d/wanhook.conf \
-    /etc/ppp/*.d/*wanhook* /etc/dhcp/dhclient-*-hooks.d/*wanhook*
+    /etc/ppp/*.d/*wanhook* /etc/dhcp/dhclient-*-hooks.d/*wanhook* /usr/lib/dhcpcd/dhcpcd-hooks/*wanhook* \
+    /etc/NetworkManager/dispatcher.d/*wanhook* /etc/networkd-dispatcher/*.d/*wanhook* /etc/network/if-*.d/wanhook* \
+    /etc/systemd/system/*wanhook* /etc/init.d/wanhook* /usr/share/man/man[578]/wanhook* \
+    /usr/share/bash-completion/completions/wanhook /usr/share/fish/vendor_completions.d/wanhook* \
+    /usr/share/zsh/*/_wanhook
   mkdir -p "$LAB" "$OUT/hooks"
   modprobe -a veth pppoe
   # nft would ask for its modules one by one (2 s here); meanwhile we lay cables.
@@ -466,8 +470,8 @@ ping_via() { ping -n -c 1 -W 1 -I "$1" "$INTERNET" >/dev/null 2>&1; }
 # The prober is perl: under TCG it starts a connection every 5 ms with answers in 4 ms. Node sends them too, but needs
 # all of the processor for it: answers take 130–750 ms, so that it measures itself (scenario "prober" shows both).
 
-# serve: the server in the Internet (once). probe_start WHERE MS: WHERE is lan or router; a new TCP connection every
-# 5 ms. probe_stop WHERE: ends it and reads its summary into SENT LOST OUTAGE (ms) SILENCE (ms) SOURCES.
+# serve: the server in the Internet (once). probe_start WHERE MS [OPTION…]: WHERE is lan or router; a new TCP connection
+# every 5 ms. probe_stop WHERE: ends it and reads its summary into SENT LOST OUTAGE (ms) SILENCE (ms) SOURCES.
 serve() {
   local pid
   read -r pid 2>/dev/null <"$LAB/serve.pid" && kill -0 "$pid" 2>/dev/null && return
@@ -478,7 +482,7 @@ serve() {
 probe_start() {
   local enter=()
   [ "$1" = lan ] && enter=(ip netns exec lan)
-  "${enter[@]}" "$VM_DIR/traffic.pl" probe --to "$INTERNET" --ms "$2" >"$LAB/probe-$1.json" 2>&1 &
+  "${enter[@]}" "$VM_DIR/traffic.pl" probe --to "$INTERNET" --ms "${@:2}" >"$LAB/probe-$1.json" 2>&1 &
   echo $! >"$LAB/probe-$1.pid"
 }
 probe_stop() {

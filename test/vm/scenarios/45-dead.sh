@@ -7,7 +7,7 @@ set -u
 
 product_ready
 cp /etc/wanhook/wanhook.env "$LAB/wanhook.env"
-printf '%s\n' "PROBE=icmp://$INTERNET,icmp://203.0.113.11,icmp://203.0.113.12" PROBE_INTERVAL=0.5 PROBE_TIMEOUT=3 \
+printf '%s\n' "PROBE=icmp://$INTERNET,icmp://203.0.113.11,icmp://203.0.113.12" PROBE_INTERVAL=0.3 PROBE_TIMEOUT=3 \
   DOWN_AFTER=6 LOSS_DOWN=off FLAP_PENALTY=0 >>/etc/wanhook/wanhook.env
 ip -n net addr add 203.0.113.11/32 dev lo
 ip -n net addr add 203.0.113.12/32 dev lo
