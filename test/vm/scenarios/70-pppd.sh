@@ -18,6 +18,12 @@ clean_up() {
 trap clean_up EXIT
 trap exit TERM
 
+# options NAME NIC OPTION…: a peer's file without nodefaultroute, which would forbid the others.
+options() {
+  peer_file "$@"
+  sed -i '/^nodefaultroute$/d' "/etc/ppp/peers/$1"
+}
+
 # main_default: device of the default route in `main`, in GOT (none: empty).
 main_default() {
   GOT=$(ip -4 route show table main default | sed -n '1s/.* dev \([^ ]*\).*/\1/p')
@@ -49,13 +55,13 @@ lost() {
 # The provider's DHCP has put a default route into `main` before.
 say 'replacedefaultroute, then defaultroute'
 probe_start lan 240000 --every 20 --timeout 12000
-peer_file dsl2 ethB defaultroute replacedefaultroute
+options dsl2 ethB defaultroute replacedefaultroute
 lost dsl2 'replacedefaultroute: the old line' ppp_hangup dsl2
 ppp_dial dsl2
 check_balance 'replacedefaultroute: three lines in the balance' 60 dsl1 dsl2 cable
 address_of dsl2
 check_await 'replacedefaultroute: pppd has taken main' 5 main_default_is "$DEV"
-peer_file dsl1 ethA defaultroute
+options dsl1 ethA defaultroute
 lost dsl1 'defaultroute: the old line' ppp_hangup dsl1
 ppp_dial dsl1
 check_balance 'defaultroute: three lines in the balance' 60 dsl1 dsl2 cable
@@ -77,7 +83,7 @@ done
 
 # Its device is there, and up with an address of pppd's own making, before anybody has dialled and after a hang-up.
 say 'demand'
-peer_file dsl1 ethA demand defaultroute ipcp-accept-local ipcp-accept-remote 10.64.0.1:10.64.0.2
+options dsl1 ethA demand defaultroute ipcp-accept-local ipcp-accept-remote 10.64.0.1:10.64.0.2
 lost dsl1 'demand: the old line' ppp_hangup dsl1
 hooks_mark
 ppp_dial dsl1
