@@ -17,6 +17,12 @@ course() {
   if declare -F meanwhile >/dev/null; then meanwhile; fi
   line_back dsl1 "$address" 30
   check_balance "$name: three lines in the balance again" 60 dsl1 dsl2 cable
+  if [ "$1" = drop_kill9 ]; then
+    check_no_hook "$name: no ip-down" 'ip-down *'
+  else
+    check_hook "$name: ip-down, old address" 10 "ip-down $OLD_DEV ethA * $OLD $PEER dsl1 *"
+  fi
+  check_hook "$name: ip-up, new address" 10 "ip-up ppp* ethA * $address $PEER dsl1 *"
   drop_verdict "$name" dsl1
   check_spoofed "$name"
   unset -f meanwhile

@@ -10,6 +10,7 @@ product_ready
 say 'short leases'
 hooks_mark
 dhclient_release
+check_hook 'released: RELEASE' 20 'dhclient wan3 RELEASE * old=100.64.3.2? *'
 check_balance 'released: two lines in the balance' 20 dsl1 dsl2
 # Not shorter: dhclient waits for its hooks, seconds on a busy host, and an address that the kernel lets expire
 # meanwhile (valid_lft) is another matter than a renewed one.
@@ -41,6 +42,7 @@ say 'expired'
 hooks_mark
 dhcp_stop
 check_hook 'expired: EXPIRE' 30 'dhclient wan3 EXPIRE * old=100.64.4.2? *'
+check_hook 'expired: FAIL' 20 'dhclient wan3 FAIL *'
 check_balance 'expired: two lines in the balance' 20 dsl1 dsl2
 probe_start lan 60000
 pause 2
