@@ -81,9 +81,9 @@ for link in dsl1 dsl2; do
   check_await "redialled: bound to its address, $link answers" 10 ping_from "$ADDRESS"
 done
 
-# Its device is there, and up with an address of pppd's own making, before anybody has dialled and after a hang-up.
+# Its device is up with an address that is nobody's before anybody has dialled, and with the old one after a hang-up.
 say 'demand'
-options dsl1 ethA demand defaultroute ipcp-accept-local ipcp-accept-remote 10.64.0.1:10.64.0.2
+options dsl1 ethA noipv6 demand defaultroute ipcp-accept-local ipcp-accept-remote 10.64.0.1:10.64.0.2
 lost dsl1 'demand: the old line' ppp_hangup dsl1
 hooks_mark
 ppp_dial dsl1
