@@ -83,7 +83,7 @@ done
 
 # Its device is up with an address that is nobody's before anybody has dialled, and with the old one after a hang-up.
 say 'demand'
-options dsl1 ethA noipv6 demand defaultroute ipcp-accept-local ipcp-accept-remote 10.64.0.1:10.64.0.2
+options dsl1 ethA noipv6 demand defaultroute replacedefaultroute ipcp-accept-local ipcp-accept-remote 10.64.0.1:10.64.0.2
 lost dsl1 'demand: the old line' ppp_hangup dsl1
 hooks_mark
 ppp_dial dsl1
@@ -97,6 +97,7 @@ check_balance 'demand: three lines in the balance' 30 dsl1 dsl2 cable
 isp_next_address A 198.51.100.42
 lost dsl1 'demand' drop_hup dsl1
 check 'demand: the device stays up' "$HOOK" '*\[device unknown\]'
+check_await 'demand: so does its default route in main' 5 main_default_is "$OLD_DEV"
 line_back dsl1 198.51.100.42 60
 check_balance 'demand: redialled by the LAN, three lines in the balance' 30 dsl1 dsl2 cable
 now
