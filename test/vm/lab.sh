@@ -483,7 +483,16 @@ probe_start() {
   local enter=()
   [ "$1" = lan ] && enter=(ip netns exec lan)
   "${enter[@]}" "$VM_DIR/traffic.pl" probe --to "$INTERNET" --ms "${@:2}" >"$LAB/probe-$1.json" 2>&1 &
-  echo $! >"$LAB/probe-$1.pid"
+  PID=$!
+  echo $PID >"$LAB/probe-$1.pid"
+  await 30 probe_begun || say "no prober ($1)"
+}
+# Perl takes seconds to start on a busy host, and a TERM that comes before would end it without a summary.
+probe_begun() {
+  local key value
+  while read -r key value; do
+    [ "$key" != SigCgt: ] || return $((!(0x$value & 0x4000)))
+  done <"/proc/$PID/status"
 }
 probe_stop() {
   local summary number
