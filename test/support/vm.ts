@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assertBuilt } from './built.ts';
+import { buildTraffic } from './lab-traffic.ts';
 
 const VM_DIR = fileURLToPath(new URL('../vm/', import.meta.url));
 const INSTALL = fileURLToPath(new URL('../../install.sh', import.meta.url));
@@ -55,6 +56,7 @@ export async function runVm(options: { limitSeconds: number; only?: readonly str
   writeFileSync(join(outDir, 'only'), (options.only ?? []).map((name) => `${name}\n`).join(''));
   // What the machine installs: on an emulated processor install.sh takes a minute.
   assertBuilt();
+  buildTraffic();
   execFileSync(INSTALL, ['--no-deps', '--destdir', join(outDir, 'tree')], { stdio: ['ignore', 'ignore', 'inherit'] });
   const argv = [join(VM_DIR, 'guest.sh'), outDir, String(options.limitSeconds)];
   const child = spawn(join(VM_DIR, 'run.sh'), argv, { stdio: ['ignore', 'pipe', 'pipe'] });

@@ -535,15 +535,14 @@ count_between() {
 # that were on it, HELD_HANG those of them that neither live nor were told, HELD_HURT the others that broke or hang.
 hold_start() {
   local tool=$VM_DIR/../../dist/test/traffic.cjs pid
-  [ -r "$tool" ] || return 1
   if ! { read -r pid 2>/dev/null <"$LAB/echo.pid" && kill -0 "$pid" 2>/dev/null; }; then
     ip netns exec net node "$tool" serve --tcp 7001 >"$LAB/echo.log" 2>&1 &
     echo $! >"$LAB/echo.pid"
-    await 15 grep -q ready "$LAB/echo.log" || return 1
+    await 60 grep -q ready "$LAB/echo.log" || return 1
   fi
   ip netns exec lan node "$tool" hold --to "$INTERNET" --port 7001 --count "$1" --every 250 --timeout 2500 --ms 120000 >"$LAB/hold.json" 2>&1 &
   echo $! >"$LAB/hold.pid"
-  await 15 grep -q established "$LAB/hold.json"
+  await 60 grep -q established "$LAB/hold.json"
 }
 hold_stop() {
   read -r PID <"$LAB/hold.pid"

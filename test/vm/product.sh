@@ -135,7 +135,7 @@ drop_course() {
   address_of "$link"
   OLD=$ADDRESS OLD_DEV=$DEV
   rm -f "$LAB/hold.json"
-  hold_start 12 || say 'no held flows (dist/test/traffic.cjs?)'
+  hold_start 12 || check "$name: flows to be held" 'none' 12
   probe_start lan 120000
   probe_start router 120000
   pause 2

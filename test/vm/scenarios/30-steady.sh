@@ -1,6 +1,6 @@
 #!/bin/bash
 # wanhook installed as on a real box; three lines come up; both the LAN and the router use them.
-# limit: 120
+# limit: 300
 set -u
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../product.sh"

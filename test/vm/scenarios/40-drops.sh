@@ -1,6 +1,6 @@
 #!/bin/bash
 # Every way a PPPoE line goes and comes back, under traffic.
-# limit: 500
+# limit: 700
 set -u
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../product.sh"

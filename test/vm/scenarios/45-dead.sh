@@ -1,6 +1,6 @@
 #!/bin/bash
 # wanhook monitor on Debian's kernel, with netem: what is wrong with each line, and a clock that is set.
-# limit: 240
+# limit: 300
 set -u
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../product.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # pppd's own ideas of the default route and of dialling (defaultroute, replacedefaultroute, demand), with persist: what
 # it does to `main` is its business; the balance, each line's table and the LAN's connections must not notice.
-# limit: 240
+# limit: 300
 set -u
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../product.sh"
