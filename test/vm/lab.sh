@@ -257,7 +257,7 @@ pppoe_up() {
 	name $ns
 	ms-dns $RESOLVER
 	lcp-echo-interval 1
-	lcp-echo-failure 3
+	lcp-echo-failure 6
 	mtu 1492
 	mru 1492
 	+ipv6
@@ -290,13 +290,14 @@ pppoe_serve() {
 
 isp_next_address() { echo "$2" >"$LAB/isp$1/address"; }
 
-# peer_file NAME NIC [OPTION…]: what an administrator of a Debian box writes.
+# peer_file NAME NIC [OPTION…]: what an administrator of a Debian box writes. On a busy host fewer than six echoes in a
+# row would hang a good line up.
 peer_file() {
   local name=$1 nic=$2
   shift 2
   {
     printf '%s\n' 'plugin rp-pppoe.so' "nic-$nic" "user $name" noauth hide-password noipdefault nodefaultroute usepeerdns \
-      persist 'maxfail 0' 'holdoff 1' 'lcp-echo-interval 1' 'lcp-echo-failure 3' 'mtu 1492' 'mru 1492' +ipv6 "ipparam $name" "$@"
+      persist 'maxfail 0' 'holdoff 1' 'lcp-echo-interval 1' 'lcp-echo-failure 6' 'mtu 1492' 'mru 1492' +ipv6 "ipparam $name" "$@"
     # The server's pppd starts when the session exists, so our first request is lost; 3 s is the default for the next.
     printf '%s\n' 'lcp-restart 1' 'ipcp-restart 1'
     # 5 s, doubling, is the default: too long for a line that was silent for a moment.
@@ -341,7 +342,7 @@ drop_hup() { # dsl1: the client hangs up and redials
   ppp_pid "$1"
   kill -HUP "$PID"
 }
-drop_lcp() { line_silent "$1"; } # A: 3 unanswered echoes; line_heal A lets it come back
+drop_lcp() { line_silent "$1"; } # A: 6 unanswered echoes; line_heal A lets it come back
 drop_kill9() { # dsl1: no ip-down runs; nobody redials; ppp_dial brings it back
   ppp_pid "$1"
   kill -KILL "$PID"

@@ -15,7 +15,7 @@ product_ready() {
   if [ -e "$LAB/installed" ]; then
     balance_is dsl1 dsl2 cable && return
     lines_ensure
-    await 40 balance_is dsl1 dsl2 cable || { what_is 'not balanced at the start' && check 'three lines in the balance at the start' no yes; }
+    await 90 balance_is dsl1 dsl2 cable || { what_is 'not balanced at the start' && check 'three lines in the balance at the start' no yes; }
     return
   fi
   [ -s "$LAB/hopeless" ] && skip "$(<"$LAB/hopeless")"
@@ -31,7 +31,7 @@ product_ready() {
   local start
   now
   start=$NOW
-  if ! await 60 balance_is dsl1 dsl2 cable; then
+  if ! await 120 balance_is dsl1 dsl2 cable; then
     what_is 'never balanced'
     check 'three lines in the balance' no yes $((NOW - start))
     give_up 'the three lines never were in the balance'
@@ -150,7 +150,7 @@ drop_course() {
   DROPPED=$NOW
   hooks_mark
   "$@"
-  await 15 ppp_gone "$OLD_DEV" "$OLD" || check "$name: the line goes" no yes
+  await 30 ppp_gone "$OLD_DEV" "$OLD" || check "$name: the line goes" no yes
   now
   GONE=$NOW
   local stamp

@@ -15,7 +15,7 @@ course() {
   isp_next_address A "$address"
   drop_course "$name" dsl1 "$@"
   if declare -F meanwhile >/dev/null; then meanwhile; fi
-  line_back dsl1 "$address" 30
+  line_back dsl1 "$address" 60
   check_balance "$name: three lines in the balance again" 60 dsl1 dsl2 cable
   if [ "$1" = drop_kill9 ]; then
     check_no_hook "$name: no ip-down" 'ip-down *'
