@@ -47,7 +47,7 @@ lost() {
   now
   local from=$((NOW - 1000))
   "$@"
-  check_hook "$name: ip-down" 20 "ip-down $OLD_DEV * $OLD 10.64.64.64 $link *"
+  check_hook "$name: ip-down" 60 "ip-down $OLD_DEV * $OLD 10.64.64.64 $link *"
   now
   WINDOWS+=("$from $NOW")
 }
@@ -60,19 +60,19 @@ lost dsl2 'replacedefaultroute: the old line' ppp_hangup dsl2
 ppp_dial dsl2
 check_balance 'replacedefaultroute: three lines in the balance' 60 dsl1 dsl2 cable
 address_of dsl2
-check_await 'replacedefaultroute: pppd has taken main' 5 main_default_is "$DEV"
+check_await 'replacedefaultroute: pppd has taken main' 30 main_default_is "$DEV"
 options dsl1 ethA defaultroute
 lost dsl1 'defaultroute: the old line' ppp_hangup dsl1
 ppp_dial dsl1
 check_balance 'defaultroute: three lines in the balance' 60 dsl1 dsl2 cable
 address_of dsl2
-check_await 'defaultroute: refused, main is as it was' 5 main_default_is "$DEV"
+check_await 'defaultroute: refused, main is as it was' 30 main_default_is "$DEV"
 nothing_to_do 'both'
 
 say 'each redials'
 isp_next_address B 192.0.2.41
 lost dsl2 'replacedefaultroute' drop_hup dsl2
-line_back dsl2 192.0.2.41 60
+line_back dsl2 192.0.2.41 90
 lost dsl1 'defaultroute' drop_server_kill A
 check_balance 'redialled: three lines in the balance' 60 dsl1 dsl2 cable
 nothing_to_do 'redialled'
@@ -87,23 +87,23 @@ options dsl1 ethA noipv6 demand defaultroute replacedefaultroute ipcp-accept-loc
 lost dsl1 'demand: the old line' ppp_hangup dsl1
 hooks_mark
 ppp_dial dsl1
-check_hook 'demand: ip-pre-up without addresses' 20 'ip-pre-up ppp* ethA * 0.0.0.0 0.0.0.0 dsl1 *'
-check_balance 'demand: not dialled, two lines in the balance' 20 dsl2 cable
+check_hook 'demand: ip-pre-up without addresses' 60 'ip-pre-up ppp* ethA * 0.0.0.0 0.0.0.0 dsl1 *'
+check_balance 'demand: not dialled, two lines in the balance' 60 dsl2 cable
 DEV=${HOOK#ip-pre-up } DEV=${DEV%% *}
 ping -n -c 1 -W 1 -I "$DEV" "$INTERNET" >/dev/null 2>&1
-check_hook 'demand: dialled by a packet' 40 "ip-up $DEV ethA * 198.51.100.* 10.64.64.64 dsl1 *"
-check_balance 'demand: three lines in the balance' 30 dsl1 dsl2 cable
+check_hook 'demand: dialled by a packet' 60 "ip-up $DEV ethA * 198.51.100.* 10.64.64.64 dsl1 *"
+check_balance 'demand: three lines in the balance' 60 dsl1 dsl2 cable
 # The LAN's own connections dial it again.
 isp_next_address A 198.51.100.42
 lost dsl1 'demand' drop_hup dsl1
 check 'demand: the device stays up' "$HOOK" '*\[device unknown\]'
-check_await 'demand: so does its default route in main' 5 main_default_is "$OLD_DEV"
-line_back dsl1 198.51.100.42 60
-check_balance 'demand: redialled by the LAN, three lines in the balance' 30 dsl1 dsl2 cable
+check_await 'demand: so does its default route in main' 30 main_default_is "$OLD_DEV"
+line_back dsl1 198.51.100.42 90
+check_balance 'demand: redialled by the LAN, three lines in the balance' 60 dsl1 dsl2 cable
 now
 WINDOWS[-1]="${WINDOWS[-1]% *} $NOW"
 nothing_to_do 'demand'
-check_await 'demand: bound to its address, it answers' 10 ping_from 198.51.100.42
+check_await 'demand: bound to its address, it answers' 30 ping_from 198.51.100.42
 
 pause 1
 probe_stop lan options
