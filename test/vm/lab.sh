@@ -429,7 +429,7 @@ lines_up() {
   ppp_dial dsl2
   dhcp_serve 3 20 29 600
   dhclient_up
-  await 30 ppp_device dsl1 && await 30 ppp_device dsl2 && await 30 wan3_has '100.64.*'
+  await 90 ppp_device dsl1 && await 90 ppp_device dsl2 && await 90 wan3_has '100.64.*'
 }
 lines_down() {
   ppp_hangup dsl1
