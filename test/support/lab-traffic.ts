@@ -75,7 +75,7 @@ const TOOL = path.resolve(HERE, '../../dist/test/traffic.cjs');
 const PORT = 7000;
 
 /** Bundles the traffic tool if it is missing or older than its sources: it runs as a process of its own. */
-function buildTraffic(): string {
+export function buildTraffic(): string {
   const sources = readdirSync(HERE).filter((file) => /^traffic.*\.ts$/.test(file));
   const newest = Math.max(...sources.map((file) => statSync(path.join(HERE, file)).mtimeMs));
   if (existsSync(TOOL) && statSync(TOOL).mtimeMs >= newest) return TOOL;

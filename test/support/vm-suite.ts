@@ -10,6 +10,9 @@ export const scenarios: readonly string[] = readdirSync(new URL('../vm/scenarios
   (file) => /^\d+-(.*)\.sh$/.exec(file)?.[1] ?? [],
 );
 
+/** Those of drops.test.ts' machine: both machines end at about the same time. */
+export const BESIDE: readonly string[] = ['prober', 'drops', 'pppd'];
+
 /**
  * Boots one machine for these scenarios; each of their checks becomes a test. The names of the tests are the machine's
  * answer, hence the boot at collection.

@@ -1,11 +1,14 @@
 /** Boots the virtual machine of test/vm/ once and reads what its scenarios wrote. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { assertBuilt } from './built.ts';
+import { buildTraffic } from './lab-traffic.ts';
 
 const VM_DIR = fileURLToPath(new URL('../vm/', import.meta.url));
+const INSTALL = fileURLToPath(new URL('../../install.sh', import.meta.url));
 
 /** One `check` of a scenario (test/vm/lab.sh). `want` is a shell pattern, or "<=N", ">=N". */
 export interface VmCheck {
@@ -51,6 +54,10 @@ export async function runVm(options: { limitSeconds: number; only?: readonly str
   mkdirSync(parent, { recursive: true });
   const outDir = mkdtempSync(join(parent, 'wanhook-vm-'));
   writeFileSync(join(outDir, 'only'), (options.only ?? []).map((name) => `${name}\n`).join(''));
+  // What the machine installs: on an emulated processor install.sh takes a minute.
+  assertBuilt();
+  buildTraffic();
+  execFileSync(INSTALL, ['--no-deps', '--destdir', join(outDir, 'tree')], { stdio: ['ignore', 'ignore', 'inherit'] });
   const argv = [join(VM_DIR, 'guest.sh'), outDir, String(options.limitSeconds)];
   const child = spawn(join(VM_DIR, 'run.sh'), argv, { stdio: ['ignore', 'pipe', 'pipe'] });
   const echo = process.env['WANHOOK_VM_VERBOSE'] !== undefined;

@@ -1,4 +1,4 @@
-/** Every way a line goes and comes back, in a machine of its own (ppp.test.ts). */
-import { vmSuite } from '../support/vm-suite.ts';
+/** Every way a line goes and comes back, in a machine of its own (ppp.test.ts); with what else fits in its time. */
+import { BESIDE, vmSuite } from '../support/vm-suite.ts';
 
-await vmSuite(['drops']);
+await vmSuite(BESIDE);

@@ -132,7 +132,11 @@ lab_up() {
   # The machine begins with the host's files: a wanhook installed there must not be here (only the overlay forgets it).
   # By name: a search through all of /opt and /var takes ten seconds over 9p.
   rm -rf /etc/wanhook /var/lib/wanhook /usr/lib/wanhook /usr/sbin/wanhook /etc/iproute2/rt_tables.d/wanhook.conf \
-    /etc/ppp/*.d/*wanhook* /etc/dhcp/dhclient-*-hooks.d/*wanhook*
+    /etc/ppp/*.d/*wanhook* /etc/dhcp/dhclient-*-hooks.d/*wanhook* /usr/lib/dhcpcd/dhcpcd-hooks/*wanhook* \
+    /etc/NetworkManager/dispatcher.d/*wanhook* /etc/networkd-dispatcher/*.d/*wanhook* /etc/network/if-*.d/wanhook* \
+    /etc/systemd/system/*wanhook* /etc/init.d/wanhook* /usr/share/man/man[578]/wanhook* \
+    /usr/share/bash-completion/completions/wanhook /usr/share/fish/vendor_completions.d/wanhook* \
+    /usr/share/zsh/*/_wanhook
   mkdir -p "$LAB" "$OUT/hooks"
   modprobe -a veth pppoe
   # nft would ask for its modules one by one (2 s here); meanwhile we lay cables.
@@ -253,7 +257,7 @@ pppoe_up() {
 	name $ns
 	ms-dns $RESOLVER
 	lcp-echo-interval 1
-	lcp-echo-failure 3
+	lcp-echo-failure 6
 	mtu 1492
 	mru 1492
 	+ipv6
@@ -286,13 +290,14 @@ pppoe_serve() {
 
 isp_next_address() { echo "$2" >"$LAB/isp$1/address"; }
 
-# peer_file NAME NIC [OPTION…]: what an administrator of a Debian box writes.
+# peer_file NAME NIC [OPTION…]: what an administrator of a Debian box writes. On a busy host fewer than six echoes in a
+# row would hang a good line up.
 peer_file() {
   local name=$1 nic=$2
   shift 2
   {
     printf '%s\n' 'plugin rp-pppoe.so' "nic-$nic" "user $name" noauth hide-password noipdefault nodefaultroute usepeerdns \
-      persist 'maxfail 0' 'holdoff 1' 'lcp-echo-interval 1' 'lcp-echo-failure 3' 'mtu 1492' 'mru 1492' +ipv6 "ipparam $name" "$@"
+      persist 'maxfail 0' 'holdoff 1' 'lcp-echo-interval 1' 'lcp-echo-failure 6' 'mtu 1492' 'mru 1492' +ipv6 "ipparam $name" "$@"
     # The server's pppd starts when the session exists, so our first request is lost; 3 s is the default for the next.
     printf '%s\n' 'lcp-restart 1' 'ipcp-restart 1'
     # 5 s, doubling, is the default: too long for a line that was silent for a moment.
@@ -337,7 +342,7 @@ drop_hup() { # dsl1: the client hangs up and redials
   ppp_pid "$1"
   kill -HUP "$PID"
 }
-drop_lcp() { line_silent "$1"; } # A: 3 unanswered echoes; line_heal A lets it come back
+drop_lcp() { line_silent "$1"; } # A: 6 unanswered echoes; line_heal A lets it come back
 drop_kill9() { # dsl1: no ip-down runs; nobody redials; ppp_dial brings it back
   ppp_pid "$1"
   kill -KILL "$PID"
@@ -424,7 +429,7 @@ lines_up() {
   ppp_dial dsl2
   dhcp_serve 3 20 29 600
   dhclient_up
-  await 30 ppp_device dsl1 && await 30 ppp_device dsl2 && await 30 wan3_has '100.64.*'
+  await 90 ppp_device dsl1 && await 90 ppp_device dsl2 && await 90 wan3_has '100.64.*'
 }
 lines_down() {
   ppp_hangup dsl1
@@ -466,8 +471,8 @@ ping_via() { ping -n -c 1 -W 1 -I "$1" "$INTERNET" >/dev/null 2>&1; }
 # The prober is perl: under TCG it starts a connection every 5 ms with answers in 4 ms. Node sends them too, but needs
 # all of the processor for it: answers take 130–750 ms, so that it measures itself (scenario "prober" shows both).
 
-# serve: the server in the Internet (once). probe_start WHERE MS: WHERE is lan or router; a new TCP connection every
-# 5 ms. probe_stop WHERE: ends it and reads its summary into SENT LOST OUTAGE (ms) SILENCE (ms) SOURCES.
+# serve: the server in the Internet (once). probe_start WHERE MS [OPTION…]: WHERE is lan or router; a new TCP connection
+# every 5 ms. probe_stop WHERE: ends it and reads its summary into SENT LOST OUTAGE (ms) SILENCE (ms) SOURCES.
 serve() {
   local pid
   read -r pid 2>/dev/null <"$LAB/serve.pid" && kill -0 "$pid" 2>/dev/null && return
@@ -478,8 +483,17 @@ serve() {
 probe_start() {
   local enter=()
   [ "$1" = lan ] && enter=(ip netns exec lan)
-  "${enter[@]}" "$VM_DIR/traffic.pl" probe --to "$INTERNET" --ms "$2" >"$LAB/probe-$1.json" 2>&1 &
-  echo $! >"$LAB/probe-$1.pid"
+  "${enter[@]}" "$VM_DIR/traffic.pl" probe --to "$INTERNET" --ms "${@:2}" >"$LAB/probe-$1.json" 2>&1 &
+  PID=$!
+  echo $PID >"$LAB/probe-$1.pid"
+  await 30 probe_begun || say "no prober ($1)"
+}
+# Perl takes seconds to start on a busy host, and a TERM that comes before would end it without a summary.
+probe_begun() {
+  local key value
+  while read -r key value; do
+    [ "$key" != SigCgt: ] || return $((!(0x$value & 0x4000)))
+  done <"/proc/$PID/status"
 }
 probe_stop() {
   local summary number
@@ -522,15 +536,14 @@ count_between() {
 # that were on it, HELD_HANG those of them that neither live nor were told, HELD_HURT the others that broke or hang.
 hold_start() {
   local tool=$VM_DIR/../../dist/test/traffic.cjs pid
-  [ -r "$tool" ] || return 1
   if ! { read -r pid 2>/dev/null <"$LAB/echo.pid" && kill -0 "$pid" 2>/dev/null; }; then
     ip netns exec net node "$tool" serve --tcp 7001 >"$LAB/echo.log" 2>&1 &
     echo $! >"$LAB/echo.pid"
-    await 15 grep -q ready "$LAB/echo.log" || return 1
+    await 60 grep -q ready "$LAB/echo.log" || return 1
   fi
   ip netns exec lan node "$tool" hold --to "$INTERNET" --port 7001 --count "$1" --every 250 --timeout 2500 --ms 120000 >"$LAB/hold.json" 2>&1 &
   echo $! >"$LAB/hold.pid"
-  await 15 grep -q established "$LAB/hold.json"
+  await 60 grep -q established "$LAB/hold.json"
 }
 hold_stop() {
   read -r PID <"$LAB/hold.pid"

@@ -6,7 +6,9 @@
 #   traffic.pl probe --to 203.0.113.10 [--port 7000] [--ms 2000] [--every 5] [--timeout 4000] [--from ADDRESS]
 #
 # A probe is lost when it had to be repeated (TCP_INFO counts the retransmissions), refused, or not answered at all.
-# Not when it was slow: an emulated processor stalls for a second when its host is busy, and that is no lost packet.
+# Not when it was slow: an emulated processor stalls for a second when its host is busy, and that is no lost packet. The
+# SYN is repeated then, too; such a probe is "late", if its first SYN was answered (the round trip by TCP's timestamps is
+# longer than the wait for the second) and the next probe that needed only one was slow, too: so was the whole machine.
 # TERM ends a run early, with its summary.
 use strict;
 use warnings;
@@ -59,6 +61,8 @@ sub finish {
   # tcpi_total_retrans, at byte 100 of struct tcp_info (linux/tcp.h).
   my $info = getsockopt($probe->{socket}, IPPROTO_TCP, 11) // '';
   ($source, $error) = (undef, 'repeated') if defined $source && length $info >= 104 && unpack('L', substr $info, 100, 4) > 0;
+  # tcpi_rtt, at byte 68, in microseconds; the first SYN is repeated after 1 s.
+  @$probe{qw(slow from)} = (unpack('L', substr $info, 68, 4) >= 9e5, $_[1]) if defined $error && $error eq 'repeated';
   setsockopt($probe->{socket}, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0));
   close delete $probe->{socket};
   @$probe{qw(ms source error)} = (now() - $start - $probe->{at}, $source, $error);
@@ -104,6 +108,14 @@ while (1) {
 }
 
 my $end = @probes ? $probes[-1]{at} + $option{every} : 0;
+my ($late, $next) = (0);
+for my $probe (reverse @probes) {
+  # Of those begun after it, the first that needed no second SYN.
+  $next = $probe->{ms} if defined $probe->{source};
+  next unless $probe->{slow} && (!defined $next || $next >= 500);
+  $late++;
+  $probe->{source} = $probe->{from};
+}
 my (%sources, %errors, @times, @outages, $current);
 for my $probe (@probes) {
   if (defined $probe->{source}) {
@@ -122,8 +134,8 @@ for (@outages) { $longest = $_->{to} - $_->{from} if $_->{to} - $_->{from} > $lo
 # How evenly we probed: the longest time without a probe, whatever became of it.
 for (@probes) { $gap = $_->{at} - $previous if defined $previous && $_->{at} - $previous > $gap; $previous = $_->{at} }
 sub quantile { return sprintf '%.1f', @times ? $times[ $_[0] * @times >= @times ? -1 : $_[0] * @times ] : 0 }
-printf qq({"summary":{"startedAt":%.0f,"sent":%d,"skipped":%d,"ok":%d,"lost":%d,"longestOutageMs":%.0f,"longestSilenceMs":%.0f,"sources":%s,"errors":%s,"latencyMs":{"median":%s,"p99":%s,"max":%s},"outages":[%s],"lostAt":[%s],"failedAt":[%s]}}\n),
-  $startedAt, scalar @probes, $skipped, scalar @times, @probes - @times, $longest, $gap, object(\%sources), object(\%errors),
+printf qq({"summary":{"startedAt":%.0f,"sent":%d,"skipped":%d,"ok":%d,"late":%d,"lost":%d,"longestOutageMs":%.0f,"longestSilenceMs":%.0f,"sources":%s,"errors":%s,"latencyMs":{"median":%s,"p99":%s,"max":%s},"outages":[%s],"lostAt":[%s],"failedAt":[%s]}}\n),
+  $startedAt, scalar @probes, $skipped, scalar @times, $late, @probes - @times, $longest, $gap, object(\%sources), object(\%errors),
   quantile(0.5), quantile(0.99), quantile(1),
   join(',', map { sprintf '{"fromMs":%.0f,"toMs":%.0f,"lost":%d}', @$_{qw(from to lost)} } @outages),
   join(',', map { sprintf '%.0f', $_->{at} } grep { !defined $_->{source} } @probes),

@@ -1,6 +1,6 @@
 #!/bin/bash
 # wanhook installed as on a real box; three lines come up; both the LAN and the router use them.
-# limit: 120
+# limit: 300
 set -u
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../product.sh"
@@ -24,3 +24,12 @@ for link in dsl1 dsl2 cable; do
   check_await "bound to its device, $link answers" 5 ping_via "$DEV"
 done
 check_spoofed steady
+
+say 'IPv6CP'
+for link in dsl1 dsl2; do
+  address_of $link
+  check_hook "$link has IPv6, too" 20 "ipv6-up $DEV * fe80::* fe80::* $link *"
+done
+check 'a line with link-local addresses only is no IPv6 line' "$(ip -6 route show table all | grep '^default')" ''
+# On a busy host a hook may have waited in vain; what it had to say is done by the next.
+check 'no hook has complained' "$(grep -a wanhook "$OUT/syslog" | grep -v 'was not free within')" ''

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Every way a PPPoE line goes and comes back, under traffic.
-# limit: 500
+# limit: 700
 set -u
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../product.sh"
@@ -15,8 +15,14 @@ course() {
   isp_next_address A "$address"
   drop_course "$name" dsl1 "$@"
   if declare -F meanwhile >/dev/null; then meanwhile; fi
-  line_back dsl1 "$address" 30
+  line_back dsl1 "$address" 60
   check_balance "$name: three lines in the balance again" 60 dsl1 dsl2 cable
+  if [ "$1" = drop_kill9 ]; then
+    check_no_hook "$name: no ip-down" 'ip-down *'
+  else
+    check_hook "$name: ip-down, old address" 10 "ip-down $OLD_DEV ethA * $OLD $PEER dsl1 *"
+  fi
+  check_hook "$name: ip-up, new address" 10 "ip-up ppp* ethA * $address $PEER dsl1 *"
   drop_verdict "$name" dsl1
   check_spoofed "$name"
   unset -f meanwhile
