@@ -276,6 +276,25 @@ test.each([
   });
 });
 
+test('a silent line behind the user’s own NAT is dead, not eaten', async () => {
+  const KEYS = 'PROBE=tcp://203.0.113.13:7000 PROBE_INTERVAL=0.5 PROBE_TIMEOUT=0.5 FLAP_PENALTY=0';
+  const at = [0, 1, 2];
+  await withProber([KEYS, KEYS, KEYS], async (prober) => {
+    for (const line of at) await lastRound(prober, `line${line + 1}`, [{ ok: true }]);
+    const [one, two, three] = at.map((line) => router.lines[line]!.device);
+    // An address that is not the line's would be dropped by our own table.
+    await router.rtr.sh(`ip addr add 192.0.2.99/32 dev ${one}; nft 'table ip users {
+      chain post { type nat hook postrouting priority 90; oifname ${one} snat to 192.0.2.99; oifname ${two} masquerade fully-random; }
+      chain out { type filter hook output priority raw; oifname ${three} notrack; }
+    }'`);
+    const began = Date.now();
+    for (const line of at) await router.deadUpstream(line, true);
+    for (const line of at) await prober.until(`line${line + 1}`, 'dead', began, 10_000);
+    for (const line of at) await router.deadUpstream(line, false);
+    await router.rtr.sh(`nft delete table ip users; ip addr del 192.0.2.99/32 dev ${one}`);
+  });
+});
+
 test('killed, it leaves no process behind', async () => {
   const prober = await startProber(router, [ICMP.replace(' ', ' PROBE_INTERVAL=0.2 ')]);
   await lastRound(prober, 'line1', [{ ok: true }, { ok: true }, { ok: true }]);

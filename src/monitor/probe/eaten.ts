@@ -13,11 +13,15 @@ function eaten(
   told: (isEaten: boolean) => void,
 ): void {
   const table = `inet wanhook_asked_${id}`;
-  const packets = `ip saddr ${from.address} ip daddr ${target.address} th sport ${from.port} counter`;
-  const chain = (hook: string, priority: number) =>
-    `add chain ${table} ${hook} { type filter hook ${hook} priority ${priority}; }; add rule ${table} ${hook} meta l4proto { tcp, udp } ${packets}`;
+  const asSent = `ip saddr ${from.address} ip daddr ${target.address} th sport ${from.port}`;
+  // The user's own NAT may have changed all that meanwhile; what is not tracked, it cannot change.
+  const asAsked = `ct original ip saddr ${from.address} ct original ip daddr ${target.address} ct original proto-src ${from.port}`;
+  const chain = (hook: string, priority: number, ...matches: string[]) => {
+    const rules = matches.map((match) => `add rule ${table} ${hook} meta l4proto { tcp, udp } ${match} counter`);
+    return [`add chain ${table} ${hook} { type filter hook ${hook} priority ${priority}; }`, ...rules].join('; ');
+  };
   const remove = `add table ${table}; delete table ${table}`;
-  const add = `${remove}; add table ${table}; ${chain('output', FIRST)}; ${chain('postrouting', LAST)}`;
+  const add = `${remove}; add table ${table}; ${chain('output', FIRST, asSent)}; ${chain('postrouting', LAST, asAsked, `ct state untracked ${asSent}`)}`;
 
   const look = () =>
     nft(kit, ['list', 'table', ...table.split(' ')], (text) => {
@@ -46,8 +50,10 @@ function nft(kit: Kit, words: readonly string[], done: (text: string, ok: boolea
 }
 
 function packetsOf(listing: string): Map<string, number> {
-  const chains = [...listing.matchAll(/chain (\w+) \{[^]*?\bcounter packets (\d+)/g)];
-  return new Map(chains.map(([, name = '', packets]) => [name, Number(packets)]));
+  const chains = [...listing.matchAll(/chain (\w+) \{([^]*?)\n\s*\}/g)];
+  const sum = (rules: string) =>
+    [...rules.matchAll(/\bcounter packets (\d+)/g)].reduce((all, [, packets]) => all + Number(packets), 0);
+  return new Map(chains.map(([, name = '', rules = '']) => [name, sum(rules)]));
 }
 
 /** For so long it is believed, and not asked again: it costs three processes. */
