@@ -1,6 +1,6 @@
 #!/bin/bash
 # The DHCP line: renewed, renumbered by a NAK, expired, back, released; under traffic. Real dhclient-script.
-# limit: 300
+# limit: 600
 set -u
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../product.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # pppd's own ideas of the default route and of dialling (defaultroute, replacedefaultroute, demand), with persist: what
 # it does to `main` is its business; the balance, each line's table and the LAN's connections must not notice.
-# limit: 300
+# limit: 600
 set -u
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../product.sh"
@@ -45,7 +45,7 @@ lost() {
   OLD=$ADDRESS OLD_DEV=$DEV
   hooks_mark
   now
-  local from=$((NOW - 1000))
+  local from=$((NOW - 3000))
   "$@"
   check_hook "$name: ip-down" 60 "ip-down $OLD_DEV * $OLD 10.64.64.64 $link *"
   now
@@ -54,7 +54,7 @@ lost() {
 
 # The provider's DHCP has put a default route into `main` before.
 say 'replacedefaultroute, then defaultroute'
-probe_start lan 240000 --every 20 --timeout 12000
+probe_start lan 590000 --every 20 --timeout 12000
 options dsl2 ethB defaultroute replacedefaultroute
 lost dsl2 'replacedefaultroute: the old line' ppp_hangup dsl2
 ppp_dial dsl2
