@@ -100,8 +100,7 @@ export function startMonitor({ world, version, engine, spawn, now, ready }: Surr
       trouble.of(() => forgetMeasured(world.stateDirectory));
       hooks.stop();
       watch.stop();
-      probes.stop();
-      await wakes.stop();
+      await Promise.all([probes.stop(), wakes.stop()]);
       if (droppedHooks(world.stateDirectory).length > 0) await runs(['hook']);
       trouble.of(() => forgetMetrics(last));
     },

@@ -15,7 +15,8 @@ export interface Passive {
    * than so long ago.
    */
   since(link: Counted, withinMs: number): Promise<PassiveEvidence | undefined>;
-  stop(): void;
+  /** Resolves when nothing of it is left. */
+  stop(): Promise<void>;
 }
 
 /**
@@ -45,21 +46,22 @@ export function passive(spawn: SpawnResident): Passive {
     if (found === undefined) loaded = undefined;
     return found;
   };
-  const unload = () => {
+  const unload = async () => {
     clearTimeout(timer);
-    if (there) void run(spawn, [WATCH_DELETE]);
+    const mayBe = there;
     [loaded, there] = [undefined, false];
+    if (mayBe) await run(spawn, [WATCH_DELETE]);
   };
   // One that was killed may have left its own.
-  unload();
+  void unload();
   return {
     follow: (wanted) => {
       links = wanted;
-      if (links.length === 0) unload();
+      if (links.length === 0) void unload();
     },
     since: async ({ id }, withinMs) => {
       clearTimeout(timer);
-      timer = setTimeout(unload, KEPT_MS);
+      timer = setTimeout(() => void unload(), KEPT_MS);
       timer.unref();
       const wanted = watchTable(links);
       // Links that fail together are one question.
@@ -72,7 +74,11 @@ export function passive(spawn: SpawnResident): Passive {
       if (before === undefined || at - before.at > withinMs) return undefined;
       return { rxPackets: now.answers - before.answers, unansweredSyns: now.begun - before.begun };
     },
-    stop: unload,
+    // What we have started ends with us: a load or a delete must come to its end first.
+    stop: async () => {
+      await asking;
+      await unload();
+    },
   };
 }
 

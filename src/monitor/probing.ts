@@ -45,7 +45,7 @@ export interface Probing {
   follow(statuses: readonly LinkStatus[], said: State['health']): void;
   /** What is thought of each link that is asked over. */
   figures(): Record<string, LinkHealth>;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** Probes for every link that is up, and what they tell; `onVerdict` only when a link is judged otherwise than before. */
@@ -125,7 +125,7 @@ export function probing(
       Object.fromEntries([...asked].map(([name, { judged, line }]) => [name, { ...judged.health, ...line }] as const)),
     stop: () => {
       [...asked.keys()].forEach(end);
-      passive.stop();
+      return passive.stop();
     },
   };
 }

@@ -53,7 +53,9 @@ const FILES = [
   '/etc/systemd/system/wanhook-scripts.service',
   '/etc/systemd/system/wanhook.service',
   '/etc/wanhook/clients/README',
-  ...['10-mail', '20-resolvers', '30-ddns', '40-vpn'].map((name) => `/etc/wanhook/events.d/${name}.example`),
+  ...['10-mail', '20-resolvers', '30-ddns', '40-vpn', '50-prefixes'].map(
+    (name) => `/etc/wanhook/events.d/${name}.example`,
+  ),
   '/etc/wanhook/events.d/README',
   '/etc/wanhook/links/README',
   '/etc/wanhook/rules/README',
@@ -198,6 +200,7 @@ describe('what is shipped', () => {
       'ON_DOWN',
       'MASQUERADE',
       'MSS',
+      'NPT',
       ...Object.keys(PROBE_KEYS),
     ];
     // TUNNEL_SERVER, TUNNEL_OVER, as DEVICE and ID, make no sense for all links.
@@ -661,6 +664,7 @@ describe('the shims', () => {
     const LEASE = [
       ...['reason', 'interface', 'exit_status', 'new_ip_address', 'new_subnet_mask', 'new_routers', 'old_ip_address'],
       ...['new_rfc3442_classless_static_routes', 'new_domain_name_servers'],
+      ...['new_ip6_prefix', 'old_ip6_prefix', 'new_starts'],
     ];
     test.each(['BOUND', 'BOUND.hostile', 'BOUND.newline', 'BOUND.norouter', 'EXPIRE', 'TIMEOUT'])(
       'dhclient’s captured %s',

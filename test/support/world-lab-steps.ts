@@ -25,15 +25,15 @@ export function labSteps(router: Router): Steps {
     hangUp: (device) => router.lineHangup(indexOf(device)),
     renumber: (device, address) => router.setAddress(indexOf(device), address),
     advertise: async (device, address) => {
-      const words =
-        address === undefined
-          ? []
-          : [
-              `addr add ${address}/64 dev ${device} nodad`,
-              `route add default via fe80::1 dev ${device} proto 9 expires 1800 metric ${metricOf(device)}`,
-            ];
       const cleared = [`route flush default dev ${device} proto 9`, `addr flush dev ${device} scope global`];
-      for (const line of [...cleared, ...words]) await rtr.run(['ip', '-6', ...line.split(' ')], { check: false });
+      for (const line of cleared) await rtr.run(['ip', '-6', ...line.split(' ')], { check: false });
+      if (address === undefined) return;
+      // A device that has just come up gets its fe80::/64 some moments later; until then fe80::1 cannot be reached.
+      await rtr.sh(`ip -6 addr add ${address}/64 dev ${device} nodad || exit 0
+        for try in $(seq 40); do
+          ip -6 route add default via fe80::1 dev ${device} proto 9 expires 1800 metric ${metricOf(device)} && exit 0
+          sleep 0.05
+        done 2>/dev/null`);
     },
     adminDown: (device) => router.lineAdminDown(indexOf(device)),
     carrier: async (device, on) => {

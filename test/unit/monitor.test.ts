@@ -279,7 +279,11 @@ function fakeEngine() {
   return { engine, asked, answer, starts: () => starts };
 }
 /** Nothing is known of any connection. */
-const NOBODY: Passive = { follow: () => undefined, since: () => Promise.resolve(undefined), stop: () => undefined };
+const NOBODY: Passive = {
+  follow: () => undefined,
+  since: () => Promise.resolve(undefined),
+  stop: () => Promise.resolve(),
+};
 const NOW = () => ({ monotonic: performance.now(), epoch: Date.now() });
 
 describe('probing', () => {
@@ -296,7 +300,7 @@ describe('probing', () => {
     expect(starts()).toBe(4);
     probes.follow([up(1, { probe: { ...LINK_DEFAULTS.probe!, need: 2 } }, '192.0.2.99'), up(3)], {});
     expect(starts()).toBe(5);
-    probes.stop();
+    void probes.stop();
     expect(asked.size).toBe(0);
   });
 
@@ -360,8 +364,9 @@ describe('the whole', () => {
       world,
       version: 'test',
       engine: fake.engine,
-      spawn: (_command, _argv, events) => {
-        residents.push(events);
+      spawn: (_command, argv, events) => {
+        if (argv.includes('monitor')) residents.push(events);
+        else queueMicrotask(() => events.end('exit code 0'));
         return { pid: 1, stop: () => undefined };
       },
       now: NOW,
