@@ -24,7 +24,7 @@ export default defineConfig({
           exclude: [...TIMED, LAB],
           testTimeout: 120_000,
           hookTimeout: 60_000,
-          maxWorkers: 3,
+          maxWorkers: 4,
         },
       },
       {
