@@ -9,8 +9,8 @@ const LAB = 'test/kernel/lab.test.ts';
 
 /**
  * unit: pure, parallel, no privilege. kernel: real kernel in network namespaces, root, parallel, for they mostly wait.
- * timed: the same, two at a time, for waiting is most of what they do. vm: real pppd and dhclient in two virtual machines,
- * beside `timed` and behind it in priority (test/run.sh). alone: while nothing else runs.
+ * timed: the same, two at a time, for waiting is most of what they do. vm: real pppd and dhclient in two virtual machines.
+ * alone: while nothing else runs.
  */
 export default defineConfig({
   test: {
