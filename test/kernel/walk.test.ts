@@ -6,18 +6,22 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { normalListing } from '../../src/kernel/observe.ts';
 import type { State } from '../../src/model.ts';
 import { createRouter, type Router } from '../support/router.ts';
-import { dumpLines, parseDump, READ_ALL } from '../support/world-dump.ts';
+import { dumpLines, dumpLines6, parseDump, READ_ALL, READ_ALL6 } from '../support/world-dump.ts';
 import { labSteps } from '../support/world-lab-steps.ts';
 import { playStep } from '../support/world-steps.ts';
 import { untruths, walk, type Walk } from '../support/world-walk.ts';
 
-const WALKS = Number(process.env['KERNEL_WALKS'] ?? 50);
+const WALKS = Number(process.env['KERNEL_WALKS'] ?? 30);
 const ONE = process.env['WALK'];
 const SEEDS = ONE === undefined ? Array.from({ length: WALKS }, (_, n) => n + 1) : [Number(ONE)];
 
 async function dump({ rtr }: Router, whose: 'ours' | 'others'): Promise<string[]> {
-  const read = await rtr.run(['ip', '-N', '-j', '-batch', '-'], { stdin: `${READ_ALL.join('\n')}\n` });
-  return dumpLines(parseDump(read.stdout), whose).toSorted();
+  const read = async (family: readonly string[], commands: readonly string[]) => {
+    const batch = { stdin: `${commands.join('\n')}\n` };
+    return parseDump((await rtr.run(['ip', ...family, '-N', '-j', '-batch', '-'], batch)).stdout);
+  };
+  const [rules6 = [], routes6 = []] = await read(['-6'], READ_ALL6);
+  return [...dumpLines(await read([], READ_ALL), whose).toSorted(), ...dumpLines6([rules6, routes6], whose).toSorted()];
 }
 
 async function ours(router: Router): Promise<string[]> {
@@ -28,12 +32,16 @@ async function ours(router: Router): Promise<string[]> {
 /** Everything of ours goes by its signature alone, and what the state knows of it; the record of the lines stays. */
 async function strip(router: Router): Promise<void> {
   const { rtr } = router;
-  const rules = (await dump(router, 'ours')).filter((line) => line.startsWith('ip rule add'));
-  await rtr.run(['ip', '-batch', '-'], {
-    stdin: rules.map((line) => line.replace(/^ip rule add/, 'rule del')).join('\n'),
-  });
+  const rules = await dump(router, 'ours');
+  for (const [family, start] of [
+    ['-4', 'ip rule add'],
+    ['-6', 'ip -6 rule add'],
+  ] as const) {
+    const deletions = rules.filter((line) => line.startsWith(start)).map((line) => line.replace(start, 'rule del'));
+    await rtr.run(['ip', family, '-batch', '-'], { stdin: deletions.join('\n') });
+  }
   await rtr.sh(
-    'ip nexthop flush proto 201; ip route flush table all proto 201; ip neigh flush proto 201 nud all; nft delete table inet wanhook || :',
+    'ip nexthop flush proto 201; ip route flush table all proto 201; ip -6 route flush table all proto 201; ip neigh flush proto 201 nud all; nft delete table inet wanhook || :',
   );
   const state = JSON.parse(await rtr.sh('cat /run/wanhook/state.json')) as State;
   const kept = { ...state, firewall: undefined, sysctls: {} };
