@@ -20,7 +20,7 @@ async function dump({ rtr }: Router, whose: 'ours' | 'others'): Promise<string[]
     const batch = { stdin: `${commands.join('\n')}\n` };
     return parseDump((await rtr.run(['ip', ...family, '-N', '-j', '-batch', '-'], batch)).stdout);
   };
-  const [rules6 = [], routes6 = []] = await read(['-6'], READ_ALL6);
+  const [rules6, routes6] = await read(['-6'], READ_ALL6);
   return [...dumpLines(await read([], READ_ALL), whose).toSorted(), ...dumpLines6([rules6, routes6], whose).toSorted()];
 }
 
