@@ -79,10 +79,10 @@ be_patient() {
   done
 }
 
+[ "$hook" = pending ] || is_ours "$@" || exit 0
 ticks_of $$
 started=$ticks
 if [ "$hook" != pending ]; then
-  is_ours "$@" || exit 0
   for who in monitor runner; do
     taken_by $who || continue
     drop_it "$@" || break

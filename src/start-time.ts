@@ -27,7 +27,8 @@ function statOf(pid: number): { dead: boolean; started: string | undefined } | u
   }
 }
 
-function isThere(pid: number): boolean {
+/** Asked of the kernel: /proc may hide what belongs to others (hidepid). */
+export function isThere(pid: number): boolean {
   // 0 and less would name a group.
   if (!Number.isSafeInteger(pid) || pid <= 0) return false;
   try {

@@ -23,8 +23,12 @@ const HOOKS = {
 
 export type HookName = keyof typeof HOOKS;
 
+export function isHook(name: string): name is HookName {
+  return Object.hasOwn(HOOKS, name);
+}
+
 /** Any hook understands any other's words, too: whoever has the lock takes what all of them have dropped. */
 export function parseHook(hook: string, input: HookInput): ParsedHook {
-  if (!Object.hasOwn(HOOKS, hook)) return { problems: [`no hook is called ${JSON.stringify(hook.slice(0, 40))}`] };
-  return HOOKS[hook as HookName](input);
+  if (!isHook(hook)) return { problems: [`no hook is called ${JSON.stringify(hook.slice(0, 40))}`] };
+  return HOOKS[hook](input);
 }

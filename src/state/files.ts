@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errorCode, WanhookError } from '../errors.ts';
+import { isThere } from '../start-time.ts';
 
 /** Temp file → fsync → rename: a reader, or a crash at any instruction, sees the old text or the new, never half. */
 export function writeAtomically(path: string, text: string, mode = 0o600): void {
@@ -38,18 +39,8 @@ export function sweepTemporaries(...directories: readonly string[]): void {
   for (const directory of directories) {
     for (const name of namesIn(directory)) {
       const pid = /\.(\d+)\.tmp$/.exec(name)?.[1];
-      if (pid !== undefined && !isAlive(Number(pid))) removeIfThere(join(directory, name));
+      if (pid !== undefined && !isThere(Number(pid))) removeIfThere(join(directory, name));
     }
-  }
-}
-
-/** Asked of the kernel: /proc may hide what belongs to others (hidepid). */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errorCode(error) === 'EPERM';
   }
 }
 

@@ -8,7 +8,7 @@ import type { LinkEvent } from '../model.ts';
 import { startTime } from '../start-time.ts';
 import { droppedHooks, makeDropFolder, readDropped } from './dropped.ts';
 import { hasText, parseJson } from './json.ts';
-import { makePrivateDirectory, readIfThere, removeIfThere } from './files.ts';
+import { readIfThere, removeIfThere } from './files.ts';
 import { isEventSource } from './source.ts';
 import { spool, spooled } from './spool.ts';
 
@@ -26,7 +26,6 @@ const MOST_PENDING = 512;
  * of events; without it, when this process did.
  */
 export function dropEvent(directory: string, event: LinkEvent, started = startTime(process.pid) ?? '0'): string {
-  makePrivateDirectory(directory);
   makeDropFolder(directory);
   return spool(join(directory, 'events'), JSON.stringify(event), started.padStart(TICKS_WIDTH, '0'));
 }

@@ -12,7 +12,7 @@ import type { HookInput } from '../../src/events/hook-input.ts';
 import { assertBuilt } from '../support/built.ts';
 import { startHolder, type Holder } from '../support/lab-node.ts';
 import { capturesIn, inWords, readCapture } from '../support/world-captures.ts';
-import { PARSERS } from '../support/world.ts';
+import { parseHook } from '../../src/events/hooks.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const INSTALL = join(ROOT, 'install.sh');
@@ -296,18 +296,17 @@ describe('onto a live system', () => {
     test.each(Object.entries(FOLDERS))(
       '%s: every recorded call means the same through its hook',
       async (client, folder) => {
-        const parse = PARSERS[client]!;
         for (const name of capturesIn(folder)) {
           const call = readCapture(folder, name);
           const argv = START[client]!(call);
           if (argv === undefined) continue;
           const got = await through(argv, call.env);
-          const want = inWords(parse(call));
+          const want = inWords(parseHook(client, call));
           if (want.includes(' lo') || want.includes('all devices') || want.includes('of no device')) {
             expect(got, name).toBe(null);
             continue;
           }
-          expect(inWords(parse(got!)), name).toBe(want);
+          expect(inWords(parseHook(client, got!)), name).toBe(want);
           for (const planted of Object.keys(PLANTED)) expect(got!.env, name).not.toHaveProperty(planted);
         }
       },

@@ -8,14 +8,8 @@ import type { Context } from '../../src/cli/context.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import { parseConfig, type ConfigFiles } from '../../src/config/parse.ts';
 import { explain } from '../../src/errors.ts';
-import { dhclient } from '../../src/events/dhclient.ts';
-import { dhcpcd } from '../../src/events/dhcpcd.ts';
-import type { HookInput, ParsedHook } from '../../src/events/hook-input.ts';
-import { ifupdown } from '../../src/events/ifupdown.ts';
-import { networkd } from '../../src/events/networkd.ts';
-import { networkManager } from '../../src/events/networkmanager.ts';
-import { pppDown, pppIpv6, pppUp } from '../../src/events/pppd.ts';
-import { udhcpc } from '../../src/events/udhcpc.ts';
+import type { HookInput } from '../../src/events/hook-input.ts';
+import { parseHook } from '../../src/events/hooks.ts';
 import type { JournalEntry } from '../../src/journal.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import type { LinkEvent, LinkHealth, Op, State } from '../../src/model.ts';
@@ -71,19 +65,6 @@ export interface TestWorld extends World {
   journal(): JournalEntry[];
 }
 
-export const PARSERS: Readonly<Record<string, (input: HookInput) => ParsedHook>> = {
-  'ip-up': pppUp,
-  'ip-down': pppDown,
-  'ipv6-up': pppIpv6('ipv6-up'),
-  'ipv6-down': pppIpv6('ipv6-down'),
-  dhclient,
-  dhcpcd,
-  udhcpc,
-  networkmanager: networkManager,
-  networkd,
-  ifupdown,
-};
-
 const START = Date.parse('2026-01-01T00:00:00Z');
 
 export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel = createFakeKernel()): TestWorld {
@@ -130,7 +111,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
     wakes: () => wakes,
     pass: (seconds) => (clock += seconds * 1000),
     hook: async (name, input) => {
-      const said = PARSERS[name]!(input);
+      const said = parseHook(name, input);
       if ('ignored' in said) return;
       if ('problems' in said) {
         world.errors.push(said.problems.join('; '));

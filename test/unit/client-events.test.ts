@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { isDelegated } from '../../src/events/prefixes.ts';
 import { inWords } from '../support/world-captures.ts';
-import { PARSERS } from '../support/world.ts';
+import { parseHook } from '../../src/events/hooks.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 interface Call {
@@ -53,7 +53,7 @@ const PLAIN: Readonly<Record<string, Call>> = {
 const UP = 'up eth1 198.51.100.2/24 via 198.51.100.1';
 
 function said(client: string, change: Env = {}, args = PLAIN[client]!.args ?? []): string {
-  return inWords(PARSERS[client]!({ args, env: { ...PLAIN[client]!.env, ...change } }));
+  return inWords(parseHook(client, { args, env: { ...PLAIN[client]!.env, ...change } }));
 }
 
 test.each(Object.keys(PLAIN))('%s: a plain line', (client) => {

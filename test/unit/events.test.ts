@@ -3,8 +3,8 @@
  * peers and servers may send but ours never did.
  */
 import { expect, test } from 'vitest';
+import { isHook, parseHook } from '../../src/events/hooks.ts';
 import { captureFolders, capturesIn, inWords, readCapture } from '../support/world-captures.ts';
-import { PARSERS } from '../support/world.ts';
 
 /** Hooks that run but are none of ours (pre-up must not be delayed, auth-* is a server's). */
 const NOT_OURS = 'no hook of ours';
@@ -221,8 +221,8 @@ const CLIENTS: Readonly<Record<string, string>> = {
 
 function meaning(folder: string, name: string): string {
   const client = Object.keys(CLIENTS).find((prefix) => folder.startsWith(prefix));
-  const parse = PARSERS[client === undefined ? name.replace(/\..*/, '') : CLIENTS[client]!];
-  return parse === undefined ? NOT_OURS : inWords(parse(readCapture(folder, name)));
+  const hook = client === undefined ? name.replace(/\..*/, '') : CLIENTS[client]!;
+  return isHook(hook) ? inWords(parseHook(hook, readCapture(folder, name))) : NOT_OURS;
 }
 
 test.each(captureFolders())('%s: every recorded call means what the table says', (folder) => {
@@ -233,7 +233,7 @@ test.each(captureFolders())('%s: every recorded call means what the table says',
 test('only arguments are believed: the environment may be stale, or a user’s', () => {
   // In the capture the environment says IPLOCAL=9.9.9.9 and DNS1=6.6.6.6: resolvers are advice, the address is not.
   const { args, env } = readCapture('pppd-2.4.9-deb12-runparts', 'ip-up.unprivileged-user-set-env');
-  expect(inWords(PARSERS['ip-up']!({ args, env }))).toMatch(/^up ppp0 192\.0\.2\.10\//);
+  expect(inWords(parseHook('ip-up', { args, env }))).toMatch(/^up ppp0 192\.0\.2\.10\//);
 });
 
 /** `!` stands for an argument that is not there, `""` for an empty one. */
@@ -349,11 +349,11 @@ const PPP_CALLS: readonly (readonly [hook: string, args: string, want: string])[
 ];
 
 test.each(PPP_CALLS)('%s %s', (hook, args, want) => {
-  expect(inWords(PARSERS[hook]!({ args: ppp(args), env: {} }))).toBe(want);
+  expect(inWords(parseHook(hook, { args: ppp(args), env: {} }))).toBe(want);
 });
 
 test('pppd: the linkname is in the environment, and only a name that could be configured is taken', () => {
-  const call = (LINKNAME: string) => inWords(PARSERS['ip-down']!({ args: ['ppp0'], env: { LINKNAME } }));
+  const call = (LINKNAME: string) => inWords(parseHook('ip-down', { args: ['ppp0'], env: { LINKNAME } }));
   expect(call('dsl')).toBe('down ppp0 linkname dsl');
   expect(call('dsl; rm -rf /')).toBe('down ppp0');
   expect(call('')).toBe('down ppp0');
@@ -511,19 +511,19 @@ const LEASES: readonly (readonly [name: string, change: Readonly<Record<string, 
   ];
 
 test.each(LEASES)('dhclient: %s', (_, change, want) => {
-  expect(inWords(PARSERS['dhclient']!({ args: [], env: { ...LEASE, ...change } }))).toBe(want);
+  expect(inWords(parseHook('dhclient', { args: [], env: { ...LEASE, ...change } }))).toBe(want);
 });
 
 test('no message carries a control byte on', () => {
   const nasty = '\u0000\n\r\u001b[2J\u007f\u009b';
   const said = [
-    PARSERS['ip-up']!({ args: [nasty, '', '', nasty, nasty], env: {} }),
-    PARSERS['dhclient']!({ args: [], env: { ...LEASE, interface: nasty } }),
-    PARSERS['dhclient']!({
+    parseHook('ip-up', { args: [nasty, '', '', nasty, nasty], env: {} }),
+    parseHook('dhclient', { args: [], env: { ...LEASE, interface: nasty } }),
+    parseHook('dhclient', {
       args: [],
       env: { ...LEASE, new_ip_address: nasty, new_subnet_mask: nasty, new_routers: nasty },
     }),
-    PARSERS['dhclient']!({ args: [], env: { ...LEASE, reason: nasty } }),
+    parseHook('dhclient', { args: [], env: { ...LEASE, reason: nasty } }),
   ];
   // eslint-disable-next-line no-control-regex -- what must not be there
   const control = /[\u0000-\u001f\u007f-\u009f]/;

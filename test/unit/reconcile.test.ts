@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { parseHook } from '../../src/events/hooks.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import { OBSERVE_BATCH, parseIpBatch } from '../../src/kernel/observe.ts';
 import type { Runner } from '../../src/kernel/runner.ts';
@@ -13,7 +14,7 @@ import { fakeSteps } from '../support/world-fake-steps.ts';
 import { sysctlsOf } from '../support/world-scenario.ts';
 import { hookInput } from '../support/world-hook-input.ts';
 import { playStep } from '../support/world-steps.ts';
-import { createTestWorld, PARSERS, type TestWorld } from '../support/world.ts';
+import { createTestWorld, type TestWorld } from '../support/world.ts';
 
 const DSL1 = 'links/dsl1.env';
 const UP1 = 'ip-up ppp0 192.0.2.11 192.0.2.254 dsl1';
@@ -44,7 +45,7 @@ const pendingCount = ({ stateDirectory }: TestWorld) => readdirSync(join(stateDi
 
 function eventOf(text: string) {
   const [name = '', ...words] = text.split(' ');
-  const parsed = PARSERS[name]!(hookInput(name, words));
+  const parsed = parseHook(name, hookInput(name, words));
   if (!('event' in parsed)) throw new Error(text);
   return parsed.event;
 }

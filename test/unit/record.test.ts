@@ -5,7 +5,7 @@ import type { Config, Device, LinkStatus, State } from '../../src/model.ts';
 import { devicesWithoutGateway, linkStatuses, verdictsOf } from '../../src/state/live.ts';
 import { EMPTY_STATE, findLink, recordEvent } from '../../src/state/record.ts';
 import { hookInput } from '../support/world-hook-input.ts';
-import { PARSERS } from '../support/world.ts';
+import { parseHook } from '../../src/events/hooks.ts';
 
 /** `dsl: ID=1 DEVICE=ppp0` */
 function config(...links: string[]): Config {
@@ -56,7 +56,7 @@ function event(text: string) {
   }
   const input = hookInput(first, words);
   const linkname = words.find((word) => word.startsWith('linkname='))?.slice('linkname='.length);
-  const parsed = PARSERS[first]!({
+  const parsed = parseHook(first, {
     ...input,
     env: { ...input.env, ...(linkname !== undefined && { LINKNAME: linkname }) },
   });
@@ -583,7 +583,7 @@ test.each(DELEGATIONS)('delegated prefixes: dhclient %j', (given, want) => {
 
 test('delegated prefixes: dhcpcd knows them all; a leftover of dhclient goes', () => {
   const all = config(CABLE);
-  const told = PARSERS['dhcpcd']!({ args: [], env: { reason: 'BOUND6', interface: 'eth1', ...DHCPCD_P2 } });
+  const told = parseHook('dhcpcd', { args: [], env: { reason: 'BOUND6', interface: 'eth1', ...DHCPCD_P2 } });
   if (!('event' in told)) throw new Error(JSON.stringify(told));
   const before = recordEvent(EMPTY_STATE, event(`dhclient BOUND6 eth1 ${P1}`), all, []).state;
   expect(recordEvent(before, told.event, all, []).state.v6?.links['cable']?.prefixes).toEqual([P2]);
@@ -593,7 +593,7 @@ test('delegated prefixes: dhclient was killed, and the next one has got another'
   const all = config(CABLE);
   const at = (start: number, prefix: string) => {
     const env = { reason: 'BOUND6', interface: 'eth1', new_ip6_prefix: prefix, new_starts: String(start) };
-    const parsed = PARSERS['dhclient']!({ args: [], env });
+    const parsed = parseHook('dhclient', { args: [], env });
     if (!('event' in parsed)) throw new Error(JSON.stringify(parsed));
     return parsed.event;
   };
