@@ -9,7 +9,7 @@ const MAY_IMPORT = {
   'src/model.ts': [],
   'src/errors.ts': [],
   'src/checked.ts': [],
-  'src/ipv6.ts': [],
+  'src/ipv6.ts': ['checked'],
   'src/forwarding.ts': [],
   'src/liveness.ts': [],
   'src/start-time.ts': [],

@@ -4,6 +4,7 @@ import { questionOf, type ExplainOptions } from '../../src/cli/explain-question.
 import { parseIpv4 } from '../../src/checked.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { firstMatch, type Connection } from '../../src/desired/match.ts';
+import { parseIpv6 } from '../../src/ipv6.ts';
 import { createTestWorld } from '../support/world.ts';
 
 const QUESTIONS: readonly (readonly [destination: string, options: ExplainOptions, want: object | string])[] = [
@@ -29,10 +30,11 @@ test.each(QUESTIONS)('%s %j', (destination, options, want) => {
 
 const { config } = parseConfig({
   links: [{ path: '', name: 'dsl', text: 'ID=1\nDEVICE=ppp0' }],
-  sets: [{ path: '', name: 'video', text: '203.0.113.0/28' }],
+  sets: [{ path: '', name: 'video', text: '203.0.113.0/28\n2001:db8:100::/48' }],
   rules: Object.entries({
     '10-lan': 'FROM=10.0.0.0/24\nPROTO=udp\nDPORT=5060-5070\nIIF=lan0\nUSE=dsl',
     '20-set': 'SET=video\nTO=192.0.2.9\nDSCP=ef\nUSE=balance',
+    '40-six': 'FROM=fd00::8-fd00::a\nPROTO=icmpv6\nUSE=dsl',
     '30-own': 'IIF=lo\nSPORT=123\nUSE=block',
   }).map(([name, text]) => ({ path: name, name, text })),
 });
@@ -58,6 +60,12 @@ const MATCHES: readonly (readonly [change: Partial<Connection>, want: string | u
   [{ protocol: 6, to: parseIpv4('203.0.113.16')!, dscp: 46 }, undefined],
   [{ protocol: 6, to: parseIpv4('203.0.113.15')! }, undefined],
   [{ from: undefined, iif: 'lo', sport: 123 }, '30-own'],
+  [{ to: parseIpv6('2001:db8:100::1')!, dscp: 46 }, '20-set'],
+  [{ to: parseIpv6('2001:db8:101::1')!, dscp: 46 }, undefined],
+  [{ from: parseIpv6('fd00::7'), to: parseIpv6('2001:db8::1')! }, undefined],
+  [{ from: parseIpv6('fd00::9'), to: parseIpv6('2001:db8::1')!, protocol: 58 }, '40-six'],
+  [{ from: parseIpv4('10.0.0.9'), protocol: 58 }, undefined],
+  [{ from: undefined, to: parseIpv6('2001:db8::1')!, iif: 'lo', sport: 123 }, '30-own'],
 ];
 test.each(MATCHES)('%j', (change, want) => {
   expect(firstMatch(config!, { ...LAN, ...change })?.name).toBe(want);
