@@ -67,7 +67,7 @@ const MATCHES: readonly (readonly [change: Partial<Connection>, want: string | u
   [{ from: parseIpv4('10.0.0.9'), protocol: 58 }, undefined],
   [{ from: undefined, to: parseIpv6('2001:db8::1')!, iif: 'lo', sport: 123 }, '30-own'],
 ];
-test.each(MATCHES)('%j', (change, want) => {
+test.each(MATCHES)('rule of connection %#', (change, want) => {
   expect(firstMatch(config!, { ...LAN, ...change })?.name).toBe(want);
 });
 
