@@ -59,6 +59,8 @@ const MAY_IMPORT = {
     'survey',
     'monitor',
     'checked',
+    'ipv6',
+    'liveness',
     'config',
     'events',
     'state',

@@ -93,6 +93,7 @@ export function showNumberRange([low, high]: Range): string {
   return low === high ? String(low) : `${low}-${high}`;
 }
 
-function showIpv4(value: number): string {
+/** Dotted quad. */
+export function showIpv4(value: number): string {
   return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join('.');
 }

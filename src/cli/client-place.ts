@@ -1,7 +1,9 @@
+import { isMac } from '../checked.ts';
 import type { Decision } from '../decide.ts';
 import { fixedFor, linkOf } from '../desired/clients.ts';
 import { sharingLinks } from '../desired/routing.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import { isLive } from '../liveness.ts';
 import type { Config, LinkConfig } from '../model.ts';
 import { hasText, parseJson } from '../state/json.ts';
 
@@ -15,19 +17,25 @@ interface Place {
 }
 
 /** The Ethernet addresses of the LAN, as far as the kernel knows them; not asked for where none is configured. */
-export async function macsOf(kernel: Kernel, { clients }: Config): Promise<ReadonlyMap<string, string>> {
+export async function macsOf(
+  kernel: Kernel,
+  { clients }: Config,
+  family: 4 | 6 = 4,
+): Promise<ReadonlyMap<string, string>> {
   if (!clients.some(({ client }) => isMac(client))) return new Map();
-  const answer = parseJson((await kernel.ask('ip', ['-4', '-N', '-j', 'neigh', 'show'])) ?? '');
+  const answer = parseJson((await kernel.ask('ip', [`-${family}`, '-N', '-j', 'neigh', 'show'])) ?? '');
   const neighbours = Array.isArray(answer) ? answer.filter((one) => hasText(one, 'dst', 'lladdr')) : [];
   return new Map(neighbours.map(({ dst, lladdr }) => [String(dst), String(lladdr)]));
 }
 
-const isMac = (client: string) => client.includes(':');
-
 /** As the chain `pick` of client-memory.ts decides: a MAC address first, then the narrowest prefix, then what was learnt. */
-export function placeOf({ config, statuses, bindings }: Decision, address: string, mac: string | undefined): Place {
+export function placeOf(
+  { config, statuses, bindings }: Pick<Decision, 'config' | 'statuses' | 'bindings'>,
+  address: string,
+  mac: string | undefined,
+): Place {
   const nameOf = (id: number | undefined) => config.links.find((link) => link.id === id)?.name;
-  const up = new Map(statuses.flatMap((status) => (status.up ? [[status.link.name, status.link] as const] : [])));
+  const up = new Map(statuses.flatMap((status) => (isLive(status) ? [[status.link.name, status.link] as const] : [])));
   const candidates = [
     ...config.clients.filter(({ client }) => isMac(client) && client === mac),
     ...[fixedFor(config.clients, address) ?? []].flat(),
