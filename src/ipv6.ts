@@ -66,6 +66,12 @@ export function isLinkLocalIpv6(text: string): boolean {
   return value !== undefined && value >> 118n === 0x3fan;
 }
 
+/** fe80::/10 and ff00::/8: what ends at the next router. */
+export function isNearIpv6(text: string): boolean {
+  const value = parseIpv6(text);
+  return value !== undefined && (value >> 118n === 0x3fan || value >> 120n === 0xffn);
+}
+
 /** fc00::/7 (RFC 4193): nobody's on the Internet. */
 export function isLocalIpv6(text: string): boolean {
   const value = parseIpv6(text);
