@@ -34,11 +34,15 @@ beforeAll(async () => {
     await six.pppUp(index);
     await six.delegate(index);
   }
+  await router.share({ from: 'lan', count: 4 }); // starts the server
 });
 afterAll(async () => {
-  expect(await six.strays()).toEqual([]);
-  await router.rtr.sh(`rmdir ${CGROUP}`);
-  await router.destroy();
+  try {
+    expect(await six.strays()).toEqual([]);
+    await router.rtr.sh(`rmdir ${CGROUP}`);
+  } finally {
+    await router.destroy();
+  }
 });
 
 const lineOf = (source: string) => `line${/^2001:db8:a(\d):/.exec(source)?.[1] ?? source}`;
