@@ -173,11 +173,11 @@ const pinged = async () =>
 test('use: its line dies and returns: they wait, and never leave by another', async () => {
   const run = (...argv: string[]) => router.rtr.spawn(inCgroup(['wanhook', 'use', 'line2', '--', ...argv]));
   const probes = ['tcp', 'udp'].map((proto) =>
-    run(...traffic('probe', '--to', FIRST, '--proto', proto, '--ms', '2000', '--timeout', '300', '--every', '20')),
+    run(...traffic('probe', '--to', FIRST, '--proto', proto, '--ms', '30000', '--timeout', '300', '--every', '20')),
   );
-  const ping = run('ping', '-6', '-q', '-i', '0.05', '-w', '2', FIRST);
+  const ping = run('ping', '-6', '-q', '-i', '0.05', '-w', '30', FIRST);
   await Promise.all(probes.map((probe) => probe.waitLine(/startedAt/)));
-  await expect.poll(pinged).toEqual([`mark=${2 * 2 ** 24}`]);
+  await expect.poll(pinged, { timeout: 10_000 }).toEqual([`mark=${2 * 2 ** 24}`]);
   await router.down(1);
   await pinged();
   await new Promise((resolve) => setTimeout(resolve, 300));
@@ -185,7 +185,11 @@ test('use: its line dies and returns: they wait, and never leave by another', as
   await router.up(1);
   await six.pppUp(1);
   for (const probe of probes) {
-    expect(await probe.exited).toBe(0);
+    const before = probe.lines.length;
+    await expect
+      .poll(() => probe.lines.slice(before).some((line) => line.includes('"source"')), { timeout: 10_000 })
+      .toBe(true);
+    expect(await probe.kill()).toBe(0); // passed on to the command
     const seen = probe.lines
       .filter((line) => line.startsWith('{"at"'))
       .map((line) => JSON.parse(line) as { at: number; source?: string });
@@ -193,5 +197,5 @@ test('use: its line dies and returns: they wait, and never leave by another', as
     expect([...new Set(answered.map(lineOf))]).toEqual(['line2']);
     expect(answered.length).toBeLessThan(seen.length);
   }
-  await ping.exited;
+  await ping.kill();
 });
