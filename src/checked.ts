@@ -65,6 +65,11 @@ export function isDeviceName(text: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,14}$/.test(text);
 }
 
+/** An Ethernet address, in either case. */
+export function isMac(text: string): boolean {
+  return /^(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$/.test(text);
+}
+
 /** RFC 1123, and not something that looks like an address. */
 export function isHostName(text: string): boolean {
   const label = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;

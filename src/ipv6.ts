@@ -1,4 +1,7 @@
-/** IPv6 addresses and prefixes that strangers send: parsed strictly, shown as RFC 5952 has it. */
+import { parseIpv4 } from './checked.ts';
+import type { Range6 } from './model.ts';
+
+/** IPv6 addresses, prefixes and ranges that strangers send: parsed strictly, shown as RFC 5952 has it. */
 
 export interface Prefix6 {
   readonly value: bigint;
@@ -12,7 +15,7 @@ const GROUPS = 8;
 export function parseIpv6(text: string): bigint | undefined {
   const halves = text.split('::');
   if (halves.length > 2 || text.length > 45) return undefined;
-  const parts = halves.map((half) => groupsOf(half));
+  const parts = halves.map((half, n) => groupsOf(half, n === halves.length - 1));
   const [head, tail = []] = parts;
   if (head === undefined || parts.includes(undefined)) return undefined;
   const missing = GROUPS - head.length - tail.length;
@@ -21,17 +24,16 @@ export function parseIpv6(text: string): bigint | undefined {
   return groups.reduce((sum, group) => (sum << 16n) | BigInt(group), 0n);
 }
 
-/** Groups between colons, the last of which may be a dotted quad. */
-function groupsOf(half: string): number[] | undefined {
+/** Groups between colons. An address may end with a dotted quad (RFC 4291 2.2); inet(3)'s octal is refused. */
+function groupsOf(half: string, isEnd: boolean): number[] | undefined {
   if (half === '') return [];
   const found: number[] = [];
   const parts = half.split(':');
   for (const [n, part] of parts.entries()) {
-    const octets = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(part)?.slice(1).map(Number);
-    if (octets !== undefined) {
-      if (n !== parts.length - 1 || octets.some((octet) => octet > 255)) return undefined;
-      const [a = 0, b = 0, c = 0, d = 0] = octets;
-      found.push(a * 256 + b, c * 256 + d);
+    const quad = parseIpv4(part);
+    if (quad !== undefined) {
+      if (!isEnd || n !== parts.length - 1) return undefined;
+      found.push(Math.floor(quad / 65_536), quad % 65_536);
     } else if (/^[0-9a-fA-F]{1,4}$/.test(part)) found.push(parseInt(part, 16));
     else return undefined;
   }
@@ -64,6 +66,12 @@ export function isLinkLocalIpv6(text: string): boolean {
   return value !== undefined && value >> 118n === 0x3fan;
 }
 
+/** fe80::/10 and ff00::/8: what ends at the next router. */
+export function isNearIpv6(text: string): boolean {
+  const value = parseIpv6(text);
+  return value !== undefined && (value >> 118n === 0x3fan || value >> 120n === 0xffn);
+}
+
 /** fc00::/7 (RFC 4193): nobody's on the Internet. */
 export function isLocalIpv6(text: string): boolean {
   const value = parseIpv6(text);
@@ -84,7 +92,7 @@ export const isGatewayIpv6 = (text: string): boolean => isUsableIpv6(text) || is
 
 /** `2001:db8:1::/56` without host bits; undefined if it is anything else. */
 export function parsePrefix6(text: string): Prefix6 | undefined {
-  const [, address = '', digits = ''] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
+  const [, address = '', digits = ''] = /^([^/]+)\/(0|[1-9]\d{0,2})$/.exec(text) ?? [];
   const value = parseIpv6(address);
   const length = Number(digits);
   if (value === undefined || digits === '' || length > BITS) return undefined;
@@ -109,6 +117,27 @@ export function prefixOf6(address: string, length: number): Prefix6 {
 /** Is all of `inner` within `outer`? */
 export function contains6(outer: Prefix6, inner: Prefix6): boolean {
   return inner.length >= outer.length && firstOf(inner.value, outer.length) === outer.value;
+}
+
+/** `2001:db8::1`, `2001:db8::/32` or `2001:db8::5-2001:db8::9`; a prefix with host bits set is somebody's mistake. */
+export function parseRange6(text: string): Range6 | undefined {
+  const [, first = '', length, last] = /^([^/-]+)(\/\d{1,3})?(?:-([^/-]+))?$/.exec(text) ?? [];
+  const low = parseIpv6(first);
+  if (low === undefined || (length !== undefined && last !== undefined)) return undefined;
+  if (last !== undefined) {
+    const high = parseIpv6(last);
+    return high === undefined || high < low ? undefined : [low, high];
+  }
+  const prefix = length === undefined ? { value: low, length: BITS } : parsePrefix6(text);
+  return prefix && [prefix.value, prefix.value + (1n << BigInt(BITS - prefix.length)) - 1n];
+}
+
+/** An address, a prefix if the range is one, or `low-high`: as nft(8) reads it. */
+export function showRange6([low, high]: Range6): string {
+  if (low === high) return showIpv6(low);
+  const rest = (high - low).toString(2).length;
+  const isPrefix = high - low === (1n << BigInt(rest)) - 1n && firstOf(low, BITS - rest) === low;
+  return isPrefix ? showPrefix6({ value: low, length: BITS - rest }) : `${showIpv6(low)}-${showIpv6(high)}`;
 }
 
 const firstOf = (value: bigint, length: number): bigint => {

@@ -90,7 +90,7 @@ export interface FlapSettings {
 /** A client's link as configured in `clients/NAME.env`. */
 export interface FixedClient {
   readonly name: string;
-  /** IPv4 address, prefix, or MAC address in lower case. */
+  /** IPv4 or IPv6 address or prefix, or MAC address; lower case. */
   readonly client: string;
   /** The link's name. */
   readonly link: string;
@@ -129,7 +129,7 @@ export interface Config {
   /** The user's rules in the order in which they are tried; absent: none. */
   readonly rules?: readonly PolicyRule[];
   /** The address sets that rules name. */
-  readonly addressSets?: Readonly<Record<string, readonly Range[]>>;
+  readonly addressSets?: Readonly<Record<string, AddressRanges>>;
 }
 
 export type ConntrackHelper = 'ftp' | 'irc' | 'pptp' | 'sip' | 'tftp';
@@ -167,12 +167,17 @@ export interface RuleMatch {
   readonly iifs?: readonly string[];
   readonly dscps?: readonly number[];
 }
-export interface Addresses {
-  readonly ranges: readonly Range[];
+/** Of both families: what is given for one only is only about that. */
+export interface AddressRanges {
+  readonly four: readonly Range[];
+  readonly six: readonly Range6[];
+}
+export interface Addresses extends AddressRanges {
   readonly sets: readonly string[];
 }
 /** Both ends included. */
 export type Range = readonly [low: number, high: number];
+export type Range6 = readonly [low: bigint, high: bigint];
 
 /** Something wrong with input, and where. */
 export interface Problem {

@@ -1,7 +1,32 @@
 import { parseIpv4 } from './checked.ts';
-import type { Range } from './model.ts';
+import { parseRange6 } from './ipv6.ts';
+import type { AddressRanges, Addresses, Config, Range, Range6 } from './model.ts';
 
-/** Ranges of IPv4 addresses and of ports: read, merged, compared and shown. */
+/** Ranges of addresses and of ports: read, merged, compared and shown. */
+
+/** Of either family: numbers compare with bigints. */
+export type AnyRange = readonly [low: number | bigint, high: number | bigint];
+
+/** An address, prefix or range of one family. */
+export function parseAnyRange(text: string): AnyRange | undefined {
+  return text.includes(':') ? parseRange6(text) : parseAddressRange(text);
+}
+
+/** Each family's, merged. */
+export function byFamily(ranges: readonly AnyRange[]): AddressRanges {
+  const isSix = (range: AnyRange): range is Range6 => typeof range[0] === 'bigint';
+  const isFour = (range: AnyRange): range is Range => !isSix(range);
+  return { four: merged(ranges.filter(isFour)), six: merged(ranges.filter(isSix)) };
+}
+
+/** All of one family that these addresses have, with those of the sets they name. */
+export function rangesOf(
+  addresses: Addresses,
+  sets: Config['addressSets'] = {},
+  family: keyof AddressRanges,
+): readonly AnyRange[] {
+  return [addresses[family], ...addresses.sets.map((name) => sets[name]?.[family] ?? [])].flat();
+}
 
 /** `192.0.2.1`, `192.0.2.0/24` or `192.0.2.5-192.0.2.9`; a prefix with host bits set is somebody's mistake. */
 export function parseAddressRange(text: string): Range | undefined {
@@ -26,18 +51,22 @@ export function parseNumberRange(text: string, lowest: number, highest: number):
 }
 
 /** Sorted; what overlaps or touches becomes one. */
-export function merged(ranges: readonly Range[]): Range[] {
-  const found: [number, number][] = [];
-  for (const [low, high] of ranges.toSorted((a, b) => a[0] - b[0])) {
+export function merged<T extends number | bigint>(
+  ranges: readonly (readonly [low: T, high: T])[],
+): (readonly [low: T, high: T])[] {
+  const found: [T, T][] = [];
+  for (const [low, high] of ranges.toSorted((a, b) => (a[0] < b[0] ? -1 : Number(a[0] > b[0])))) {
     const last = found.at(-1);
-    if (last !== undefined && low <= last[1] + 1) last[1] = Math.max(last[1], high);
-    else found.push([low, high]);
+    if (last === undefined || low > after(last[1])) found.push([low, high]);
+    else if (high > last[1]) last[1] = high;
   }
   return found;
 }
 
+const after = (value: number | bigint) => (typeof value === 'bigint' ? value + 1n : value + 1);
+
 /** Is all of `inner` within `outer`? Both merged: one walk, for a set may have thousands. */
-export function covers(outer: readonly Range[], inner: readonly Range[]): boolean {
+export function covers(outer: readonly AnyRange[], inner: readonly AnyRange[]): boolean {
   let at = 0;
   return inner.every(([low, high]) => {
     while ((outer[at]?.[1] ?? Infinity) < low) at++;
@@ -47,7 +76,7 @@ export function covers(outer: readonly Range[], inner: readonly Range[]): boolea
 }
 
 /** Is the number in one of the ranges? */
-export function within(ranges: readonly Range[], value: number): boolean {
+export function within(ranges: readonly AnyRange[], value: number | bigint): boolean {
   return ranges.some(([low, high]) => low <= value && value <= high);
 }
 
@@ -64,6 +93,7 @@ export function showNumberRange([low, high]: Range): string {
   return low === high ? String(low) : `${low}-${high}`;
 }
 
-function showIpv4(value: number): string {
+/** Dotted quad. */
+export function showIpv4(value: number): string {
   return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join('.');
 }

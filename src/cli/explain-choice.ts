@@ -5,7 +5,7 @@ import { sharingLinks } from '../desired/routing.ts';
 import { nextLinks, loadsOf } from '../desired/clients.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { LinkConfig } from '../model.ts';
-import { macsOf, placeOf } from './client-place.ts';
+import { fixedPlace, macsOf, placeOf } from './client-place.ts';
 import type { Question } from './explain-question.ts';
 
 /** What BALANCE=pair or client has to say about a connection that no rule has steered. */
@@ -15,19 +15,20 @@ type Choice =
   /** Nothing that is remembered decides, and this is why. */
   | { readonly why: string; readonly by?: never; readonly link?: never };
 
-/** Undefined: nothing, each connection for itself. */
+/** Undefined: nothing, each connection for itself. `isBound`: it has an address of a link. */
 export async function chosenBy(
   kernel: Kernel,
   report: Decision,
   question: Question,
   iif: string,
+  isBound: boolean,
 ): Promise<Choice | undefined> {
   const { config, statuses } = report;
+  const { family, from } = question;
   if (statuses.some(({ device }) => device === iif)) return undefined;
-  if (config.balance === 'pair') return pinOf(kernel, report, question, iif);
-  return config.balance === 'client' && question.from !== undefined && iif !== 'lo'
-    ? clientOf(kernel, report, question.from)
-    : undefined;
+  if (config.balance === 'pair' && family === 4) return pinOf(kernel, report, question, iif);
+  if (config.balance !== 'client' || from === undefined || iif === 'lo') return undefined;
+  return family === 4 ? clientOf(kernel, report, from) : clientOf6(kernel, report, from, isBound);
 }
 
 async function pinOf(
@@ -64,4 +65,23 @@ async function clientOf(kernel: Kernel, report: Decision, from: string): Promise
   const name = sharing.find(({ id }) => id === next)?.name ?? 'none';
   const unbound = isBound ? why : 'it has no link yet';
   return { by: 'client', why: `${unbound}; the one with the fewest clients for its weight, most likely ${name}` };
+}
+
+/** As the chain `pick6` decides. */
+async function clientOf6(
+  kernel: Kernel,
+  report: Decision,
+  from: string,
+  isBound: boolean,
+): Promise<Choice | undefined> {
+  const { config, statuses } = report;
+  const fixed = fixedPlace(report, from, (await macsOf(kernel, config, 6)).get(from));
+  if (fixed?.link !== undefined) return { by: 'client', why: fixed.why, link: fixed.link };
+  if (isBound) return undefined;
+  const found = ((await kernel.memory.read(['client6'])) ?? []).find(({ key }) => key.join() === from);
+  const link = sharingLinks(statuses).find((status) => linkMark(config, status.link).value === found?.mark)?.link;
+  if (found === undefined || link === undefined) {
+    return { by: 'client', why: 'its address has no link yet: the next one in turn, by weight' };
+  }
+  return { by: 'client', why: `its address has been given ${link.name}, for ${found.expires} s more`, link };
 }

@@ -1,6 +1,7 @@
 import { isDeviceName, parseIpv4, quoted } from '../checked.ts';
 import { PROTOCOLS } from '../config/rule-keys.ts';
 import { EXIT, WanhookError } from '../errors.ts';
+import { canonicalIpv6, isNearIpv6 } from '../ipv6.ts';
 
 export interface ExplainOptions {
   readonly from?: string;
@@ -11,8 +12,9 @@ export interface ExplainOptions {
   readonly json?: boolean;
 }
 
-/** The connection that is asked about, checked. */
+/** The connection that is asked about, checked; IPv6 addresses as everybody writes them. */
 export interface Question {
+  readonly family: 4 | 6;
   readonly to: string;
   readonly from?: string;
   readonly iif?: string;
@@ -22,14 +24,21 @@ export interface Question {
   readonly dscp: number;
 }
 
-/** `DEST[:PORT]` and the options; every problem at once. */
+/** `DEST[:PORT]` or `[DEST]:PORT`, and the options; every problem at once. */
 export function questionOf(destination: string, options: ExplainOptions): Question {
   const problems: string[] = [];
-  const [to = '', port] = destination.split(/:(.*)/);
+  const [dest, port] = endOf(destination);
   const address = (what: string, value: string) => {
-    if (parseIpv4(value) === undefined) problems.push(`${what} is no IPv4 address: ${quoted(value)}`);
-    return value;
+    const known = parseIpv4(value) === undefined ? canonicalIpv6(value) : value;
+    if (known === undefined) problems.push(`${what} is no address: ${quoted(value)}`);
+    else if (isNearIpv6(known))
+      problems.push(`${what} is link-local or multicast, and ends at the next router: ${known}`);
+    return known ?? value;
   };
+  const to = address('DEST', dest);
+  const from = options.from === undefined ? undefined : address('--from', options.from);
+  const [family, other] = [to, from ?? to].map((each) => (each.includes(':') ? 6 : 4));
+  if (problems.length === 0 && family !== other) problems.push('--from is of one family, DEST of the other');
   const number = (what: string, value: string | undefined, low: number, high: number) => {
     if (value === undefined) return undefined;
     if (/^\d{1,5}$/.test(value) && Number(value) >= low && Number(value) <= high) return Number(value);
@@ -46,8 +55,9 @@ export function questionOf(destination: string, options: ExplainOptions): Questi
     problems.push('--iif needs --from: whose packet comes in by it?');
   }
   const question: Question = {
-    to: address('DEST', to),
-    ...(options.from !== undefined && { from: address('--from', options.from) }),
+    family: family ?? 4,
+    to,
+    ...(from !== undefined && { from }),
     ...(options.iif !== undefined && { iif: options.iif }),
     protocol: protocol ?? 0,
     ...(dport !== undefined && { dport }),
@@ -56,4 +66,13 @@ export function questionOf(destination: string, options: ExplainOptions): Questi
   };
   if (problems.length > 0) throw new WanhookError(problems.join('; '), { exitCode: EXIT.usage });
   return question;
+}
+
+/** An IPv6 address has colons of its own: with a port it is in brackets. */
+function endOf(destination: string): readonly [address: string, port?: string] {
+  const [, inside, behind] = /^\[([^\]]*)\](?::(.*))?$/.exec(destination) ?? [];
+  if (inside !== undefined) return behind === undefined ? [inside] : [inside, behind];
+  if (destination.split(':').length > 2) return [destination];
+  const [address = '', port] = destination.split(/:(.*)/);
+  return port === undefined ? [address] : [address, port];
 }

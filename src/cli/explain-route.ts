@@ -14,9 +14,11 @@ const word = (value: unknown) => (typeof value === 'string' || typeof value === 
 export async function inputOf(kernel: Kernel, from: string | undefined): Promise<string> {
   if (from === undefined) return 'lo';
   const route = firstObject(await kernel.ask('ip', ['-N', '-j', 'route', 'get', from]));
-  return word(route?.['dev']) ?? 'lo';
+  // IPv6 names the device that has the address.
+  return route?.['type'] === 'local' ? 'lo' : (word(route?.['dev']) ?? 'lo');
 }
 
+/** None: there is no route, or one that refuses. IPv4's are refused by the question itself. */
 export async function routeTo(
   kernel: Kernel,
   question: Question,
@@ -33,8 +35,11 @@ export async function routeTo(
     ...([6, 17].includes(protocol) && sport !== undefined ? ['sport', String(sport)] : []),
     ...([6, 17].includes(protocol) && dport !== undefined ? ['dport', String(dport)] : []),
   ];
-  return firstObject(await kernel.ask('ip', ['-N', '-j', ...words]));
+  const route = firstObject(await kernel.ask('ip', ['-N', '-j', ...words]));
+  return REFUSING.has(word(route?.['type'])) ? undefined : route;
 }
+
+const REFUSING: ReadonlySet<string | undefined> = new Set(['unreachable', 'prohibit', 'blackhole', 'throw']);
 
 function firstObject(stdout: string | undefined): Json | undefined {
   const value = parseJson(stdout ?? '');

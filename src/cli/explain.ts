@@ -2,7 +2,9 @@ import { parseIpv4 } from '../checked.ts';
 import { firstMatch } from '../desired/match.ts';
 import { balanceTable, linkMark } from '../desired/numbers.ts';
 import { decide } from '../desired/policy.ts';
+import { isInUse6 } from '../desired/routing6.ts';
 import { EXIT, WanhookError } from '../errors.ts';
+import { parseIpv6 } from '../ipv6.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { LinkConfig, PolicyRule } from '../model.ts';
 import type { Decision } from '../decide.ts';
@@ -25,21 +27,28 @@ export async function explainCommand(
   const report = await preview(world, { lenient: true });
   if (report.state.stopped) throw new WanhookError('wanhook is stopped: nothing of ours decides');
   if (report.ops.length > 0) world.warn(`${report.ops.length} changes pending: see "wanhook plan"`);
-  const answer = await answerTo(world.kernel, report, asked);
+  const seen = asked.family === 6 ? { ...report, statuses: report.statuses6 } : report;
+  const answer = await answerTo(world.kernel, seen, asked);
   context.out(options.json === true ? `${JSON.stringify(answer, null, 2)}\n` : text(answer));
   return EXIT.done;
 }
 
+/** `statuses` as the question's family has them. */
 async function answerTo(kernel: Kernel, report: Decision, question: Question): Promise<Answer> {
   const { config, statuses } = report;
   const iif = question.iif ?? (await inputOf(kernel, question.from));
   const base = { from: question.from ?? null, iif, to: question.to, rule: null, mark: null } as const;
   const plain = await routeTo(kernel, question, iif);
   const wans = linksOn(report, plain);
-  if (plain === undefined || wans.length === 0) {
+  const isOurs = question.family === 4 || isInUse6(statuses);
+  if (plain === undefined || wans.length === 0 || !isOurs) {
     const verdict = plain === undefined ? 'unreachable' : 'local';
     const why =
-      plain === undefined ? 'the kernel has no route' : 'a route of its own in main or local: no link is asked';
+      plain === undefined
+        ? 'the kernel has no route'
+        : isOurs
+          ? 'a route of its own in main or local: no link is asked'
+          : 'no link has IPv6: nothing of ours decides';
     return { ...base, by: 'main', why, verdict, links: [], ...shown(report, plain) };
   }
   const running = await memoryOf(kernel, report, question);
@@ -50,8 +59,8 @@ async function answerTo(kernel: Kernel, report: Decision, question: Question): P
     });
   }
   const rule = firstMatch(config, {
-    from: question.from === undefined ? undefined : parseIpv4(question.from),
-    to: parseIpv4(question.to) ?? 0,
+    from: numberOf(question.from),
+    to: numberOf(question.to) ?? 0,
     protocol: question.protocol,
     sport: question.sport,
     dport: question.dport,
@@ -66,6 +75,8 @@ async function answerTo(kernel: Kernel, report: Decision, question: Question): P
   return { ...base, ...(await shared(kernel, report, question, iif, plain, by)) };
 }
 
+const numberOf = (address = '') => parseIpv4(address) ?? parseIpv6(address);
+
 /** No rule steers it: what is remembered of its pair or client, the address it is bound to, or the balance. */
 async function shared(
   kernel: Kernel,
@@ -75,16 +86,17 @@ async function shared(
   plain: Json,
   { rule, said }: { readonly rule: string | null; readonly said: readonly string[] },
 ): Promise<Omit<Answer, 'from' | 'iif' | 'to' | 'mark'>> {
-  const choice = await chosenBy(kernel, report, question, iif);
+  const bound = plain['table'] !== String(balanceTable(report.config));
+  const choice = await chosenBy(kernel, report, question, iif, bound);
   const why = [...said, ...(choice === undefined ? [] : [choice.why])].join('; ');
   if (choice?.link !== undefined) {
     return steered(kernel, report, question, iif, choice.link, { by: choice.by, rule, why });
   }
-  const bound = plain['table'] !== String(balanceTable(report.config));
+  const source = iif === 'lo' ? 'it is bound to the address of a link' : 'its address is out of a prefix of the link';
   return {
     by: choice?.by ?? (rule !== null ? 'rule' : bound ? 'source' : 'balance'),
     rule,
-    why: why !== '' ? why : bound ? 'it is bound to the address of a link' : 'no rule matches',
+    why: why !== '' ? why : bound ? source : 'no rule matches',
     verdict: bound ? 'link' : 'balance',
     links: linksOn(report, plain),
     ...shown(report, plain),
@@ -124,7 +136,7 @@ async function steered(
 
 /** With both ports it may be a connection that runs: what conntrack remembers of it decides. */
 async function memoryOf(kernel: Kernel, { config }: Decision, question: Question): Promise<LinkConfig | undefined> {
-  const { from, to, protocol, sport, dport } = question;
+  const { family, from, to, protocol, sport, dport } = question;
   if (sport === undefined || dport === undefined) return undefined;
   const ends = [
     ...(from === undefined ? [] : ['-s', from]),
@@ -135,7 +147,7 @@ async function memoryOf(kernel: Kernel, { config }: Decision, question: Question
     '--dport',
     String(dport),
   ];
-  const found = await kernel.ask('conntrack', ['-L', '-f', 'ipv4', '-p', String(protocol), ...ends]);
+  const found = await kernel.ask('conntrack', ['-L', '-f', `ipv${family}`, '-p', String(protocol), ...ends]);
   const mark = (Number(/\bmark=(\d+)/.exec(found ?? '')?.[1] ?? 0) & config.markMask) >>> 0;
   return mark === 0 ? undefined : config.links.find((link) => linkMark(config, link).value === mark);
 }

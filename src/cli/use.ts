@@ -1,8 +1,9 @@
 import { linkMark } from '../desired/numbers.ts';
 import { EXIT, WanhookError } from '../errors.ts';
-import { useTable, useTableDelete } from '../desired/one-link.ts';
+import { useTable, useTableDelete, type Carries } from '../desired/one-link.ts';
+import { devicesOf } from '../desired/routing6.ts';
 import { runForeground } from '../kernel/programs.ts';
-import type { LinkUp, Use } from '../model.ts';
+import type { LinkConfig, Use } from '../model.ts';
 import type { Decision } from '../decide.ts';
 import { preview, type World } from '../reconcile.ts';
 import { readIfThere } from '../state/files.ts';
@@ -13,13 +14,13 @@ import { worldFor, type Common, type Context } from './context.ts';
 export async function use(context: Context, common: Common, name: string, argv: readonly string[]): Promise<number> {
   const world = worldFor(context, common);
   const report = await preview(world, { lenient: true });
-  const link = liveLink(report, name);
+  const { link, carries } = liveLink(report, name);
   const directory = world.stateDirectory;
   await endUses(world, endedUses(directory));
   const { use: mine, enter, leave } = makeUse(directory, context.pid, name);
   try {
-    const devices = report.statuses.flatMap(({ device }) => device ?? []);
-    const text = useTable(mine, report.config, linkMark(report.config, link.link).value, devices);
+    const devices = devicesOf(report.statuses, report.statuses6);
+    const text = useTable(mine, report.config, linkMark(report.config, link).value, devices, carries);
     await world.kernel.transact('mark what the command sends', text);
     enter();
     return await runForeground(asCaller(argv, context.callerEnv), ownEnv(context.callerEnv));
@@ -42,15 +43,19 @@ async function endUses(world: World, uses: readonly Use[]): Promise<void> {
   }
 }
 
-function liveLink({ config, statuses, state }: Decision, name: string): LinkUp {
-  const status = statuses.find(({ link }) => link.name === name);
-  if (status === undefined) {
-    const names = config.links.map((link) => link.name).join(', ');
+/** By either family; what it has not is refused to the command. */
+function liveLink(report: Decision, name: string): { link: LinkConfig; carries: Carries } {
+  const link = report.config.links.find((each) => each.name === name);
+  if (link === undefined) {
+    const names = report.config.links.map((each) => each.name).join(', ');
     throw new WanhookError(`there is no link "${name}"; there are ${names}`, { exitCode: EXIT.usage });
   }
-  if (state.stopped) throw new WanhookError('wanhook is stopped: "wanhook apply" starts it');
-  if (!status.up) throw new WanhookError(`link "${name}" is down: ${status.reason}`);
-  return status;
+  if (report.state.stopped) throw new WanhookError('wanhook is stopped: "wanhook apply" starts it');
+  const [four, six] = [report.statuses, report.statuses6].map((all) => all.find((status) => status.link.name === name));
+  const carries = { ipv4: four?.up === true, ipv6: six?.up === true };
+  const down = [four, six].find((status) => status?.up === false);
+  if (!carries.ipv4 && !carries.ipv6) throw new WanhookError(`link "${name}" is down: ${down?.reason ?? ''}`);
+  return { link, carries };
 }
 
 type Env = Readonly<Record<string, string>>;

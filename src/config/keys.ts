@@ -1,7 +1,7 @@
-import { isDeviceName, isHostName, isLineName, isUsableIpv4, parseIpv4 } from '../checked.ts';
+import { isDeviceName, isHostName, isLineName, isMac, isUsableIpv4, parseIpv4 } from '../checked.ts';
 import type { Config, ConntrackHelper, LinkConfig } from '../model.ts';
 import { PROBE_DEFAULTS, PROBE_KEYS } from './probe-keys.ts';
-import { canonicalIpv6, isGatewayIpv6 } from '../ipv6.ts';
+import { canonicalIpv6, isGatewayIpv6, isUsableIpv6, parseRange6, showIpv6, showRange6 } from '../ipv6.ts';
 import { integer, oneOf, words, yesNo, type Key } from './key.ts';
 
 const device: Key<string> = {
@@ -121,9 +121,13 @@ export const LINK_KEYS = {
 };
 
 const client: Key<string> = {
-  expected: 'an IPv4 address, a prefix such as 192.168.1.64/26, or a MAC address',
+  expected: 'an address, a prefix such as 192.168.1.64/26 or fd00:1::/64, or a MAC address',
   parse: (text) => {
-    if (/^(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$/.test(text)) return text.toLowerCase();
+    if (isMac(text)) return text.toLowerCase();
+    if (text.includes(':')) {
+      const range = /^[^-]+$/.test(text) ? parseRange6(text) : undefined;
+      return range !== undefined && isUsableIpv6(showIpv6(range[0])) ? showRange6(range) : undefined;
+    }
     const [, address = '', length] = /^([\d.]+)(?:\/(\d{1,2}))?$/.exec(text) ?? [];
     if (!isUsableIpv4(address)) return undefined;
     if (length === undefined) return address;

@@ -1,6 +1,6 @@
 import { isDeviceName } from '../checked.ts';
 import type { Addresses, PolicyRule, Range } from '../model.ts';
-import { merged, parseAddressRange, parseNumberRange } from '../ranges.ts';
+import { byFamily, merged, parseAnyRange, parseNumberRange } from '../ranges.ts';
 import type { Key } from './key.ts';
 
 /** The keys of `rules/NN-name.env`. Lists are separated by commas or spaces. */
@@ -16,11 +16,14 @@ export const PROTOCOLS: Readonly<Record<string, number>> = {
   gre: 47,
   esp: 50,
   ah: 51,
+  icmpv6: 58,
   sctp: 132,
   udplite: 136,
 };
 /** Those that have ports where nft's `th sport` looks for them; DCCP (33) by number. */
 export const WITH_PORTS: readonly number[] = [6, 17, 33, 132, 136];
+/** Those that only one family has. */
+export const ONLY_IN: Readonly<Record<'four' | 'six', readonly number[]>> = { four: [1, 2], six: [58] };
 
 /** RFC 2474, 2597, 3246, 5865, 8622: the names that tc and iptables know too. */
 const CODEPOINTS: Readonly<Record<string, number>> = {
@@ -37,10 +40,13 @@ function list<T>(word: (text: string) => T | undefined): Key<T[]>['parse'] {
   return (text) => {
     const found = text.split(/[\s,]+/).map(word);
     const known = found.filter((value) => value !== undefined);
-    const once = new Set(known.map((value) => JSON.stringify(value)));
+    const once = new Set(known.map((value) => JSON.stringify(value, distinct)));
     return known.length === found.length && once.size === known.length && known.length <= MOST ? known : undefined;
   };
 }
+
+/** JSON has no bigints. */
+const distinct = (_: string, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value);
 
 function numberOf(names: Readonly<Record<string, number>>, most: number) {
   return (text: string): number | undefined => {
@@ -54,21 +60,18 @@ const SET_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,30}$/;
 export const isSetName = (text: string): boolean => SET_NAME.test(text);
 
 const addresses: Key<Addresses> = {
-  expected: 'IPv4 addresses, prefixes (no host bits), ranges A-B, or @NAME of a file in sets/, separated by commas',
+  expected: 'addresses, prefixes (no host bits), ranges A-B, or @NAME of a file in sets/, separated by commas',
   parse: (text) => {
-    const found = list<Range | string>((word) =>
-      word.startsWith('@') ? (isSetName(word.slice(1)) ? word.slice(1) : undefined) : parseAddressRange(word),
+    const found = list((word) =>
+      word.startsWith('@') ? (isSetName(word.slice(1)) ? word.slice(1) : undefined) : parseAnyRange(word),
     )(text);
-    return found && splitAddresses(found);
+    if (found === undefined) return undefined;
+    return {
+      ...byFamily(found.filter((each) => typeof each !== 'string')),
+      sets: found.filter((each) => typeof each === 'string').toSorted(),
+    };
   },
 };
-
-function splitAddresses(found: readonly (Range | string)[]): Addresses {
-  return {
-    ranges: merged(found.filter((each) => typeof each !== 'string')),
-    sets: found.filter((each) => typeof each === 'string').toSorted(),
-  };
-}
 
 const ports: Key<Range[]> = {
   expected: 'ports or ranges such as 80,443,5000-5100',

@@ -1,6 +1,7 @@
 import type { Addresses, Config, PolicyRule, Problem, RuleMatch } from '../model.ts';
 import { readAssignments, type Assignments } from './dotenv.ts';
 import type { ConfigFiles, NamedFile } from './parse.ts';
+import { reportNever } from './families.ts';
 import { RULE_KEYS, WITH_PORTS } from './rule-keys.ts';
 import { parseSets } from './sets.ts';
 import { reportShadows } from './shadows.ts';
@@ -25,6 +26,8 @@ export function parseRules(
     const rule = parseRule(file, links, new Set(files.sets?.map(({ name }) => name)), config, problems);
     return rule === undefined ? [] : [{ path: file.path, rule }];
   });
+  // Of a set with a mistake in it nobody knows what it would hold.
+  if (problems.length === 0) reportNever(placed, sets, problems);
   reportShadows(placed, sets, problems, warnings);
   if (placed.length === 0) return { warnings };
   const rules = placed.map(({ rule }) => rule);
@@ -108,11 +111,12 @@ function reportContradictions(
 }
 
 function setsOf(names: readonly string[] | undefined): Addresses | undefined {
-  return names && { ranges: [], sets: names };
+  return names && { four: [], six: [], sets: names };
 }
 
 function matchOf({ FROM, TO, SET, PROTO, SPORT, DPORT, IIF, DSCP }: RuleValues): RuleMatch {
-  const to = SET === undefined ? TO : { ranges: TO?.ranges ?? [], sets: [...new Set([...(TO?.sets ?? []), ...SET])] };
+  const { four = [], six = [], sets = [] } = TO ?? {};
+  const to = SET === undefined ? TO : { four, six, sets: [...new Set([...sets, ...SET])] };
   // Ports without a protocol: those that people mean.
   const protocols = PROTO ?? (SPORT === undefined && DPORT === undefined ? undefined : [6, 17]);
   return {

@@ -1,6 +1,6 @@
 import { quoted } from '../checked.ts';
-import type { Problem, Range } from '../model.ts';
-import { merged, parseAddressRange } from '../ranges.ts';
+import type { AddressRanges, Problem } from '../model.ts';
+import { byFamily, parseAnyRange, type AnyRange } from '../ranges.ts';
 import type { NamedFile } from './parse.ts';
 import { isSetName } from './rule-keys.ts';
 
@@ -10,9 +10,9 @@ const MOST_ENTRIES = 4_096;
 const MOST_PROBLEMS = 20;
 
 /** `sets/NAME`: an address, a prefix or a range a line; `#` begins a comment. Strict, and bounded. */
-export function parseSets(files: readonly NamedFile[], problems: Problem[]): Record<string, readonly Range[]> {
+export function parseSets(files: readonly NamedFile[], problems: Problem[]): Record<string, AddressRanges> {
   let left = MOST_ENTRIES;
-  const sets: Record<string, readonly Range[]> = {};
+  const sets: Record<string, AddressRanges> = {};
   for (const file of files) {
     if (!isSetName(file.name)) {
       const message = 'a set is named by a letter, then letters, digits, _ and -, at most 31, without an ending';
@@ -25,21 +25,21 @@ export function parseSets(files: readonly NamedFile[], problems: Problem[]): Rec
       problems.push({ file: file.path, message: `too many: all sets together may hold ${MOST_ENTRIES} entries` });
       break;
     }
-    sets[file.name] = merged(entries);
+    sets[file.name] = byFamily(entries);
   }
   return sets;
 }
 
-function parseSet({ path, text }: NamedFile, problems: Problem[]): Range[] {
-  const found: Range[] = [];
+function parseSet({ path, text }: NamedFile, problems: Problem[]): AnyRange[] {
+  const found: AnyRange[] = [];
   let wrong = 0;
   for (const [index, content] of text.split(/\r?\n/).entries()) {
     const word = content.replace(/#.*/, '').trim();
     if (word === '') continue;
-    const range = parseAddressRange(word);
+    const range = parseAnyRange(word);
     if (range !== undefined) found.push(range);
     else if (wrong++ < MOST_PROBLEMS) {
-      const message = `${quoted(word)} is no IPv4 address, prefix without host bits, or range A-B`;
+      const message = `${quoted(word)} is no address, prefix without host bits, or range A-B`;
       problems.push({ file: path, line: index + 1, message });
     }
     if (found.length > MOST_ENTRIES) break;

@@ -1,8 +1,7 @@
-import type { Addresses, PolicyRule, Problem, Range } from '../model.ts';
-import { covers, merged } from '../ranges.ts';
+import type { Config, PolicyRule, Problem, Range } from '../model.ts';
+import { covers } from '../ranges.ts';
+import { endsOf, type Ends } from './families.ts';
 import type { PlacedRule } from './rules.ts';
-
-type Sets = Readonly<Record<string, readonly Range[]>>;
 
 /**
  * A rule behind one that takes everything it matches never decides: a warning, since a broad exception above a narrow
@@ -11,16 +10,11 @@ type Sets = Readonly<Record<string, readonly Range[]>>;
  */
 export function reportShadows(
   placed: readonly PlacedRule[],
-  sets: Sets,
+  sets: Config['addressSets'],
   problems: Problem[],
   warnings: Problem[],
 ): void {
-  const wide = placed.map(({ path, rule }) => ({
-    path,
-    rule,
-    from: allOf(rule.match.from, sets),
-    to: allOf(rule.match.to, sets),
-  }));
+  const wide = placed.map(({ path, rule }) => ({ path, rule, ends: endsOf(rule.match, sets) }));
   wide.forEach((one, index) => {
     const { path, rule } = one;
     const earlier = wide.slice(0, index).find((other) => takesAllOf(other, one));
@@ -38,11 +32,10 @@ export function reportShadows(
 
 const verdict = ({ use, otherwise, sticky }: PolicyRule) => JSON.stringify([use, otherwise, sticky]);
 
-/** A rule with its addresses and those of the sets it names, merged. */
+/** A rule with its addresses and those of the sets it names. */
 interface Wide {
   readonly rule: PolicyRule;
-  readonly from: readonly Range[] | undefined;
-  readonly to: readonly Range[] | undefined;
+  readonly ends: Ends;
 }
 
 function takesAllOf(outer: Wide, inner: Wide): boolean {
@@ -53,13 +46,13 @@ function takesAllOf(outer: Wide, inner: Wide): boolean {
     wordsCover(out.dscps, into.dscps) &&
     rangesCover(out.sports, into.sports) &&
     rangesCover(out.dports, into.dports) &&
-    rangesCover(outer.from, inner.from) &&
-    rangesCover(outer.to, inner.to)
+    (['four', 'six'] as const).every((family) => endsCover(outer.ends[family], inner.ends[family]))
   );
 }
 
-function allOf(addresses: Addresses | undefined, sets: Sets): readonly Range[] | undefined {
-  return addresses && merged([...addresses.ranges, ...addresses.sets.flatMap((name) => sets[name] ?? [])]);
+function endsCover(outer: Ends['four'], inner: Ends['four']): boolean {
+  if (inner === undefined) return true;
+  return outer !== undefined && covers(outer.from, inner.from) && covers(outer.to, inner.to);
 }
 
 function rangesCover(outer: readonly Range[] | undefined, inner: readonly Range[] | undefined): boolean {

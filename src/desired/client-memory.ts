@@ -1,10 +1,20 @@
+import { isMac } from '../checked.ts';
 import { isLive } from '../liveness.ts';
 import type { Config, LinkConfig, LinkLoad, LinkStatus } from '../model.ts';
 import { clientOrder, fixedRanges, type Bindings } from './clients.ts';
 import { linkMark } from './numbers.ts';
 import { sharingLinks } from './routing.ts';
 import { devicesOf, isInUse6 } from './routing6.ts';
-import { chain, CLIENTS, copyConnectionMark, hex, memoryScript, undecided, unlessOneOf } from './memory-script.ts';
+import {
+  bound6,
+  chain,
+  CLIENTS,
+  copyConnectionMark,
+  hex,
+  memoryScript,
+  undecided,
+  unlessOneOf,
+} from './memory-script.ts';
 
 /**
  * `inet wanhook_memory` for BALANCE=client. `client` holds every client's own link, `away` the one it has meanwhile when
@@ -53,7 +63,7 @@ export function clientMemory(
 
 /**
  * A host has several IPv6 addresses, and new ones every day: so each is for itself, its link is by weight in turn, and nobody
- * keeps it over a reboot. Who has an address out of a line's own prefix does not come here.
+ * keeps it over a reboot. Who has an address out of a line's own prefix has that line, unless he is fixed to another.
  */
 function picking6(
   mark: 'meta mark' | 'ct mark',
@@ -65,9 +75,13 @@ function picking6(
   const marks = new Map(sharing.map((link) => [link.id, hex(linkMark(config, link).value)]));
   const { round } = clientOrder(sharing.map(({ id, weight }) => ({ id, weight, clients: 0 })));
   const turns = round.map((id, n) => `${n} : ${marks.get(id) ?? '0x00000000'}`).join(', ');
+  const assigned = fixed(mark, config, statuses, 6);
   const own = `update @client6 { ip6 saddr timeout ${config.clientTimeout}s : ${mark} }`;
   return [
     ...chain(`pick6${suffix}`, [
+      ...assigned,
+      ...(assigned.length === 0 ? [] : [`${mark} != 0 return`]),
+      ...bound6(statuses, 'return'),
       `${mark} set ip6 saddr map @client6`,
       unlessOneOf(mark, [...marks.values()]),
       `${mark} != 0 goto known_client6${suffix}`,
@@ -115,7 +129,7 @@ function picking(
   const numbered = (ids: readonly number[]) => ids.map((id, n) => `${n} : ${byId.get(id) ?? '0x00000000'}`).join(', ');
   return [
     ...chain(`pick${suffix}`, [
-      ...fixed(mark, config, statuses, markOf),
+      ...fixed(mark, config, statuses, 4),
       `${mark} != 0 goto fixed${suffix}`,
       ...order.flatMap(known),
       ...(first.length === 0 ? [] : [`${mark} set numgen inc mod ${NEVER_AGAIN} map { ${numbered(first)} }`]),
@@ -132,25 +146,23 @@ function picking(
 }
 
 /** clients/*.env, for links that are live; otherwise such a client is like any other. A MAC address comes first. */
-function fixed(
-  mark: string,
-  { clients }: Config,
-  statuses: readonly LinkStatus[],
-  markOf: (link: LinkConfig) => string,
-): string[] {
+function fixed(mark: string, config: Config, statuses: readonly LinkStatus[], family: 4 | 6): string[] {
+  const { clients } = config;
   const live = statuses.filter((status) => isLive(status));
-  const up = new Map(live.map(({ link }) => [link.name, markOf(link)] as const));
+  const up = new Map(live.map(({ link }) => [link.name, hex(linkMark(config, link).value)] as const));
   const macs = clients.flatMap(({ client, link }) => {
     const value = up.get(link);
-    return client.includes(':') && value !== undefined ? [`${client} : ${value}`] : [];
+    return isMac(client) && value !== undefined ? [`${client} : ${value}`] : [];
   });
-  const ranges = fixedRanges(clients).flatMap(({ first, last, link }) => {
+  const ranges = fixedRanges(clients, family).flatMap(({ range, link }) => {
     const value = up.get(link);
-    return value === undefined ? [] : [`${first === last ? first : `${first}-${last}`} : ${value}`];
+    return value === undefined ? [] : [`${range} : ${value}`];
   });
   return [
     ...(macs.length === 0 ? [] : [`${mark} set ether saddr map { ${macs.join(', ')} }`]),
-    ...(ranges.length === 0 ? [] : [`${mark} 0 ${mark} set ip saddr map { ${ranges.join(', ')} }`]),
+    ...(ranges.length === 0
+      ? []
+      : [`${mark} 0 ${mark} set ip${family === 6 ? '6' : ''} saddr map { ${ranges.join(', ')} }`]),
   ];
 }
 

@@ -1,5 +1,7 @@
 import { parseIpv4 } from '../checked.ts';
+import { parseIpv6, parseRange6, showIpv6 } from '../ipv6.ts';
 import type { Config, FixedClient, LinkConfig, LinkLoad } from '../model.ts';
+import { parseAddressRange, showIpv4 } from '../ranges.ts';
 
 /** Which links the clients have: id by address. `away`: where a client is while its own link takes nobody. */
 export interface Bindings {
@@ -100,37 +102,44 @@ export function baseFor(old: readonly LinkLoad[] | undefined, now: readonly Link
   return fits ? old : now;
 }
 
-/** The address or prefix as its first and last address; undefined for a MAC address. */
-function rangeOf(client: string): [first: number, last: number] | undefined {
-  const [address = '', length = '32'] = client.split('/');
-  const first = parseIpv4(address);
-  return first === undefined ? undefined : [first, first + 2 ** (32 - Number(length)) - 1];
+/** As bigints, which are exact for both families. */
+interface FixedRange {
+  readonly fixed: FixedClient;
+  readonly low: bigint;
+  readonly high: bigint;
+}
+
+/** Those of one family; none: a MAC address, which is of both. */
+function rangesIn(family: 4 | 6, clients: readonly FixedClient[]): FixedRange[] {
+  const parse = family === 6 ? parseRange6 : parseAddressRange;
+  return clients.flatMap((fixed) => {
+    const range = parse(fixed.client);
+    return range === undefined ? [] : [{ fixed, low: BigInt(range[0]), high: BigInt(range[1]) }];
+  });
+}
+
+function narrowest(ranges: readonly FixedRange[], value: bigint): FixedClient | undefined {
+  const size = ({ low, high }: FixedRange) => high - low;
+  const found = ranges.filter(({ low, high }) => low <= value && value <= high);
+  return found.toSorted((a, b) => (size(a) < size(b) ? -1 : 1))[0]?.fixed;
 }
 
 /** The fixed assignment that counts for an address: the narrowest that holds it. */
 export function fixedFor(clients: readonly FixedClient[], address: string): FixedClient | undefined {
-  const value = parseIpv4(address) ?? -1;
-  return clients
-    .flatMap((fixed) => {
-      const [first, last] = rangeOf(fixed.client) ?? [0, -1];
-      return first <= value && value <= last ? [{ fixed, size: last - first }] : [];
-    })
-    .toSorted((a, b) => a.size - b.size)[0]?.fixed;
+  const isSix = address.includes(':');
+  const value = isSix ? parseIpv6(address) : parseIpv4(address);
+  return value === undefined ? undefined : narrowest(rangesIn(isSix ? 6 : 4, clients), BigInt(value));
 }
 
 /** Overlapping prefixes as ranges that do not overlap, the narrowest winning: nft's intervals must not. */
-export function fixedRanges(clients: readonly FixedClient[]): { first: string; last: string; link: string }[] {
-  const ranges = clients.flatMap(({ client }) => {
-    const range = rangeOf(client);
-    return range === undefined ? [] : [range];
-  });
-  const edges = [...new Set(ranges.flatMap(([first, last]) => [first, last + 1]))].toSorted((a, b) => a - b);
+export function fixedRanges(clients: readonly FixedClient[], family: 4 | 6): { range: string; link: string }[] {
+  const ranges = rangesIn(family, clients);
+  const edges = [...new Set(ranges.flatMap(({ low, high }) => [low, high + 1n]))].toSorted((a, b) => (a < b ? -1 : 1));
+  const show = (value: bigint) => (family === 6 ? showIpv6(value) : showIpv4(Number(value)));
   return edges.slice(0, -1).flatMap((first, n) => {
-    const fixed = fixedFor(clients, dotted(first));
-    return fixed === undefined
-      ? []
-      : [{ first: dotted(first), last: dotted((edges[n + 1] ?? 0) - 1), link: fixed.link }];
+    const fixed = narrowest(ranges, first);
+    const last = (edges[n + 1] ?? 0n) - 1n;
+    const range = first === last ? show(first) : `${show(first)}-${show(last)}`;
+    return fixed === undefined ? [] : [{ range, link: fixed.link }];
   });
 }
-
-const dotted = (value: number) => [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');

@@ -1,11 +1,11 @@
-import type { Addresses, Config, PolicyRule, Range } from '../model.ts';
-import { within } from '../ranges.ts';
+import type { Config, PolicyRule } from '../model.ts';
+import { rangesOf, within, type AnyRange } from '../ranges.ts';
 
 /** A connection's first packet, as far as rules ask about it. */
 export interface Connection {
-  /** Addresses as numbers; the router's own connection has a source only if it is bound to one. */
-  readonly from: number | undefined;
-  readonly to: number;
+  /** Addresses as numbers, IPv6's as bigints; the router's own connection has a source only if it is bound to one. */
+  readonly from: number | bigint | undefined;
+  readonly to: number | bigint;
   readonly protocol: number;
   readonly sport: number | undefined;
   readonly dport: number | undefined;
@@ -15,12 +15,13 @@ export interface Connection {
 }
 
 /** The same answer as the chains of policy.ts give in the kernel; a test holds the one to the other. */
-export function firstMatch({ rules = [], addressSets = {} }: Config, connection: Connection): PolicyRule | undefined {
+export function firstMatch({ rules = [], addressSets }: Config, connection: Connection): PolicyRule | undefined {
+  const family = typeof connection.to === 'bigint' ? 'six' : 'four';
   return rules.find(({ match }) => {
     const { from, to, protocols, sports, dports, iifs, dscps } = match;
     return (
-      inAddresses(from, addressSets, connection.from) &&
-      inAddresses(to, addressSets, connection.to) &&
+      inRanges(from && rangesOf(from, addressSets, family), connection.from) &&
+      inRanges(to && rangesOf(to, addressSets, family), connection.to) &&
       (protocols?.includes(connection.protocol) ?? true) &&
       inRanges(sports, connection.sport) &&
       inRanges(dports, connection.dport) &&
@@ -30,17 +31,6 @@ export function firstMatch({ rules = [], addressSets = {} }: Config, connection:
   });
 }
 
-function inAddresses(
-  addresses: Addresses | undefined,
-  sets: NonNullable<Config['addressSets']>,
-  value: number | undefined,
-): boolean {
-  return (
-    addresses === undefined ||
-    inRanges([...addresses.ranges, ...addresses.sets.flatMap((name) => sets[name] ?? [])], value)
-  );
-}
-
-function inRanges(ranges: readonly Range[] | undefined, value: number | undefined): boolean {
+function inRanges(ranges: readonly AnyRange[] | undefined, value: number | bigint | undefined): boolean {
   return ranges === undefined || (value !== undefined && within(ranges, value));
 }

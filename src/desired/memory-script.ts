@@ -81,18 +81,21 @@ export const chain = (name: string, lines: readonly string[]) => [
 export function undecided({ markMask }: Pick<Config, 'markMask'>, six: readonly LinkStatus[] = []): string[] {
   const all = hex(markMask);
   return [
-    ...(isInUse6(six) ? bound6(six) : ['meta nfproto != ipv4 accept']),
+    ...(isInUse6(six) ? NEAR6 : ['meta nfproto != ipv4 accept']),
     'ct state != new accept',
     `ct mark & ${all} != 0 accept`,
     `meta mark & ${all} != 0 accept`,
   ];
 }
 
-/** Not what stays on its line, nor who has an address of a line that takes connections: his line is decided. */
-function bound6(statuses: readonly LinkStatus[]): string[] {
+/** What stays on its line. */
+const NEAR6 = ['ip6 daddr { fe80::/10, ff00::/8 } accept', 'ip6 saddr { ::, fe80::/10 } accept'];
+
+/** Who has an address of a line that takes connections: his line is decided. */
+export function bound6(statuses: readonly LinkStatus[], verdict: 'accept' | 'return'): string[] {
   const live = statuses.filter((status) => isLive(status));
   const own = outermost(live.flatMap(({ sources = [], delegated = [] }) => [...sources, ...delegated]));
-  return ['ip6 daddr { fe80::/10, ff00::/8 } accept', `ip6 saddr { ${['::', 'fe80::/10', ...own].join(', ')} } accept`];
+  return own.length === 0 ? [] : [`ip6 saddr { ${own.join(', ')} } ${verdict}`];
 }
 
 /** A mark that is none of these becomes 0. */

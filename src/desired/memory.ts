@@ -1,6 +1,6 @@
 import type { Config, LinkStatus } from '../model.ts';
 import { ALL_PROBE_PORTS, linkMark } from './numbers.ts';
-import { chain, copyConnectionMark, hex, memoryScript, undecided, unlessOneOf } from './memory-script.ts';
+import { bound6, chain, copyConnectionMark, hex, memoryScript, undecided, unlessOneOf } from './memory-script.ts';
 import { sharingLinks } from './routing.ts';
 import { devicesOf, isInUse6 } from './routing6.ts';
 
@@ -78,6 +78,7 @@ function entries(config: Config, devices: readonly string[], six: readonly LinkS
   const wans = `{ ${devices.map((device) => `"${device}"`).join(', ')} }`;
   return [
     ...chain('prerouting', [
+      ...bound6(six, 'accept'),
       ...undecided(config, six),
       `iifname ${wans} accept`,
       'fib daddr type != unicast accept',
@@ -86,6 +87,7 @@ function entries(config: Config, devices: readonly string[], six: readonly LinkS
       'ct mark 0 goto beside',
     ]),
     ...chain('output', [
+      ...bound6(six, 'accept'),
       ...undecided(config, six),
       `oifname != ${wans} accept`,
       ...only6('meta mark 0 goto pick_own6', 'ct mark 0 goto beside_own6', 'accept'),
@@ -93,6 +95,7 @@ function entries(config: Config, devices: readonly string[], six: readonly LinkS
       'ct mark 0 goto beside_own',
     ]),
     ...chain('postrouting', [
+      ...bound6(six, 'accept'),
       ...undecided(config, six).slice(0, -3),
       `oifname != ${wans} accept`,
       'ct direction != original accept',

@@ -1,7 +1,7 @@
 import { isLive, isRefusing } from '../liveness.ts';
-import type { Addresses, Config, LinkStatus, LinkUp, PolicyRule } from '../model.ts';
-import { showAddressRange, showNumberRange } from '../ranges.ts';
+import type { Config, LinkStatus, LinkUp, PolicyRule } from '../model.ts';
 import { linkMark } from './numbers.ts';
+import { declarations, deviceSet, matches, oneOf, text, type Scope, type Six } from './policy-match.ts';
 
 /** The user's rules as nft(8) text: what stands in chains of its own, and the lines that call them. */
 export interface PolicyText {
@@ -15,9 +15,6 @@ export interface PolicyText {
   readonly forward: readonly string[];
   readonly postrouting: readonly string[];
 }
-
-/** Where a connection comes from: the LAN, or the router itself. */
-type Scope = 'lan' | 'own';
 
 /** What a rule does now, given which links are up. */
 export type Decision = LinkUp | 'balance' | 'block';
@@ -72,14 +69,15 @@ function gated(text: PolicyText, family: 'ipv4' | 'ipv6'): PolicyText {
 }
 
 /** `six`: for IPv6, with chains of its own: there a rule may choose otherwise, for its links come and go by themselves. */
-function policy(config: Config, statuses: readonly LinkStatus[], six: '' | '6' = ''): PolicyText {
+function policy(config: Config, statuses: readonly LinkStatus[], six: Six = ''): PolicyText {
   const rules = (config.rules ?? []).map((rule) => ({
     rule,
     decision: decide(rule, statuses),
     devices: devicesOf(rule, statuses),
+    matches: { lan: matches(rule, 'lan', six, config.addressSets), own: matches(rule, 'own', six, config.addressSets) },
   }));
   const all = hex(config.markMask);
-  const make = (name: string, scope: Scope, verdicts: Verdicts) => chain(`${name}${six}`, scope, rules, verdicts, six);
+  const make = (name: string, scope: Scope, verdicts: Verdicts) => chain(`${name}${six}`, scope, rules, verdicts);
   const steer = { lan: make('policy_lan', 'lan', steered), own: make('policy_own', 'own', steered) };
   const moving: Verdicts = (decided) => moved(decided, six);
   const move = { lan: make('moving_lan', 'lan', moving), own: make('moving_own', 'own', moving) };
@@ -92,7 +90,7 @@ function policy(config: Config, statuses: readonly LinkStatus[], six: '' | '6' =
   const settled = ['0', ...refusing.map((link) => hex(linkMark(config, link).value))];
   const running = `ct mark & ${all} != ${oneOf(settled)} ct direction original`;
   return {
-    declarations: six === '' ? declarations(config) : [],
+    declarations: declarations(config, six),
     chains: [
       ...moveChains(config, rules, six),
       ...[...Object.values(steer), ...Object.values(move), ...Object.values(refuse), hold].flat(),
@@ -119,6 +117,8 @@ interface Decided {
   readonly decision: Decision;
   /** Of all its links, up or not: where its connections may leave. */
   readonly devices: readonly string[];
+  /** The words of its match, once for each set it names; empty: it is not about packets from there. */
+  readonly matches: Readonly<Record<Scope, readonly string[][]>>;
 }
 
 function devicesOf({ use }: PolicyRule, statuses: readonly LinkStatus[]): string[] {
@@ -131,7 +131,7 @@ type Verdicts = (decided: Decided) => string[];
 
 const isLink = (decision: Decision): decision is LinkUp => typeof decision !== 'string';
 const steered: Verdicts = ({ decision }) => (isLink(decision) ? [`goto use_${decision.link.id}`] : []);
-const moved = ({ decision, rule }: Decided, six: string) =>
+const moved = ({ decision, rule }: Decided, six: Six) =>
   isLink(decision) && !rule.sticky ? [`goto move${six}_${decision.link.id}`] : [];
 /** Also by a link that has just died, before the reconcile that follows: its packets must not leave by others. */
 const refused: Verdicts = ({ decision, rule, devices }) => {
@@ -144,56 +144,22 @@ const held: Verdicts = ({ decision, rule, devices }) =>
   isLink(decision) && rule.otherwise === 'block' ? [`oifname != ${deviceSet(devices)} drop`] : [];
 
 /** A chain in which the first rule that matches decides; without lines, if no rule has anything to say in it. */
-function chain(name: string, scope: Scope, rules: readonly Decided[], verdicts: Verdicts, six: '' | '6'): string[] {
-  const said = rules.map((decided) => ({ rule: decided.rule, words: verdicts(decided) }));
-  const last = said.findLastIndex(({ words, rule }) => words.length > 0 && matches(rule, scope, six).length > 0);
-  const lines = said.slice(0, last + 1).flatMap(({ rule, words }) => {
+function chain(name: string, scope: Scope, rules: readonly Decided[], verdicts: Verdicts): string[] {
+  const said = rules.map((decided) => ({ ...decided, words: verdicts(decided) }));
+  const last = said.findLastIndex(({ words, matches: found }) => words.length > 0 && found[scope].length > 0);
+  const lines = said.slice(0, last + 1).flatMap(({ rule, words, matches: found }) => {
     const ends = words.at(-1)?.startsWith('goto') === true ? words : [...words, 'return'];
-    return matches(rule, scope, six).flatMap((match) =>
+    return found[scope].flatMap((match) =>
       ends.map((end) => `  ${[...match, end].join(' ')} comment ${text(rule.name)}`),
     );
   });
   return lines.length === 0 ? [] : [` chain ${name} {`, ...lines, ' }'];
 }
 
-/** The words of a rule's match, once for each set it names; empty: it is not about packets from there. */
-function matches({ match }: PolicyRule, scope: Scope, six: '' | '6'): string[][] {
-  const { from, to, protocols, sports, dports, iifs, dscps } = match;
-  // Addresses in rules are IPv4's.
-  if (six === '6' && (from ?? to) !== undefined) return [];
-  const devices = iifs?.filter((device) => device !== 'lo');
-  if (iifs !== undefined && (scope === 'own' ? !iifs.includes('lo') : devices?.length === 0)) return [];
-  const rest = [
-    ...(protocols === undefined ? [] : [`meta l4proto ${oneOf(protocols.map(String))}`]),
-    ...(sports === undefined ? [] : [`th sport ${oneOf(sports.map(showNumberRange))}`]),
-    ...(dports === undefined ? [] : [`th dport ${oneOf(dports.map(showNumberRange))}`]),
-    ...(dscps === undefined ? [] : [`${six === '' ? 'ip' : 'ip6'} dscp ${oneOf(dscps.map(String))}`]),
-  ];
-  const input = scope === 'own' || devices === undefined ? [] : [`iifname ${deviceSet(devices)}`];
-  return addressWords('ip saddr', from).flatMap((source) =>
-    addressWords('ip daddr', to).map((destination) => [...input, ...source, ...destination, ...rest]),
-  );
-}
-
-function addressWords(field: string, addresses: Addresses | undefined): string[][] {
-  if (addresses === undefined) return [[]];
-  const { ranges, sets } = addresses;
-  return [
-    ...(ranges.length === 0 ? [] : [[`${field} ${oneOf(ranges.map(showAddressRange))}`]]),
-    ...sets.map((name) => [`${field} @addr_${name}`]),
-  ];
-}
-
-function declarations({ addressSets }: Config): string[] {
-  return Object.entries(addressSets ?? {}).map(([name, ranges]) => {
-    const elements = ranges.map(showAddressRange).join(', ');
-    return ` set addr_${name} { type ipv4_addr; flags interval; elements = { ${elements} }; }`;
-  });
-}
-
 /** STICKY=no: the connection's memory changes, and the restore that follows obeys it. */
-function moveChains(config: Config, rules: readonly Decided[], six: string): string[] {
-  const links = rules.flatMap(({ rule, decision }) => (isLink(decision) && !rule.sticky ? [decision.link] : []));
+function moveChains(config: Config, rules: readonly Decided[], six: Six): string[] {
+  const here = rules.filter(({ matches: found }) => found.lan.length + found.own.length > 0);
+  const links = here.flatMap(({ rule, decision }) => (isLink(decision) && !rule.sticky ? [decision.link] : []));
   const keep = hex(~config.markMask >>> 0);
   return [...new Set(links)]
     .toSorted((a, b) => a.id - b.id)
@@ -203,7 +169,4 @@ function moveChains(config: Config, rules: readonly Decided[], six: string): str
     });
 }
 
-const oneOf = (words: readonly string[]) => (words.length === 1 ? (words[0] ?? '') : `{ ${words.join(', ')} }`);
-const deviceSet = (devices: readonly string[]) => `{ ${devices.map(text).join(', ')} }`;
-const text = (word: string) => `"${word}"`;
 const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;

@@ -168,7 +168,10 @@ test('what it leaves in the background keeps its link; the next one tidies up', 
 
 test('killed: the command goes on over its link; stop takes everything away', async () => {
   const sleeper = router.rtr.spawn(inCgroup(['wanhook', 'use', 'line1', '--', 'sleep', '30']));
-  await expect.poll(left, { timeout: 10_000 }).toHaveLength(4);
+  // Its command runs, and not only all that is made for it.
+  const runs = `for pid in $(cat ${CGROUP}/wanhook-*/cgroup.procs); do cat /proc/$pid/comm; done 2>/dev/null || :`;
+  await expect.poll(() => router.rtr.sh(runs), { timeout: 10_000 }).toContain('sleep');
+  expect(await left()).toHaveLength(4);
   await sleeper.kill('SIGKILL');
   expect(await left()).toHaveLength(4);
   await router.must('stop');

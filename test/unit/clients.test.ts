@@ -130,6 +130,9 @@ const FIXED = [
   { name: 'nas', client: '10.0.0.9', link: 'c' },
   { name: 'phone', client: '02:00:00:00:00:01', link: 'c' },
   { name: 'far', client: '10.9.0.0/16', link: 'b' },
+  { name: 'lan6', client: 'fd00:1::/64', link: 'a' },
+  { name: 'nas6', client: 'fd00:1::9', link: 'c' },
+  { name: 'last', client: 'fdff:ffff:ffff:ffff:ffff:ffff:ffff:0/112', link: 'b' },
 ];
 
 test('the narrowest assignment wins, and nft gets ranges that do not overlap', () => {
@@ -137,33 +140,51 @@ test('the narrowest assignment wins, and nft gets ranges that do not overlap', (
     (each) => fixedFor(FIXED, each)?.name,
   );
   expect(found).toEqual(['nas', 'room', 'lan', 'far', undefined]);
-  expect(fixedRanges(FIXED).map(({ first, last, link }) => `${first}-${last} ${link}`)).toEqual([
+  const ranges = (family: 4 | 6) => fixedRanges(FIXED, family).map(({ range, link }) => `${range} ${link}`);
+  expect(ranges(4)).toEqual([
     '10.0.0.0-10.0.0.7 a',
-    '10.0.0.8-10.0.0.8 b',
-    '10.0.0.9-10.0.0.9 c',
+    '10.0.0.8 b',
+    '10.0.0.9 c',
     '10.0.0.10-10.0.0.11 b',
     '10.0.0.12-10.0.0.255 a',
     '10.9.0.0-10.9.255.255 b',
   ]);
-  expect(fixedRanges([])).toEqual([]);
+  expect(ranges(6)).toEqual([
+    'fd00:1::-fd00:1::8 a',
+    'fd00:1::9 c',
+    'fd00:1::a-fd00:1::ffff:ffff:ffff:ffff a',
+    'fdff:ffff:ffff:ffff:ffff:ffff:ffff:0-fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff b',
+  ]);
+  expect(fixedRanges([], 4)).toEqual([]);
+  const six = ['fd00:1::9', 'FD00:1::0:9', 'fd00:1::8', 'fd00:2::', '::a00:9', '02:00:00:00:00:01'];
+  expect(six.map((each) => fixedFor(FIXED, each)?.name)).toEqual(['nas6', 'nas6', 'lan6', ...Array<undefined>(3)]);
 });
 
-const EXPECTED = 'expected an IPv4 address, a prefix such as 192.168.1.64/26, or a MAC address';
+const EXPECTED = 'expected an address, a prefix such as 192.168.1.64/26 or fd00:1::/64, or a MAC address';
 const parsed = (...texts: string[]) =>
   parseConfig({
     links: [{ path: 'links/a.env', name: 'a', text: 'ID=1\nDEVICE=ppp0' }],
     clients: texts.map((text, n) => ({ path: `clients/${n}.env`, name: String(n), text })),
   });
 
-test.each(['10.0.0.9', '10.0.0.0/24', '0A:00:00:00:00:01'])('CLIENT=%s', (client) => {
-  expect(parsed(`CLIENT=${client}\nLINK=a`).config?.clients).toEqual([
-    { name: '0', client: client.toLowerCase(), link: 'a' },
-  ]);
+test.each([
+  ['10.0.0.9', '10.0.0.9'],
+  ['10.0.0.0/24', '10.0.0.0/24'],
+  ['0A:00:00:00:00:01', '0a:00:00:00:00:01'],
+  ['2001:DB8:0::9', '2001:db8::9'],
+  ['fd00:1:0:0::/64', 'fd00:1::/64'],
+  ['fd00:1::9/128', 'fd00:1::9'],
+])('CLIENT=%s', (given, client) => {
+  expect(parsed(`CLIENT=${given}\nLINK=a`).config?.clients).toEqual([{ name: '0', client, link: 'a' }]);
 });
 
 test.each([
   ['CLIENT=10.0.0.9/24\nLINK=a', `:1: CLIENT="10.0.0.9/24" is not valid: ${EXPECTED}`],
   ['CLIENT=10.0.0.0/0\nLINK=a', `:1: CLIENT="10.0.0.0/0" is not valid: ${EXPECTED}`],
+  ['CLIENT=fd00:1::9/64\nLINK=a', `:1: CLIENT="fd00:1::9/64" is not valid: ${EXPECTED}`],
+  ['CLIENT=fd00:1::9-fd00:1::a\nLINK=a', `:1: CLIENT="fd00:1::9-fd00:1::a" is not valid: ${EXPECTED}`],
+  ['CLIENT=fe80::1\nLINK=a', `:1: CLIENT="fe80::1" is not valid: ${EXPECTED}`],
+  ['CLIENT=::/0\nLINK=a', `:1: CLIENT="::/0" is not valid: ${EXPECTED}`],
   ['CLIENT=printer\nLINK=a', `:1: CLIENT="printer" is not valid: ${EXPECTED}`],
   ['CLIENT=10.0.0.9', ': LINK is missing: expected the name of a link'],
   ['LINK=a', `: CLIENT is missing: ${EXPECTED}`],
@@ -183,6 +204,11 @@ test('one client in two files', () => {
   expect(twice.problems.map(({ message }) => message)).toEqual([
     'CLIENT=0a:00:00:00:00:01 is already given by clients/0.env',
   ]);
+});
+
+test('one client in two files, written in two ways', () => {
+  const twice = parsed('CLIENT=fd00:1::9\nLINK=a', 'CLIENT=FD00:1:0::9/128\nLINK=a');
+  expect(twice.problems.map(({ message }) => message)).toEqual(['CLIENT=fd00:1::9 is already given by clients/0.env']);
 });
 
 test('what survives a reboot: whole, written once, and damaged parts left out', () => {

@@ -4,6 +4,7 @@ import { questionOf, type ExplainOptions } from '../../src/cli/explain-question.
 import { parseIpv4 } from '../../src/checked.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { firstMatch, type Connection } from '../../src/desired/match.ts';
+import { parseIpv6 } from '../../src/ipv6.ts';
 import { createTestWorld } from '../support/world.ts';
 
 const QUESTIONS: readonly (readonly [destination: string, options: ExplainOptions, want: object | string])[] = [
@@ -11,7 +12,17 @@ const QUESTIONS: readonly (readonly [destination: string, options: ExplainOption
   ['192.0.2.1:443', { proto: 'UDP' }, { to: '192.0.2.1', dport: 443, protocol: 17 }],
   ['192.0.2.1', { proto: '47', from: '10.0.0.5', iif: 'lan0' }, { protocol: 47, from: '10.0.0.5', iif: 'lan0' }],
   ['192.0.2.1:80', { sport: '4711', dscp: '46' }, { sport: 4711, dscp: 46 }],
-  ['example.org', {}, 'DEST is no IPv4 address: "example.org"'],
+  ['example.org', {}, 'DEST is no address: "example.org"'],
+  ['2001:DB8:0::1', {}, { family: 6, to: '2001:db8::1', protocol: 6 }],
+  ['[2001:db8::1]:443', { from: 'FD00::7' }, { family: 6, to: '2001:db8::1', dport: 443, from: 'fd00::7' }],
+  ['[2001:db8::1]', { proto: 'icmpv6' }, { family: 6, to: '2001:db8::1', protocol: 58 }],
+  ['192.0.2.1', {}, { family: 4 }],
+  ['2001:db8::x', {}, 'DEST is no address: "2001:db8::x"'],
+  ['[2001:db8::1]:0', {}, 'PORT is no number from 1 to 65535: "0"'],
+  ['[192.0.2.1', {}, 'DEST is no address: "[192.0.2.1"'],
+  ['[2001:db8::1]443', {}, 'DEST is no address: "[2001:db8::1]443"'],
+  ['fe80::1', {}, 'DEST is link-local or multicast, and ends at the next router: fe80::1'],
+  ['2001:db8::1', { from: '10.0.0.5' }, '--from is of one family, DEST of the other'],
   ['192.0.2.1:0', {}, 'PORT is no number from 1 to 65535: "0"'],
   [
     '192.0.2.1:http',
@@ -29,10 +40,11 @@ test.each(QUESTIONS)('%s %j', (destination, options, want) => {
 
 const { config } = parseConfig({
   links: [{ path: '', name: 'dsl', text: 'ID=1\nDEVICE=ppp0' }],
-  sets: [{ path: '', name: 'video', text: '203.0.113.0/28' }],
+  sets: [{ path: '', name: 'video', text: '203.0.113.0/28\n2001:db8:100::/48' }],
   rules: Object.entries({
     '10-lan': 'FROM=10.0.0.0/24\nPROTO=udp\nDPORT=5060-5070\nIIF=lan0\nUSE=dsl',
     '20-set': 'SET=video\nTO=192.0.2.9\nDSCP=ef\nUSE=balance',
+    '40-six': 'FROM=fd00::8-fd00::a\nPROTO=icmpv6\nUSE=dsl',
     '30-own': 'IIF=lo\nSPORT=123\nUSE=block',
   }).map(([name, text]) => ({ path: name, name, text })),
 });
@@ -58,8 +70,14 @@ const MATCHES: readonly (readonly [change: Partial<Connection>, want: string | u
   [{ protocol: 6, to: parseIpv4('203.0.113.16')!, dscp: 46 }, undefined],
   [{ protocol: 6, to: parseIpv4('203.0.113.15')! }, undefined],
   [{ from: undefined, iif: 'lo', sport: 123 }, '30-own'],
+  [{ to: parseIpv6('2001:db8:100::1')!, dscp: 46 }, '20-set'],
+  [{ to: parseIpv6('2001:db8:101::1')!, dscp: 46 }, undefined],
+  [{ from: parseIpv6('fd00::7'), to: parseIpv6('2001:db8::1')! }, undefined],
+  [{ from: parseIpv6('fd00::9'), to: parseIpv6('2001:db8::1')!, protocol: 58 }, '40-six'],
+  [{ from: parseIpv4('10.0.0.9'), protocol: 58 }, undefined],
+  [{ from: undefined, to: parseIpv6('2001:db8::1')!, iif: 'lo', sport: 123 }, '30-own'],
 ];
-test.each(MATCHES)('%j', (change, want) => {
+test.each(MATCHES)('rule of connection %#', (change, want) => {
   expect(firstMatch(config!, { ...LAN, ...change })?.name).toBe(want);
 });
 
