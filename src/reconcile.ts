@@ -50,6 +50,8 @@ export interface Options {
   readonly learned?: Learned;
   /** What the monitor has found out about these links. */
   readonly health?: Readonly<Record<string, LinkHealth>>;
+  /** The same about their IPv6. */
+  readonly health6?: Readonly<Record<string, LinkHealth>>;
   /** There is no monitor: what it once said is nobody's word any more. */
   readonly unwatched?: boolean;
   /** Links that may take traffic again although their FAILBACK says to wait. */
@@ -185,10 +187,19 @@ function tellDamaged({ warn }: World, damaged: Inbox['damaged'], notes: string[]
 }
 
 /** Whoever is stopped judges nobody. */
-function judged(state: State, { health: said = {}, unwatched = false }: Options): State {
-  const { health, ...rest } = state;
-  if (state.stopped || unwatched) return rest;
-  return health === undefined && Object.keys(said).length === 0 ? state : { ...state, health: { ...health, ...said } };
+function judged(state: State, { health, health6, unwatched = false }: Options): State {
+  const isOver = state.stopped || unwatched;
+  const found = isOver ? unjudged(state) : told(state, health);
+  if (found.v6 === undefined) return found;
+  return { ...found, v6: isOver ? unjudged(found.v6) : told(found.v6, health6) };
+}
+
+function unjudged<T extends Pick<State, 'health'>>({ health: _, ...rest }: T): Omit<T, 'health'> {
+  return rest;
+}
+
+function told<T extends Pick<State, 'health'>>(known: T, said: State['health'] = {}): T {
+  return Object.keys(said).length === 0 ? known : { ...known, health: { ...known.health, ...said } };
 }
 
 /** Forget that these links were ever lost. */
