@@ -15,7 +15,11 @@ export function tellFigures({ stateDirectory, now }: World, figures: Figures, fi
 export function tellMetrics({ stateDirectory, now }: World, report: Report | undefined, version: string): void {
   if (report?.config.metricsFile === undefined) return;
   const [measured, measured6] = [loadMeasured(stateDirectory, now()), loadMeasured(stateDirectory, now(), 6)];
-  writeAtomically(report.config.metricsFile, metricsText({ ...report, measured, measured6, now: now(), version }), 0o644);
+  writeAtomically(
+    report.config.metricsFile,
+    metricsText({ ...report, measured, measured6, now: now(), version }),
+    0o644,
+  );
 }
 
 /** Nobody keeps it true from here on, and its reader cannot tell how old it is. */

@@ -18,7 +18,12 @@ const PRIORITY = 300;
  */
 export function watchTable(links: readonly Counted[]): string {
   const families = ([undefined, 6] as const)
-    .map((family) => watched(family, links.filter((link) => link.family === family)))
+    .map((family) =>
+      watched(
+        family,
+        links.filter((link) => link.family === family),
+      ),
+    )
     .filter(({ declarations }) => declarations.length > 0);
   const chain = (hook: keyof Watched['chains']) =>
     ` chain ${hook} { type filter hook ${hook} priority ${PRIORITY}; policy accept; ${families.flatMap(({ chains }) => chains[hook]).join('; ')}; }`;

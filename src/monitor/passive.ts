@@ -1,6 +1,14 @@
 import type { PassiveEvidence } from './judged.ts';
 import type { SpawnResident } from './kernel-watch.ts';
-import { counterKey, readCounters, watchTable, WATCH_DELETE, WATCH_LIST, type Counted, type Counters } from './passive-table.ts';
+import {
+  counterKey,
+  readCounters,
+  watchTable,
+  WATCH_DELETE,
+  WATCH_LIST,
+  type Counted,
+  type Counters,
+} from './passive-table.ts';
 
 /** After the last doubt. A line that loses a round now and then does not load a table each time. */
 const KEPT_MS = 30_000;

@@ -25,12 +25,7 @@ const FILE = 'health.json';
 const BEAT = 'monitor';
 
 /** The monitor, every few seconds; `at` in epoch milliseconds. */
-export function saveMeasured(
-  directory: string,
-  figures: Figures,
-  at: number,
-  figures6: Figures = {},
-): void {
+export function saveMeasured(directory: string, figures: Figures, at: number, figures6: Figures = {}): void {
   makePrivateDirectory(directory);
   const dated = (some: Figures) =>
     Object.fromEntries(Object.entries(some).map(([name, figure]) => [name, { ...figure, at }]));

@@ -3,7 +3,14 @@ import { expect, test } from 'vitest';
 import { dnsQuery, readDns } from '../../src/monitor/probe/dns.ts';
 import { arpAnswer, gatewayAnswer } from '../../src/monitor/probe/gateway.ts';
 import { httpRequest, readHttp } from '../../src/monitor/probe/http.ts';
-import { readFping, readFpingOnce, readPing } from '../../src/monitor/probe/icmp.ts';
+import {
+  fpingOnceWords,
+  fpingWords,
+  pingWords,
+  readFping,
+  readFpingOnce,
+  readPing,
+} from '../../src/monitor/probe/icmp.ts';
 
 test.each([
   ['10.0.0.2  : [0], 64 bytes, 0.065 ms (0.065 avg, 0% loss)', { target: '10.0.0.2', seq: 0, rttMs: 0.065 }],
@@ -38,6 +45,18 @@ test.each([
   ],
   ['fping: cannot bind source address : Cannot assign requested address', undefined],
 ])('fping, once: %s', (line, want) => expect(readFpingOnce(line)).toEqual(want));
+
+test('IPv6: -6 before everything else, and a neighbour with its device', () => {
+  const echo = {
+    ...({ family: 6, device: 'eth1', address: '2001:db8:1::5', intervalMs: 2000, timeoutMs: 2000 } as const),
+    targets: ['2001:db8::1', 'fe80::1'],
+  };
+  const all = ['-I', 'eth1', '-S', '2001:db8:1::5', '2001:db8::1', 'fe80::1%eth1'];
+  expect(fpingWords(echo)).toEqual(['-6', '-l', '-i', '1', '-p', '2000', '-t', '2000', ...all]);
+  expect(fpingOnceWords(echo).slice(0, 1)).toEqual(['-6']);
+  expect(fpingOnceWords(echo).slice(-6)).toEqual(all);
+  expect(pingWords(echo, 'fe80::1')).toEqual(['-6', '-n', '-i', '2', '-I', 'eth1', 'fe80::1%eth1']);
+});
 
 const reply = (flags: number, id = 7) => {
   const message = dnsQuery(id, 'example.org');
@@ -81,6 +100,8 @@ test.each([
 test('an HTTP request names its host, and its port if that is unusual', () => {
   expect(httpRequest('192.0.2.1', 80, '/a')).toMatch(/^GET \/a HTTP\/1\.1\r\nHost: 192\.0\.2\.1\r\n.*\r\n\r\n$/s);
   expect(httpRequest('192.0.2.1', 8080, '/')).toContain('Host: 192.0.2.1:8080\r\n');
+  expect(httpRequest('2001:db8::1', 80, '/')).toContain('Host: [2001:db8::1]\r\n');
+  expect(httpRequest('2001:db8::1', 8080, '/')).toContain('Host: [2001:db8::1]:8080\r\n');
 });
 
 const ARP = `IP address       HW type     Flags       HW address            Mask     Device
