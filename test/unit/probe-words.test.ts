@@ -20,6 +20,13 @@ test.each([
     'ICMP Host Unreachable from 10.0.0.2 for ICMP Echo sent to 10.7.0.1',
     { target: '10.7.0.1', why: 'Host Unreachable, says 10.0.0.2' },
   ],
+  [
+    '2001:db8:1::1 : [0], 64 bytes, 0.087 ms (0.087 avg, 0% loss)',
+    { target: '2001:db8:1::1', seq: 0, rttMs: 0.087 },
+  ],
+  ['fe80::1%eth0   : [1], 64 bytes, 0.025 ms (0.040 avg, 0% loss)', { target: 'fe80::1', seq: 1, rttMs: 0.025 }],
+  ['fe80::77%eth0:1 : [3], timed out (NaN avg, 100% loss)', { target: 'fe80::77', seq: 3 }],
+  ['fe80::77%eth0 : xmt/rcv/%loss = 5/0/100%', undefined],
   ['10.0.0.2 : duplicate for [0], 64 bytes, 0.06 ms', undefined],
   ['10.0.0.2 : xmt/rcv/%loss = 2/0/100%', undefined],
   ['binding to specific interface (SO_BINTODEVICE): No such device', undefined],
@@ -37,7 +44,22 @@ test.each([
 ])('ping: %s', (line, want) => expect(readPing(line, '10.0.0.2')).toEqual(want));
 
 test.each([
+  ['64 bytes from fe80::1%eth0: icmp_seq=1 ttl=64 time=0.073 ms', { target: 'fe80::1', seq: 0, rttMs: 0.073 }],
+  [
+    'From 2001:db8:1::5 icmp_seq=1 Destination unreachable: Address unreachable',
+    { target: 'fe80::1', why: 'Destination unreachable: Address unreachable, says 2001:db8:1::5' },
+  ],
+  ['PING fe80::1%eth0(fe80::1%eth0) from :: eth0: 56 data bytes', undefined],
+])('ping -6: %s', (line, want) => expect(readPing(line, 'fe80::1')).toEqual(want));
+
+test.each([
   ['10.0.0.2 is alive (0.05 ms)', { target: '10.0.0.2', rttMs: 0.05 }],
+  ['fe80::1%eth0 is alive (0.028 ms)', { target: 'fe80::1', rttMs: 0.028 }],
+  ['2001:db8:1::78 is unreachable', { target: '2001:db8:1::78' }],
+  [
+    'fe80::1%eth0: error while sending ping: Operation not permitted',
+    { target: 'fe80::1', sending: 'Operation not permitted' },
+  ],
   ['10.0.0.2 is unreachable', { target: '10.0.0.2' }],
   [
     '10.0.0.2: error while sending ping: Operation not permitted',

@@ -27,7 +27,7 @@ export interface EchoLine {
 
 const NUMBER = String.raw`([\d.]+(?:e\+\d+)?)`;
 /** A neighbour's has its device behind it, for us to say and not to hear. */
-const ADDRESS = String.raw`([\da-fA-F.:]+)(?:%[^\s:]+)?`;
+const ADDRESS = String.raw`([\da-fA-F.:]+)(?:%\S+)?`;
 const FPING = new RegExp(String.raw`^${ADDRESS}\s*: \[(\d+)\], (?:\d+ bytes, ${NUMBER} ms|timed out)`);
 const FPING_WHY = new RegExp(String.raw`^ICMP (.+) from ${ADDRESS} for ICMP Echo sent to ${ADDRESS}`);
 const PING = new RegExp(String.raw`^\d+ bytes from ${ADDRESS}: icmp_seq=(\d+) .*time=${NUMBER} ms`);
