@@ -163,9 +163,13 @@ function inIpv6(
   const { statuses: judged, health } = withHealth(config, taken, said);
   const { statuses, failback } = withFailback(judged, before, now);
   const ending = owedEnds(statuses, before.verdicts);
-  const { health: _, ...others } = before;
   const own = asked(taken, health);
-  const kept: FamilyState = { ...others, failback, ...(Object.keys(own).length > 0 && { health: own }) };
+  const kept: FamilyState = {
+    links: before.links,
+    verdicts: before.verdicts,
+    failback,
+    ...(Object.keys(own).length > 0 && { health: own }),
+  };
   const isUsed = isInUse6(statuses) || Object.keys(before.links).length > 0;
   const state: Pick<State, 'v6'> = recorded.stopped
     ? {}

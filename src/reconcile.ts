@@ -189,17 +189,14 @@ function tellDamaged({ warn }: World, damaged: Inbox['damaged'], notes: string[]
 /** Whoever is stopped judges nobody. */
 function judged(state: State, { health, health6, unwatched = false }: Options): State {
   const isOver = state.stopped || unwatched;
-  const found = isOver ? unjudged(state) : told(state, health);
-  if (found.v6 === undefined) return found;
-  return { ...found, v6: isOver ? unjudged(found.v6) : told(found.v6, health6) };
+  const found: State = withVerdicts(state, health, isOver);
+  return found.v6 === undefined ? found : { ...found, v6: withVerdicts(found.v6, health6, isOver) };
 }
 
-function unjudged<T extends Pick<State, 'health'>>({ health: _, ...rest }: T): Omit<T, 'health'> {
-  return rest;
-}
-
-function told<T extends Pick<State, 'health'>>(known: T, said: State['health'] = {}): T {
-  return Object.keys(said).length === 0 ? known : { ...known, health: { ...known.health, ...said } };
+function withVerdicts<T extends Pick<State, 'health'>>(known: T, said: State['health'] = {}, isOver: boolean) {
+  const { health, ...rest } = known;
+  if (isOver) return rest;
+  return Object.keys(said).length === 0 ? known : { ...known, health: { ...health, ...said } };
 }
 
 /** Forget that these links were ever lost. */

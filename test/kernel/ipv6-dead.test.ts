@@ -1,5 +1,4 @@
 /** `wanhook monitor` and a line that is dead in one of the families only. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LinkHealth, State } from '../../src/model.ts';
 import { type Monitor, startMonitor } from '../support/router-monitor.ts';
@@ -106,8 +105,7 @@ test('what the router’s own firewall eats says nothing about IPv6, and is told
   expect(await verdicts()).toBe('alive alive, IPv6 alive alive');
   await router.rtr.sh('nft delete table inet users');
   // Its table is there only while it asks.
-  await sleep(500);
-  expect(await router.rtr.sh('nft list tables')).not.toContain('wanhook_asked');
+  await expect.poll(() => router.rtr.sh('nft list tables')).not.toContain('wanhook_asked');
   expect(await six.strays()).toEqual([]);
   expect(monitor.said()).toBe('');
 });

@@ -159,7 +159,7 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
       const known = { names: {}, helpers: [], ...world.state().learned, managedNeighbours: true };
       return must(await reconcile(world, { cause: 'wanhook apply', stopped: false, learned: known }));
     },
-    judge: async (link, verdict, more = {}, family = undefined) => {
+    judge: async (link, verdict, more = {}, family) => {
       const last = (family === 6 ? world.state().v6 : world.state())?.verdicts[link];
       if (last?.up !== true || world.state().stopped) return undefined;
       const { device = '', address = '' } = last;

@@ -101,7 +101,7 @@ test.each<[string, LinkStatus, readonly string[]]>([
 
 test('a line whose IPv4 is dead is dead, unless its IPv6 speaks for itself', () => {
   const dead = { dead: { reason: 'no answer' } };
-  const in4 = [1, 2, 3].map((id) => ({ ...up(id), ...(id < 3 && dead) }) as LinkStatus);
+  const in4 = [1, 2, 3].map((id): LinkStatus => ({ ...up(id), ...(id < 3 && dead) }));
   expect(Object.keys(sameLine(in4, [six(1), six(2, OWN), six(3)]))).toEqual(['l1']);
 });
 
@@ -234,11 +234,11 @@ test('no IPv6 target any more: IPv4’s verdict holds for both again; nor is one
   const world = await dual();
   await world.judge('dsl1', 'dead', {}, 6);
   world.files.set('links/dsl1.env', 'ID=1\nDEVICE=eth1\nPROBE=icmp://192.0.2.1\n');
-  expect(sharing((await world.apply())?.statuses6)).toBe('dsl1,dsl2');
+  expect(sharing((await world.apply()).statuses6)).toBe('dsl1,dsl2');
   expect(world.state().v6?.health).toBeUndefined();
   expect(sharing((await world.judge('dsl1', 'dead'))?.statuses6)).toBe('dsl2');
   world.files.set('links/dsl1.env', 'ID=1\nDEVICE=eth1\nPROBE=none\n');
-  expect(sharing((await world.apply())?.statuses)).toBe('dsl1,dsl2');
+  expect(sharing((await world.apply()).statuses)).toBe('dsl1,dsl2');
 });
 
 test('where nobody watches, and after stop, IPv6 has no verdict either', async () => {

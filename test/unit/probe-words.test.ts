@@ -20,10 +20,7 @@ test.each([
     'ICMP Host Unreachable from 10.0.0.2 for ICMP Echo sent to 10.7.0.1',
     { target: '10.7.0.1', why: 'Host Unreachable, says 10.0.0.2' },
   ],
-  [
-    '2001:db8:1::1 : [0], 64 bytes, 0.087 ms (0.087 avg, 0% loss)',
-    { target: '2001:db8:1::1', seq: 0, rttMs: 0.087 },
-  ],
+  ['2001:db8:1::1 : [0], 64 bytes, 0.087 ms (0.087 avg, 0% loss)', { target: '2001:db8:1::1', seq: 0, rttMs: 0.087 }],
   ['fe80::1%eth0   : [1], 64 bytes, 0.025 ms (0.040 avg, 0% loss)', { target: 'fe80::1', seq: 1, rttMs: 0.025 }],
   ['fe80::77%eth0:1 : [3], timed out (NaN avg, 100% loss)', { target: 'fe80::77', seq: 3 }],
   ['fe80::77%eth0 : xmt/rcv/%loss = 5/0/100%', undefined],
