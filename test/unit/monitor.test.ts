@@ -361,7 +361,7 @@ describe('probing', () => {
     expect(told).toHaveLength(2);
     probes.follow([up(1, OWN)], {}, {});
     expect([...asked.keys()]).toEqual(['l1']);
-    probes.stop();
+    await probes.stop();
   });
 
   test('all dead is a matter of each family', async () => {
@@ -379,7 +379,7 @@ describe('probing', () => {
     }
     answer('l2 IPv6', true);
     expect(told.toSorted()).toEqual(['l1 6', 'l2 6', 'l2 6 answers']);
-    probes.stop();
+    await probes.stop();
   });
 
   test('what the record lacks, or has from before, is told once there was a round', async () => {
