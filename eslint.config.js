@@ -42,6 +42,7 @@ const MAY_IMPORT = {
   ],
   'src/monitor/**': [
     'checked',
+    'ipv6',
     'config',
     'state',
     'desired',

@@ -3,7 +3,7 @@ import { desiredFor, NOTHING } from './desired/desired.ts';
 import { isInUse6 } from './desired/routing6.ts';
 import { withFailback } from './desired/failback.ts';
 import { helpersIn } from './desired/firewall-helpers.ts';
-import { sameLine, withHealth } from './desired/health.ts';
+import { asked, sameLine, withHealth } from './desired/health.ts';
 import { linkTable, pref } from './desired/numbers.ts';
 import { isUsableIpv6 } from './ipv6.ts';
 import { explain } from './errors.ts';
@@ -97,7 +97,7 @@ export async function decide(world: Surroundings, known: Known, early: Early = {
   const remembered = await observeMemory(world, known, notes);
   const { statuses: live, state: learnt } = await liveLinks(kernel, known, recorded, ip.devices);
   const now = world.now();
-  const { statuses: judged, health } = withHealth(config, live, recorded.health);
+  const { statuses: judged, health } = withHealth(config, live, asked(live, recorded.health));
   const { statuses, failback } = withFailback(judged, recorded, now);
   const six = inIpv6(
     config,
@@ -159,10 +159,17 @@ function inIpv6(
     const why = refused.get(status.link.name);
     return status.up && why !== undefined ? withoutLink(status, why) : status;
   });
-  const { statuses: judged } = withHealth(config, taken, { ...sameLine(statuses4, taken), ...before.health });
+  const said = { ...sameLine(statuses4, taken), ...asked(taken, before.health) };
+  const { statuses: judged, health } = withHealth(config, taken, said);
   const { statuses, failback } = withFailback(judged, before, now);
   const ending = owedEnds(statuses, before.verdicts);
-  const kept: FamilyState = { ...before, failback };
+  const own = asked(taken, health);
+  const kept: FamilyState = {
+    links: before.links,
+    verdicts: before.verdicts,
+    failback,
+    ...(Object.keys(own).length > 0 && { health: own }),
+  };
   const isUsed = isInUse6(statuses) || Object.keys(before.links).length > 0;
   const state: Pick<State, 'v6'> = recorded.stopped
     ? {}

@@ -35,6 +35,8 @@ export interface LinkConfig {
   readonly mss: number | 'auto' | 'off';
   /** How the monitor finds out whether it works; absent: nobody asks. */
   readonly probe?: ProbeSettings;
+  /** The same for its IPv6; absent: what is found out about IPv4 holds for the line. */
+  readonly probe6?: ProbeSettings;
 }
 
 export interface ProbeSettings {
@@ -54,7 +56,7 @@ export interface ProbeSettings {
   readonly flap: FlapSettings;
 }
 
-/** `text` as in the configuration: `icmp://192.0.2.1`. */
+/** `text` as in the configuration: `icmp://192.0.2.1`; `address` of either family, IPv6's as RFC 5952 has it. */
 export type ProbeTarget = { readonly text: string } & (
   | { readonly kind: 'gateway' }
   | { readonly kind: 'icmp'; readonly address: string }

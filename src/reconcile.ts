@@ -50,6 +50,8 @@ export interface Options {
   readonly learned?: Learned;
   /** What the monitor has found out about these links. */
   readonly health?: Readonly<Record<string, LinkHealth>>;
+  /** The same about their IPv6. */
+  readonly health6?: Readonly<Record<string, LinkHealth>>;
   /** There is no monitor: what it once said is nobody's word any more. */
   readonly unwatched?: boolean;
   /** Links that may take traffic again although their FAILBACK says to wait. */
@@ -185,10 +187,16 @@ function tellDamaged({ warn }: World, damaged: Inbox['damaged'], notes: string[]
 }
 
 /** Whoever is stopped judges nobody. */
-function judged(state: State, { health: said = {}, unwatched = false }: Options): State {
-  const { health, ...rest } = state;
-  if (state.stopped || unwatched) return rest;
-  return health === undefined && Object.keys(said).length === 0 ? state : { ...state, health: { ...health, ...said } };
+function judged(state: State, { health, health6, unwatched = false }: Options): State {
+  const isOver = state.stopped || unwatched;
+  const found: State = withVerdicts(state, health, isOver);
+  return found.v6 === undefined ? found : { ...found, v6: withVerdicts(found.v6, health6, isOver) };
+}
+
+function withVerdicts<T extends Pick<State, 'health'>>(known: T, said: State['health'] = {}, isOver: boolean) {
+  const { health, ...rest } = known;
+  if (isOver) return rest;
+  return Object.keys(said).length === 0 ? known : { ...known, health: { ...health, ...said } };
 }
 
 /** Forget that these links were ever lost. */

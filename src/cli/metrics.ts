@@ -11,7 +11,8 @@ export async function metrics(context: Context, common: Common, write: boolean):
   const decision = await preview(world, { lenient: true });
   const now = world.now();
   const measured = loadMeasured(world.stateDirectory, now);
-  const text = metricsText({ ...decision, measured, now, version: context.version });
+  const measured6 = loadMeasured(world.stateDirectory, now, 6);
+  const text = metricsText({ ...decision, measured, measured6, now, version: context.version });
   const { metricsFile } = decision.config;
   if (!write) context.out(text);
   else if (metricsFile !== undefined) writeAtomically(metricsFile, text, 0o644);

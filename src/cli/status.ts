@@ -1,6 +1,6 @@
 import { resolverLinks } from '../desired/destinations.ts';
 import { linkMark, linkTable, nexthopId } from '../desired/numbers.ts';
-import { healthOf, pictureOf, seenStatuses } from '../desired/picture.ts';
+import { conditionOf, healthOf, pictureOf, seenStatuses } from '../desired/picture.ts';
 import { isInUse6 } from '../desired/routing6.ts';
 import { sharingLinks } from '../desired/routing.ts';
 import { EXIT } from '../errors.ts';
@@ -13,7 +13,7 @@ import { columns } from './columns.ts';
 import { worldFor, type Common, type Context } from './context.ts';
 
 /** One link as `status --json` prints it. */
-interface Row {
+interface Row extends Judged {
   readonly name: string;
   readonly id: number;
   readonly state: 'up' | 'down';
@@ -36,6 +36,13 @@ interface Row {
   readonly reason: string;
   /** With the monitor's verdict, which is null where nobody has looked. */
   readonly condition: Condition;
+  readonly dns: readonly string[];
+  /** Null where the link never had any. */
+  readonly ipv6: Row6 | null;
+}
+
+/** What the monitor has found out about a link, or about its IPv6. */
+interface Judged {
   readonly verdict: LinkHealth['verdict'] | null;
   /** When the verdict last changed, ISO 8601. */
   readonly verdictSince: string | null;
@@ -47,14 +54,11 @@ interface Row {
   readonly jitter: number | null;
   /** Well again, but held back after flapping until then, ISO 8601. */
   readonly heldUntil: string | null;
-  readonly dns: readonly string[];
-  /** Null where the link never had any. */
-  readonly ipv6: Row6 | null;
 }
 
-/** The link's IPv6, which comes and goes by itself. */
-interface Row6 {
-  readonly state: 'up' | 'dead' | 'down';
+/** The link's IPv6, which comes and goes by itself. Its verdict is null where IPv4's holds for the line. */
+interface Row6 extends Judged {
+  readonly state: Condition;
   readonly address: string | null;
   readonly gateway: string | null;
   /** What the addresses of its device are in, and what was delegated to us. */
@@ -71,7 +75,8 @@ export async function status(context: Context, common: Common, json: boolean): P
   const report = await preview(world, { lenient: true });
   const now = world.now();
   const trial = loadTrial(world);
-  const rows = rowsOf(report, loadMeasured(world.stateDirectory, now), now);
+  const [in4, in6] = [loadMeasured(world.stateDirectory, now), loadMeasured(world.stateDirectory, now, 6)];
+  const rows = rowsOf(report, in4, now, in6);
   if (json) {
     const { stopped } = report.state;
     const whole = {
@@ -102,16 +107,18 @@ export function rowsOf(
   decision: Pick<Decision, 'config' | 'statuses' | 'state'> & Partial<Pick<Decision, 'statuses6'>>,
   measured: MeasuredLinks,
   now: number,
+  measured6: MeasuredLinks = {},
 ): Row[] {
   const { config, state, statuses6 = [] } = decision;
   const { links } = pictureOf(config, decision.statuses, state, statuses6);
   const statuses = seenStatuses(config, decision.statuses, statuses6);
-  const sixes = rows6(statuses6, state);
+  const judged = (status: LinkStatus) =>
+    judgedOf(status, healthOf(status, state), status.family === 6 ? measured6 : measured);
+  const sixes = rows6(statuses6, state, judged, now);
   return links.map((seen, n): Row => {
     const status = statuses[n] as LinkStatus;
     const { link } = status;
     const health = healthOf(status, state);
-    const { loss, rtt, jitter } = { ...health, ...(status.up && measured[link.name]) };
     return {
       name: link.name,
       id: link.id,
@@ -131,37 +138,53 @@ export function rowsOf(
       reason: why(status, health, seen.sharing, now),
       dns: seen.dns,
       condition: seen.condition,
-      verdict: health?.verdict ?? null,
-      verdictSince: iso(health?.since),
-      verdictReason: health?.reason ?? null,
-      loss: loss ?? null,
-      rtt: rtt ?? null,
-      jitter: jitter ?? null,
-      heldUntil: iso(health?.heldUntil),
+      ...judged(status),
       ipv6: sixes.get(link.name) ?? null,
     };
   });
 }
 
-function rows6(statuses: readonly LinkStatus[], { v6 }: Decision['state']): Map<string, Row6> {
+/** As in the record; the figures newer, if the monitor runs. */
+function judgedOf({ up, link }: LinkStatus, health: LinkHealth | undefined, measured: MeasuredLinks): Judged {
+  const { loss, rtt, jitter } = { ...health, ...(up && measured[link.name]) };
+  return {
+    verdict: health?.verdict ?? null,
+    verdictSince: iso(health?.since),
+    verdictReason: health?.reason ?? null,
+    loss: loss ?? null,
+    rtt: rtt ?? null,
+    jitter: jitter ?? null,
+    heldUntil: iso(health?.heldUntil),
+  };
+}
+
+function rows6(
+  statuses: readonly LinkStatus[],
+  state: Decision['state'],
+  judged: (status: LinkStatus) => Judged,
+  now: number,
+): Map<string, Row6> {
   const sharing = sharingLinks(statuses).map(({ link }) => link);
   const total = sharing.reduce((sum, { weight }) => sum + weight, 0);
   const had = statuses.filter((status) => isInUse6([status]));
   return new Map(
     had.map((status) => {
       const { link, sources = [], delegated = [] } = status;
-      const isDead = status.up && status.dead !== undefined;
+      const health = healthOf(status, state);
+      // IPv4's verdict, if there is none of its own.
+      const inherited = status.up && health === undefined ? status.dead?.reason : undefined;
       return [
         link.name,
         {
-          state: isDead ? 'dead' : status.up ? 'up' : 'down',
+          state: conditionOf(status, state),
           address: status.up ? status.address : null,
           gateway: (status.up ? status.gateway : undefined) ?? null,
           prefixes: sources,
           delegated,
           share: sharing.includes(link) ? Math.round((1000 * link.weight) / total) / 10 : 0,
-          since: iso(v6?.verdicts[link.name]?.since),
-          reason: status.up ? (status.dead?.reason ?? 'up') : status.reason,
+          since: iso(state.v6?.verdicts[link.name]?.since),
+          reason: inherited ?? why(status, health, sharing.includes(link), now),
+          ...judged(status),
         },
       ];
     }),
@@ -198,7 +221,7 @@ function resolvers({ statuses, state }: Decision): string {
 }
 
 function table(rows: readonly Row[], now: number): string {
-  const probed = rows.some(({ loss, rtt }) => loss !== null || rtt !== null);
+  const probed = rows.some(({ ipv6, ...row }) => [row, ipv6].some((one) => (one?.loss ?? one?.rtt) != null));
   const extra = (...cells: string[]) => (probed ? cells : []);
   return columns([
     ['LINK', 'STATE', 'DEVICE', 'ADDRESS', 'GATEWAY', 'TABLE', 'WEIGHT', 'SHARE']
@@ -214,11 +237,7 @@ function table(rows: readonly Row[], now: number): string {
         String(row.table),
         String(row.weight),
         `${row.share}%`,
-        ...extra(
-          row.loss === null ? '-' : `${Math.round(row.loss * 100)}%`,
-          milliseconds(row.rtt),
-          milliseconds(row.jitter),
-        ),
+        ...extra(...figures(row)),
         lastChange(row, now),
         row.reason === 'up' ? '' : row.reason,
       ],
@@ -232,12 +251,12 @@ function table(rows: readonly Row[], now: number): string {
 
 function cells6(
   { device, table, weight }: Row,
-  { state, address, gateway, share, since, reason }: Row6,
+  six: Row6,
   extra: (...cells: string[]) => string[],
   now: number,
 ): string[] {
+  const { state, address, gateway, share, reason } = six;
   const via = gateway ?? (state === 'down' ? '-' : 'device');
-  const ends = [since === null ? '-' : ago(now - Date.parse(since)), reason === 'up' ? '' : reason];
   return [
     '  IPv6',
     state,
@@ -247,15 +266,22 @@ function cells6(
     String(table),
     String(weight),
     `${share}%`,
-    ...extra('', '', ''),
-    ...ends,
+    ...extra(...(six.verdict === null ? ['', '', ''] : figures(six))),
+    lastChange(six, now),
+    reason === 'up' ? '' : reason,
   ];
 }
+
+const figures = ({ loss, rtt, jitter }: Judged) => [
+  loss === null ? '-' : `${Math.round(loss * 100)}%`,
+  milliseconds(rtt),
+  milliseconds(jitter),
+];
 
 const milliseconds = (value: number | null) => (value === null ? '-' : `${Math.round(value * 10) / 10} ms`);
 
 /** Of the line or of the verdict on it, whichever was later. */
-function lastChange({ since, verdictSince }: Row, now: number): string {
+function lastChange({ since, verdictSince }: Pick<Row, 'since' | 'verdictSince'>, now: number): string {
   const times = [since, verdictSince].flatMap((time) => (time === null ? [] : Date.parse(time)));
   return times.length === 0 ? '-' : ago(now - Math.max(...times));
 }

@@ -109,7 +109,7 @@ function parseLink(
   if (values.IPV4 === false && values.IPV6 === false) {
     problems.push({ file: path, message: 'IPV4=no and IPV6=no: nothing is left that the link could carry' });
   }
-  const probe = probeSettings(values, own, assignments, path, problems);
+  const probes = probeSettings(values, own, assignments, path, problems);
   if (values.ID === undefined) return undefined;
   return {
     name,
@@ -131,7 +131,7 @@ function parseLink(
     ...(values.TUNNEL_SERVER !== undefined && { tunnelServer: values.TUNNEL_SERVER }),
     ...(values.TUNNEL_OVER !== undefined && { tunnelOver: values.TUNNEL_OVER }),
     mss: values.MSS ?? LINK_DEFAULTS.mss,
-    ...(probe !== undefined && { probe }),
+    ...probes,
   };
 }
 

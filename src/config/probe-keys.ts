@@ -1,4 +1,5 @@
 import { isHostName, isUsableIpv4 } from '../checked.ts';
+import { canonicalIpv6, isUsableIpv6 } from '../ipv6.ts';
 import type { Band, ProbeSettings, ProbeTarget } from '../model.ts';
 import { integer, words, yesNo, type Key } from './key.ts';
 
@@ -7,12 +8,18 @@ const MOST_TARGETS = 8;
 
 const port = integer(1, 65_535);
 
+const TARGET =
+  /^(icmp|tcp|dns|https?):\/\/(?:([\d.]+)|\[([\da-fA-F:.]+)\])(?::(\d{1,5}))?(\/[\w.~!$&'()*+;=:@%/?-]{0,200})?$/;
+
+/** No port can follow, so brackets are not needed. */
+const BARE_ECHO6 = /^icmp:\/\/([\da-fA-F.]*:[\da-fA-F:.]*)$/;
+
 /** One target; its address must be one that an answer can come from. Names would need a resolver that may be dead. */
 function parseTarget(text: string): ProbeTarget | undefined {
   if (text === 'gateway') return { text, kind: text };
-  const [, kind, address = '', portText, path] =
-    /^(icmp|tcp|dns|https?):\/\/([\d.]+)(?::(\d{1,5}))?(\/[\w.~!$&'()*+;=:@%/?-]{0,200})?$/.exec(text) ?? [];
-  if (!isUsableIpv4(address)) return undefined;
+  const [, kind, in4 = '', in6 = '', portText, path] = TARGET.exec(text.replace(BARE_ECHO6, 'icmp://[$1]')) ?? [];
+  const address = isUsableIpv4(in4) ? in4 : isUsableIpv6(in6) ? canonicalIpv6(in6) : undefined;
+  if (address === undefined) return undefined;
   const given = portText === undefined ? undefined : port.parse(portText);
   if (portText !== undefined && given === undefined) return undefined;
   switch (kind) {
@@ -35,7 +42,7 @@ function parseTarget(text: string): ProbeTarget | undefined {
 const probe: Key<readonly ProbeTarget[]> = {
   expected:
     `none, or at most ${MOST_TARGETS} different ones of gateway, icmp://A, tcp://A:PORT, dns://A/NAME, http://A[:PORT]/PATH, ` +
-    'https://A[:PORT]/PATH with an IPv4 address for A, separated by spaces or commas',
+    'https://A[:PORT]/PATH with an address for A, IPv6 as in tcp://[2001:db8::1]:443, separated by spaces or commas',
   parse: (text) => {
     if (text === 'none') return [];
     const found = words(text).flatMap((word) => parseTarget(word) ?? []);

@@ -1,5 +1,5 @@
 import type { Config, LinkHealth, LinkStatus, LinkUp, State } from '../model.ts';
-import { standing } from './numbers.ts';
+import { probeOf, standing } from './numbers.ts';
 
 type Health = NonNullable<State['health']>;
 
@@ -46,9 +46,16 @@ function leastBad(dead: readonly LinkUp[], health: Health, lastResort: Config['l
   return candidates.toSorted(better)[0];
 }
 
-/** Of a line that is dead, as far as IPv4 goes, IPv6 is taken for dead as well, unless somebody knows better. */
+/** Of whom nobody asks any more, nothing is known. */
+export function asked(statuses: readonly LinkStatus[], health: Health = {}): Health {
+  const names = new Set(statuses.filter((status) => probeOf(status) !== undefined).map(({ link }) => link.name));
+  return Object.fromEntries(Object.entries(health).filter(([name]) => names.has(name)));
+}
+
+/** Of a line that is dead, as far as IPv4 goes, IPv6 is taken for dead as well, unless it is asked itself. */
 export function sameLine(in4: readonly LinkStatus[], in6: readonly LinkStatus[]): Health {
   const found = in6.flatMap((status) => {
+    if (probeOf(status) !== undefined) return [];
     const four = in4.find(({ link }) => link.name === status.link.name);
     if (!status.up || four?.up !== true || four.dead === undefined) return [];
     const { device, address } = status;

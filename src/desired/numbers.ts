@@ -1,4 +1,4 @@
-import type { Config, LinkConfig, Mark, Range } from '../model.ts';
+import type { Config, LinkConfig, LinkStatus, Mark, ProbeSettings, Range } from '../model.ts';
 
 /** Offsets from PREF_BASE, in steps that leave room (DESIGN: source rules last, so that a mark can override an address). */
 const PREF = {
@@ -49,5 +49,9 @@ export function probePorts({ id }: Pick<LinkConfig, 'id'>): Range {
 export const ALL_PROBE_PORTS: Range = [PROBE_PORTS.first, probePorts({ id: PROBE_PORTS.links })[1]];
 
 /** Targets that a socket of our own asks; Node.js cannot bind one to a device, so rules must know it by its port. */
-export const hasSocketProbes = ({ probe }: LinkConfig): boolean =>
+export const hasSocketProbes = (probe: ProbeSettings | undefined): boolean =>
   probe?.targets.some(({ kind }) => kind !== 'icmp' && kind !== 'gateway') === true;
+
+/** How the monitor asks about this family of a link; undefined: it does not. */
+export const probeOf = ({ family, link }: Pick<LinkStatus, 'family' | 'link'>): ProbeSettings | undefined =>
+  family === 6 ? link.probe6 : link.probe;

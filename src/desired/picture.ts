@@ -39,6 +39,13 @@ export interface SeenIpv6 {
 export const isUsable = ({ condition }: Pick<Seen, 'condition'>): boolean =>
   condition === 'up' || condition === 'degraded';
 
+/** What a family of a link is worth. */
+export function conditionOf(status: LinkStatus, state: Pick<State, 'health' | 'v6'>): Condition {
+  if (!status.up) return 'down';
+  if (status.dead !== undefined) return 'dead';
+  return healthOf(status, state)?.verdict === 'degraded' ? 'degraded' : 'up';
+}
+
 /** The monitor's word on the line that is there now: a redial makes it another one, of which nothing is known. */
 export function healthOf(status: LinkStatus, state: Pick<State, 'health' | 'v6'>): LinkHealth | undefined {
   const health = status.family === 6 ? state.v6?.health : state.health;

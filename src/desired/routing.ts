@@ -9,6 +9,7 @@ import {
   linkTable,
   nexthopId,
   pref,
+  probeOf,
   probePorts,
   standing,
 } from './numbers.ts';
@@ -42,8 +43,8 @@ export function rules(config: Config, statuses: readonly LinkStatus[]): Rule[] {
  * would call it alive. By address and port: two lines may have the same address behind two modems of one kind. Only for
  * links that have such targets: as soon as a rule names ports, the kernel must look for them in every packet.
  */
-function probeRules(config: Config, status: LinkStatus): Rule[] {
-  if (!status.up || !hasSocketProbes(status.link)) return [];
+export function probeRules(config: Config, status: LinkStatus): Rule[] {
+  if (!status.up || !hasSocketProbes(probeOf(status))) return [];
   const probes = { from: status.address, sports: probePorts(status.link) };
   return [
     { pref: pref(config, 'probe'), ...probes, table: linkTable(config, status.link) },

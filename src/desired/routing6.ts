@@ -2,7 +2,7 @@ import { isLinkLocalIpv6, prefixOf6, contains6, parsePrefix6 } from '../ipv6.ts'
 import { isLive, isRefusing } from '../liveness.ts';
 import type { Config, Hop, LinkStatus, LinkUp, Route, Rule } from '../model.ts';
 import { balanceTable, linkMark, linkTable, pref } from './numbers.ts';
-import { BEHIND, sharingLinks } from './routing.ts';
+import { BEHIND, probeRules, sharingLinks } from './routing.ts';
 import { markPref, shortcuts } from './shortcuts.ts';
 
 /** Is there any IPv6, or was there a moment ago? Where there never was, nothing of ours is in the kernel's IPv6. */
@@ -21,10 +21,11 @@ export const devicesOf = (in4: readonly LinkStatus[], in6: readonly LinkStatus[]
 export function rules6(config: Config, statuses: readonly LinkStatus[]): Rule[] {
   if (!isInUse6(statuses)) return [];
   const found: Rule[] = [
+    ...statuses.flatMap((status) => probeRules(config, status)),
     { pref: pref(config, 'main'), table: MAIN, suppressPrefixlength: 0 },
     ...statuses.flatMap((status) => linkRules(config, status)),
     { pref: pref(config, 'balance'), table: balanceTable(config) },
-    ...shortcuts(config),
+    ...shortcuts(config, 6),
   ];
   return found.map((rule) => ({ ...rule, family: 6 }));
 }

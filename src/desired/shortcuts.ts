@@ -1,5 +1,5 @@
 import type { Config, LinkConfig, Rule } from '../model.ts';
-import { hasSocketProbes, linkMark, pref } from './numbers.ts';
+import { hasSocketProbes, linkMark, pref, probeOf } from './numbers.ts';
 
 /** With so many links the rules cost a packet next to nothing (measured: 8 links cost what 2 do). */
 const FEW = 7;
@@ -22,7 +22,7 @@ export function markPref(config: Config, link: Pick<LinkConfig, 'id'>): number {
  * next rule: nothing else changes.
  * The targets never change: the kernel does not tell apart two rules that differ in their target alone (EEXIST).
  */
-export function shortcuts(config: Config): Rule[] {
+export function shortcuts(config: Config, family?: 6): Rule[] {
   if (!many(config)) return [];
   const [marks, sources, landing] = [
     pref(config, 'mark') - 1,
@@ -30,7 +30,7 @@ export function shortcuts(config: Config): Rule[] {
     pref(config, 'resolver') - 1,
   ];
   // Rules for probes come before main, and concern what we send ourselves.
-  const past: Rule[] = config.links.some(hasSocketProbes)
+  const past: Rule[] = config.links.some((link) => hasSocketProbes(probeOf({ link, ...(family && { family }) })))
     ? [{ pref: pref(config, 'probe') - 1, notFromRouter: true, goto: pref(config, 'main') }]
     : [];
   return [

@@ -140,10 +140,9 @@ export function sysctlLines(): Facts['sysctlLines'] {
 }
 
 export function routingOf({ statuses, state, ops }: Pick<Decision, 'statuses' | 'state' | 'ops'>): Routing {
-  const blocked = Object.entries(state.health ?? {}).filter(([, { reason }]) =>
-    reason.includes('do not leave this machine'),
-  );
-  return { statuses, stopped: state.stopped, pending: ops.length, probesBlocked: blocked.map(([name]) => name) };
+  const said = [...Object.entries(state.health ?? {}), ...Object.entries(state.v6?.health ?? {})];
+  const blocked = said.filter(([, { reason }]) => reason.includes('do not leave this machine')).map(([name]) => name);
+  return { statuses, stopped: state.stopped, pending: ops.length, probesBlocked: [...new Set(blocked)] };
 }
 
 const NOTHING: Foreign = { rules: [], routes: [], nexthops: [], flowtables: [], marks: [], hiddenMarks: [] };

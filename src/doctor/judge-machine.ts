@@ -115,7 +115,7 @@ function services({ services: { systemd, bootEnabled, monitorRuns }, configurati
       mend: 'systemctl enable wanhook.service',
     });
   }
-  const asks = configuration.config?.links.some(({ probe }) => probe !== undefined) === true;
+  const asks = configuration.config?.links.some(({ probe, probe6 }) => (probe ?? probe6) !== undefined) === true;
   if (asks && !monitorRuns) {
     found.push({
       severity: 'note',

@@ -4,16 +4,22 @@ import { removeIfThere, writeAtomically } from '../state/files.ts';
 import { loadMeasured, saveMeasured } from '../state/measured.ts';
 import { metricsText } from './metrics.ts';
 
+type Figures = Readonly<Record<string, LinkHealth>>;
+
 /** For others to read: the figures behind the verdicts, and the sign of life. */
-export function tellFigures({ stateDirectory, now }: World, figures: Readonly<Record<string, LinkHealth>>): void {
-  saveMeasured(stateDirectory, figures, now());
+export function tellFigures({ stateDirectory, now }: World, figures: Figures, figures6: Figures): void {
+  saveMeasured(stateDirectory, figures, now(), figures6);
 }
 
 /** METRICS_FILE, if there is to be one. */
 export function tellMetrics({ stateDirectory, now }: World, report: Report | undefined, version: string): void {
   if (report?.config.metricsFile === undefined) return;
-  const measured = loadMeasured(stateDirectory, now());
-  writeAtomically(report.config.metricsFile, metricsText({ ...report, measured, now: now(), version }), 0o644);
+  const [measured, measured6] = [loadMeasured(stateDirectory, now()), loadMeasured(stateDirectory, now(), 6)];
+  writeAtomically(
+    report.config.metricsFile,
+    metricsText({ ...report, measured, measured6, now: now(), version }),
+    0o644,
+  );
 }
 
 /** Nobody keeps it true from here on, and its reader cannot tell how old it is. */

@@ -1,5 +1,6 @@
-import { healthOf, isUsable, pictureOf, seenStatuses } from '../desired/picture.ts';
-import type { Condition, Config, LinkStatus, State } from '../model.ts';
+import { conditionOf, healthOf, isUsable, pictureOf, seenStatuses } from '../desired/picture.ts';
+import { isInUse6 } from '../desired/routing6.ts';
+import type { Condition, Config, LinkHealth, LinkStatus, State } from '../model.ts';
 import type { MeasuredLinks } from '../state/measured.ts';
 
 /** What is to be told: a decision's part, and what was measured. */
@@ -9,6 +10,7 @@ export interface Gauged {
   readonly statuses6?: readonly LinkStatus[];
   readonly state: State;
   readonly measured: MeasuredLinks;
+  readonly measured6?: MeasuredLinks;
   /** Epoch milliseconds. */
   readonly now: number;
   readonly version: string;
@@ -21,13 +23,12 @@ const CONDITIONS: readonly Condition[] = ['up', 'degraded', 'dead', 'down'];
 
 /** Prometheus' text format (exposition format 0.0.4), for node_exporter's textfile collector. Pure. */
 export function metricsText(gauged: Gauged): string {
-  const { config, statuses: in4, statuses6: in6 = [], state, measured, now, version } = gauged;
+  const { config, statuses: in4, statuses6: in6 = [], state, now, version } = gauged;
   const { links } = pictureOf(config, in4, state, in6);
   const statuses = seenStatuses(config, in4, in6);
   const each = (valueOf: (seen: (typeof links)[number], status: LinkStatus) => number | undefined): Sample[] =>
     links.map((seen, n) => [{ link: seen.name }, valueOf(seen, statuses[n] as LinkStatus)]);
-  const told = (status: LinkStatus) => ({ ...healthOf(status, state), ...(status.up && measured[status.link.name]) });
-  const seconds = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1000);
+  const told = (status: LinkStatus) => figuresOf(status, gauged);
   const lastChange = (status: LinkStatus) => {
     const times = [state.verdicts[status.link.name]?.since, healthOf(status, state)?.since];
     return Math.max(...times.map((time) => time ?? -Infinity));
@@ -103,8 +104,57 @@ export function metricsText(gauged: Gauged): string {
       'Variation of the round trip.',
       each((_, status) => seconds(told(status).jitter)),
     ),
+    ...ipv6Gauges(gauged),
   ].join('');
 }
+
+/** The same about the IPv6 of links that have any, or had: it may be dead alone. */
+function ipv6Gauges(gauged: Gauged): string[] {
+  const { statuses6 = [], state, now } = gauged;
+  const had = statuses6.filter((status) => isInUse6([status]));
+  const each = (valueOf: (status: LinkStatus) => number | undefined): Sample[] =>
+    had.map((status) => [{ link: status.link.name }, valueOf(status)]);
+  return [
+    gauge(
+      'link_ipv6_condition',
+      '1 for what the IPv6 of the link is.',
+      had.flatMap((status) =>
+        CONDITIONS.map((condition): Sample => {
+          const labels = { link: status.link.name, condition };
+          return [labels, Number(condition === conditionOf(status, state))];
+        }),
+      ),
+    ),
+    gauge(
+      'link_ipv6_held_back',
+      '1 while its IPv6 is well again, but held back after flapping.',
+      each((status) => Number((healthOf(status, state)?.heldUntil ?? 0) > now)),
+    ),
+    gauge(
+      'link_ipv6_loss_ratio',
+      'Lost share of probes by IPv6.',
+      each((status) => figuresOf(status, gauged).loss),
+    ),
+    gauge(
+      'link_ipv6_rtt_seconds',
+      'Round trip of probes by IPv6.',
+      each((status) => seconds(figuresOf(status, gauged).rtt)),
+    ),
+    gauge(
+      'link_ipv6_jitter_seconds',
+      'Variation of the round trip by IPv6.',
+      each((status) => seconds(figuresOf(status, gauged).jitter)),
+    ),
+  ];
+}
+
+/** As in the record; newer, if the monitor runs. */
+function figuresOf(status: LinkStatus, { state, measured, measured6 = {} }: Gauged): Partial<LinkHealth> {
+  const newer = (status.family === 6 ? measured6 : measured)[status.link.name];
+  return { ...healthOf(status, state), ...(status.up && newer) };
+}
+
+const seconds = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1000);
 
 const finite = (value: number) => (Number.isFinite(value) ? value : undefined);
 

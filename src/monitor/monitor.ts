@@ -23,7 +23,7 @@ const METRICS_MS = 15_000;
 
 /** Causes that have nothing to do with nftables. */
 const OF_ROUTING =
-  /^hook$|^kernel: (?:rule|route|nexthop|default route|\S+ (?:link|address|gone))$|^monitor: \S+ (?:is|answers) /;
+  /^hook$|^kernel: (?:rule|route|nexthop|default route|\S+ (?:link|address|gone))$|^monitor: \S+ (?:IPv6 )?(?:is|answers) /;
 
 export interface Surroundings {
   readonly world: World;
@@ -50,11 +50,12 @@ export function startMonitor({ world, version, engine, spawn, now, ready }: Surr
   const config = steadyConfig(world.loadConfig, () => loadGood(world.stateDirectory), world.warn);
   const trouble = sayOnce(world.warn);
   let last: Report | undefined;
-  const verdicts = new Map<string, LinkHealth>();
+  const verdicts: Verdicts = { in4: new Map(), in6: new Map() };
   const runs = runner({ ...world, loadConfig: config.load }, verdicts, trouble, (report) => {
     last = report;
     tellTrial();
-    probes.follow(report.state.stopped ? [] : report.statuses, report.state.health);
+    const { statuses, statuses6, state } = report;
+    probes.follow(state.stopped ? [] : [...statuses, ...statuses6], state.health, state.v6?.health);
   });
   let told: string | undefined;
   const tellTrial = () => {
@@ -73,14 +74,14 @@ export function startMonitor({ world, version, engine, spawn, now, ready }: Surr
     isReady = true;
     return done;
   });
-  const onVerdict = (name: string, health: LinkHealth) => {
-    verdicts.set(name, health);
-    wakes.wakeNow(`monitor: ${name} ${verdictWords(health)}`);
+  const onVerdict = (name: string, health: LinkHealth, family?: 6) => {
+    (family === 6 ? verdicts.in6 : verdicts.in4).set(name, health);
+    wakes.wakeNow(`monitor: ${name} ${family === 6 ? 'IPv6 ' : ''}${verdictWords(health)}`);
   };
   const watch = watchKernel(spawn, { changed: (what) => wakes.wake(`kernel: ${what}`), warn: world.warn });
   const probes = probing(engine, now, onVerdict, passive(spawn));
   const hooks = watchDropped(world.stateDirectory, () => wakes.wakeNow('hook'), world.warn);
-  const tell = () => trouble.of(() => tellFigures(world, probes.figures()));
+  const tell = () => trouble.of(() => tellFigures(world, probes.figures(), probes.figures(6)));
   const tellOthers = () => trouble.of(() => tellMetrics(world, last, version));
   const timers = [
     setInterval(() => wakes.wake('monitor: regular look'), REGULAR_LOOK_MS),
@@ -128,30 +129,43 @@ function sayOnce(warn: (message: string) => void) {
   return { say, over, of };
 }
 
+/** Those that have still to be carried out, by link. */
+type Verdicts = Readonly<Record<'in4' | 'in6', Map<string, LinkHealth>>>;
+
 /** One reconcile with the verdicts that have come; false: it failed, and they have still to be carried out. */
-function runner(world: World, verdicts: Map<string, LinkHealth>, trouble: Trouble, done: (report: Report) => void) {
+function runner(world: World, verdicts: Verdicts, trouble: Trouble, done: (report: Report) => void) {
   let listing: string | undefined;
   return async (causes: readonly string[]): Promise<boolean> => {
-    const mine = [...verdicts];
-    verdicts.clear();
+    const [mine, mine6] = [taken(verdicts.in4), taken(verdicts.in6)];
     // What nft would list is what it listed last, unless somebody says otherwise: a listing takes a third of the time.
     const early =
       listing !== undefined && causes.every((cause) => OF_ROUTING.test(cause)) ? { listing, watched: true } : {};
     try {
       const closely = causes.includes(`kernel: ${KEPT_WORD}`);
-      const options = { cause: causes.join(', '), lenient: true, closely, health: Object.fromEntries(mine) };
+      const options = { cause: causes.join(', '), lenient: true, closely, health: mine, health6: mine6 };
       const report = await reconcile({ ...world, earlyLook: () => early }, options);
       trouble.over();
       listing = report?.state.firewall?.listing;
       if (report !== undefined) done(report);
       return true;
     } catch (error) {
-      // Unless something newer has come meanwhile.
-      for (const [name, health] of mine) if (!verdicts.has(name)) verdicts.set(name, health);
+      putBack(verdicts.in4, mine);
+      putBack(verdicts.in6, mine6);
       trouble.say(error);
       return false;
     }
   };
+}
+
+function taken(verdicts: Map<string, LinkHealth>): Record<string, LinkHealth> {
+  const all = Object.fromEntries(verdicts);
+  verdicts.clear();
+  return all;
+}
+
+/** Unless something newer has come meanwhile. */
+function putBack(verdicts: Map<string, LinkHealth>, mine: Readonly<Record<string, LinkHealth>>): void {
+  for (const [name, health] of Object.entries(mine)) if (!verdicts.has(name)) verdicts.set(name, health);
 }
 
 /** For the journal. */

@@ -2,7 +2,11 @@ import { ALL_PROBE_PORTS } from '../desired/numbers.ts';
 import { tableDelete, WATCH_TABLE } from '../kernel/render.ts';
 import type { ProbedLink } from './probe/round.ts';
 
-export type Counted = Pick<ProbedLink, 'id' | 'device'>;
+export type Counted = Pick<ProbedLink, 'id' | 'device' | 'family'>;
+
+/** Names a link's counters: `7`, or `7_6` for its IPv6. */
+export const counterKey = ({ id, family }: Pick<Counted, 'id' | 'family'>): string =>
+  family === undefined ? String(id) : `${id}_${family}`;
 
 /** Behind whatever others filter: what they drop has not been asked, nor answered. */
 const PRIORITY = 300;
@@ -13,25 +17,52 @@ const PRIORITY = 300;
  * what a packet costs does not grow with the links.
  */
 export function watchTable(links: readonly Counted[]): string {
-  const map = (name: string) =>
-    ` map ${name} { type ifname : counter; elements = { ${links.map(({ id, device }) => `"${device}" : "${name}_${id}"`).join(', ')} }; }`;
-  const own = ALL_PROBE_PORTS.join('-');
-  const answer = 'meta nfproto ipv4 ct direction reply meta l4proto { tcp, udp } th sport != 53';
-  const syn = 'meta nfproto ipv4 tcp flags & (syn | ack | rst) == syn ct state new';
-  const counted = 'counter name iifname map @answers';
-  const begun = 'counter name oifname map @begun';
-  const chain = (hook: string, ...rules: string[]) =>
-    ` chain ${hook} { type filter hook ${hook} priority ${PRIORITY}; policy accept; ${rules.join('; ')}; }`;
+  const families = ([undefined, 6] as const)
+    .map((family) =>
+      watched(
+        family,
+        links.filter((link) => link.family === family),
+      ),
+    )
+    .filter(({ declarations }) => declarations.length > 0);
+  const chain = (hook: keyof Watched['chains']) =>
+    ` chain ${hook} { type filter hook ${hook} priority ${PRIORITY}; policy accept; ${families.flatMap(({ chains }) => chains[hook]).join('; ')}; }`;
   return [
     `${WATCH_DELETE}table ${WATCH_TABLE} {`,
-    ...links.map(({ id }) => ` counter answers_${id} { }; counter begun_${id} { }`),
-    map('answers'),
-    map('begun'),
-    chain('forward', `${answer} ${counted}`, `${syn} ${begun}`),
-    chain('input', `${answer} th dport != ${own} ${counted}`),
-    chain('output', `${syn} tcp sport != ${own} ${begun}`),
+    ...families.flatMap(({ declarations }) => declarations),
+    ...[chain('forward'), chain('input'), chain('output')],
     '}',
   ].join('\n');
+}
+
+interface Watched {
+  readonly declarations: readonly string[];
+  readonly chains: Readonly<Record<'forward' | 'input' | 'output', readonly string[]>>;
+}
+
+/** What one of the families needs in there; no declarations: nothing. */
+function watched(family: 6 | undefined, links: readonly Counted[]): Watched {
+  const six = family ?? '';
+  const nfproto = family === 6 ? 'ipv6' : 'ipv4';
+  const map = (name: string) =>
+    ` map ${name}${six} { type ifname : counter; elements = { ${links.map((link) => `"${link.device}" : "${name}_${counterKey(link)}"`).join(', ')} }; }`;
+  const own = ALL_PROBE_PORTS.join('-');
+  const answer = `meta nfproto ${nfproto} ct direction reply meta l4proto { tcp, udp } th sport != 53`;
+  const syn = `meta nfproto ${nfproto} tcp flags & (syn | ack | rst) == syn ct state new`;
+  const counted = `counter name iifname map @answers${six}`;
+  const begun = `counter name oifname map @begun${six}`;
+  const counters = links.map((link) => counterKey(link));
+  return {
+    declarations: [
+      ...counters.map((key) => ` counter answers_${key} { }; counter begun_${key} { }`),
+      ...(links.length === 0 ? [] : [map('answers'), map('begun')]),
+    ],
+    chains: {
+      forward: [`${answer} ${counted}`, `${syn} ${begun}`],
+      input: [`${answer} th dport != ${own} ${counted}`],
+      output: [`${syn} tcp sport != ${own} ${begun}`],
+    },
+  };
 }
 
 export const WATCH_DELETE = tableDelete(WATCH_TABLE);
@@ -43,16 +74,16 @@ export interface Counters {
   readonly begun: number;
 }
 
-/** By link ID; undefined: this is no such listing. */
-export function readCounters(text: string): ReadonlyMap<number, Counters> | undefined {
-  const found = new Map<number, Counters>();
+/** By `counterKey`; undefined: this is no such listing. */
+export function readCounters(text: string): ReadonlyMap<string, Counters> | undefined {
+  const found = new Map<string, Counters>();
   try {
     const { nftables } = JSON.parse(text) as { nftables: readonly { counter?: { name: string; packets: number } }[] };
     for (const { counter } of nftables) {
-      const [, what, id] = /^(answers|begun)_(\d+)$/.exec(counter?.name ?? '') ?? [];
-      if (what === undefined) continue;
-      const before = found.get(Number(id)) ?? { answers: 0, begun: 0 };
-      found.set(Number(id), { ...before, [what]: counter?.packets });
+      const [, what, key] = /^(answers|begun)_(\d+(?:_6)?)$/.exec(counter?.name ?? '') ?? [];
+      if (what === undefined || key === undefined) continue;
+      const before = found.get(key) ?? { answers: 0, begun: 0 };
+      found.set(key, { ...before, [what]: counter?.packets });
     }
   } catch {
     return undefined;

@@ -1,6 +1,14 @@
 import type { PassiveEvidence } from './judged.ts';
 import type { SpawnResident } from './kernel-watch.ts';
-import { readCounters, watchTable, WATCH_DELETE, WATCH_LIST, type Counted, type Counters } from './passive-table.ts';
+import {
+  counterKey,
+  readCounters,
+  watchTable,
+  WATCH_DELETE,
+  WATCH_LIST,
+  type Counted,
+  type Counters,
+} from './passive-table.ts';
 
 /** After the last doubt. A line that loses a round now and then does not load a table each time. */
 const KEPT_MS = 30_000;
@@ -29,15 +37,15 @@ export function passive(spawn: SpawnResident): Passive {
   let loaded: string | undefined;
   /** There may be one. */
   let there = true;
-  let asking: Promise<ReadonlyMap<number, Counters> | undefined> | undefined;
-  const seen = new Map<number, Counters & { readonly at: number }>();
+  let asking: Promise<ReadonlyMap<string, Counters> | undefined> | undefined;
+  const seen = new Map<string, Counters & { readonly at: number }>();
   let timer: NodeJS.Timeout | undefined;
 
   const load = async (text: string): Promise<undefined> => {
     [loaded, there] = [text, true];
     if ((await run(spawn, [text])) === undefined) loaded = undefined;
     seen.clear();
-    for (const { id } of links) seen.set(id, { answers: 0, begun: 0, at: performance.now() });
+    for (const link of links) seen.set(counterKey(link), { answers: 0, begun: 0, at: performance.now() });
     return undefined;
   };
   const list = async () => {
@@ -59,18 +67,19 @@ export function passive(spawn: SpawnResident): Passive {
       links = wanted;
       if (links.length === 0) void unload();
     },
-    since: async ({ id }, withinMs) => {
+    since: async (link, withinMs) => {
+      const key = counterKey(link);
       clearTimeout(timer);
       timer = setTimeout(() => void unload(), KEPT_MS);
       timer.unref();
       const wanted = watchTable(links);
       // Links that fail together are one question.
       asking ??= (loaded === wanted ? list() : load(wanted)).finally(() => (asking = undefined));
-      const now = (await asking)?.get(id);
+      const now = (await asking)?.get(key);
       if (now === undefined) return undefined;
-      const before = seen.get(id);
+      const before = seen.get(key);
       const at = performance.now();
-      seen.set(id, { ...now, at });
+      seen.set(key, { ...now, at });
       if (before === undefined || at - before.at > withinMs) return undefined;
       return { rxPackets: now.answers - before.answers, unansweredSyns: now.begun - before.begun };
     },

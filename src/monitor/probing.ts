@@ -1,3 +1,4 @@
+import { probeOf } from '../desired/numbers.ts';
 import type { LinkHealth, LinkStatus, LinkUp, ProbeSettings, State } from '../model.ts';
 import { freshMs, type Evidence, type Judged, type Now } from './judged.ts';
 import type { Passive } from './passive.ts';
@@ -42,19 +43,23 @@ interface Asked {
 
 export interface Probing {
   /** Ask over exactly these links from now on. */
-  follow(statuses: readonly LinkStatus[], said: State['health']): void;
-  /** What is thought of each link that is asked over. */
-  figures(): Record<string, LinkHealth>;
+  follow(statuses: readonly LinkStatus[], said: State['health'], said6?: State['health']): void;
+  /** What is thought of each link that is asked over, or of its IPv6. */
+  figures(family?: 6): Record<string, LinkHealth>;
   stop(): Promise<void>;
 }
 
-/** Probes for every link that is up, and what they tell; `onVerdict` only when a link is judged otherwise than before. */
+/**
+ * Probes for every link that is up, and what they tell; `onVerdict` only when a link is judged otherwise than before. A
+ * link's families are asked and judged each by itself.
+ */
 export function probing(
   engine: Engine,
   now: () => Now,
-  onVerdict: (name: string, health: LinkHealth) => void,
+  onVerdict: (name: string, health: LinkHealth, family?: 6) => void,
   passive: Passive,
 ): Probing {
+  /** By `nameOf`. */
   const asked = new Map<string, Asked>();
   const round = (name: string, found: ProbeRound) => {
     const one = asked.get(name);
@@ -79,50 +84,55 @@ export function probing(
       if (asked.get(name) === one) take(one, each);
   };
   const tell = () => {
-    const allDead = [...asked.values()].every(({ judged }) => judged.health.verdict === 'dead');
-    for (const [name, one] of asked) {
+    const living = [...asked.values()].filter(({ judged }) => judged.health.verdict !== 'dead');
+    for (const one of asked.values()) {
       if (!one.heard) continue;
+      const allDead = !living.some(({ link }) => link.family === one.link.family);
       one.answers = allDead && stillAnswers(one);
       const health = healthOf(one);
       if (essence(health) === one.told) continue;
       one.told = essence(health);
-      onVerdict(name, health);
+      onVerdict(one.link.name, health, one.link.family);
     }
   };
   const begin = (status: LinkUp, settings: ProbeSettings, key: string, said: LinkHealth | undefined) => {
-    const { link, device, address } = status;
+    const { device, address } = status;
+    const name = nameOf(status);
     const line = { device, address };
     const known = said?.device === device && said.address === address ? said : undefined;
     const judged = engine.begin(now(), known);
     const probed = probedLink(status);
-    const probes = engine.startProbes(probed, settings, (found) => round(link.name, found));
-    asked.set(link.name, { key, link: probed, line, probes, settings, judged, heard: false, answers: false, told: '' });
+    const probes = engine.startProbes(probed, settings, (found) => round(name, found));
+    asked.set(name, { key, link: probed, line, probes, settings, judged, heard: false, answers: false, told: '' });
   };
   const end = (name: string) => {
     asked.get(name)?.probes.stop();
     asked.delete(name);
   };
   return {
-    follow: (statuses, said = {}) => {
+    follow: (statuses, said, said6) => {
+      const saidOf = ({ name, family }: Pick<ProbedLink, 'name' | 'family'>) => (family === 6 ? said6 : said)?.[name];
       const wanted = statuses.flatMap((status) => {
-        const { probe } = status.link;
+        const probe = probeOf(status);
         return status.up && probe !== undefined ? [{ status, probe, key: keyOf(status, probe) }] : [];
       });
-      const names = new Set(wanted.map(({ status }) => status.link.name));
+      const names = new Set(wanted.map(({ status }) => nameOf(status)));
       for (const name of [...asked.keys()]) if (!names.has(name)) end(name);
       for (const { status, probe, key } of wanted) {
-        const { name } = status.link;
+        const name = nameOf(status);
         if (asked.get(name)?.key === key) continue;
         end(name);
-        begin(status, probe, key, said[name]);
+        begin(status, probe, key, saidOf(probedLink(status)));
       }
       passive.follow([...asked.values()].map(({ link }) => link));
       // Somebody may have cleared the record, or it is from before this process: what it lacks is told again.
-      for (const [name, one] of asked) one.told = essence(said[name] ?? NEVER_JUDGED);
+      for (const one of asked.values()) one.told = essence(saidOf(one.link) ?? NEVER_JUDGED);
       tell();
     },
-    figures: () =>
-      Object.fromEntries([...asked].map(([name, { judged, line }]) => [name, { ...judged.health, ...line }] as const)),
+    figures: (family) => {
+      const found = [...asked.values()].filter(({ link }) => link.family === family);
+      return Object.fromEntries(found.map(({ link, judged, line }) => [link.name, { ...judged.health, ...line }]));
+    },
     stop: () => {
       [...asked.keys()].forEach(end);
       return passive.stop();
@@ -154,9 +164,13 @@ const NEVER_JUDGED = { verdict: 'alive' } as const;
 const essence = ({ verdict, heldUntil, answers }: Pick<LinkHealth, 'verdict' | 'heldUntil' | 'answers'>) =>
   `${verdict} ${heldUntil !== undefined} ${answers === true}`;
 
-function probedLink({ link, device, address, gateway, peer }: LinkUp): ProbedLink {
+/** Both families may be asked over one link. */
+const nameOf = ({ link, family }: LinkUp) => `${link.name} ${family ?? 4}`;
+
+function probedLink({ link, family, device, address, gateway, peer }: LinkUp): ProbedLink {
   return {
     ...{ name: link.name, id: link.id, device, address },
+    ...(family && { family }),
     ...(gateway !== undefined && { gateway }),
     ...(peer !== undefined && { peer }),
   };

@@ -19,18 +19,18 @@ export interface Measured {
 }
 export type MeasuredLinks = Readonly<Record<string, Measured>>;
 
+type Figures = Readonly<Record<string, Omit<Measured, 'at'>>>;
+
 const FILE = 'health.json';
 const BEAT = 'monitor';
 
 /** The monitor, every few seconds; `at` in epoch milliseconds. */
-export function saveMeasured(
-  directory: string,
-  figures: Readonly<Record<string, Omit<Measured, 'at'>>>,
-  at: number,
-): void {
+export function saveMeasured(directory: string, figures: Figures, at: number, figures6: Figures = {}): void {
   makePrivateDirectory(directory);
-  const links = Object.fromEntries(Object.entries(figures).map(([name, figure]) => [name, { ...figure, at }]));
-  writeAtomically(join(directory, FILE), `${JSON.stringify({ pid: process.pid, at, links })}\n`);
+  const dated = (some: Figures) =>
+    Object.fromEntries(Object.entries(some).map(([name, figure]) => [name, { ...figure, at }]));
+  const text = JSON.stringify({ pid: process.pid, at, links: dated(figures), links6: dated(figures6) });
+  writeAtomically(join(directory, FILE), `${text}\n`);
   const [uptime = ''] = readFileSync('/proc/uptime', 'utf8').split('.');
   writeAtomically(join(directory, BEAT), `${process.pid} ${startTime(process.pid) ?? '0'} ${uptime}\n`);
 }
@@ -44,10 +44,11 @@ export function forgetMeasured(directory: string): void {
 /** Older than this, it says nothing about now. */
 const FRESH_MS = 60_000;
 
-/** What was measured within the last minute. */
-export function loadMeasured(directory: string, now: number): MeasuredLinks {
+/** What was measured within the last minute, over the links or over their IPv6. */
+export function loadMeasured(directory: string, now: number, family?: 6): MeasuredLinks {
   const value = parseJson(readIfThere(join(directory, FILE)) ?? '');
-  const links = isObject(value) && isObject(value['links']) ? Object.entries(value['links']) : [];
+  const found = isObject(value) ? value[family === 6 ? 'links6' : 'links'] : undefined;
+  const links = isObject(found) ? Object.entries(found) : [];
   const fresh = links.filter(([, link]) => isMeasured(link) && Math.abs(now - link.at) < FRESH_MS);
   return Object.fromEntries(fresh) as MeasuredLinks;
 }

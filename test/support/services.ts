@@ -4,22 +4,23 @@ import type { Lab } from './lab.ts';
 /** A file decides how they misbehave. */
 const SERVICES = `
 const { existsSync } = require('node:fs');
+const [, dnsAddress, httpAddress] = process.argv;
 const is = (what) => existsSync('/run/' + what);
-const dns = require('node:dgram').createSocket('udp4');
+const dns = require('node:dgram').createSocket(dnsAddress.includes(':') ? 'udp6' : 'udp4');
 dns.on('message', (query, peer) => {
   query.writeUInt16BE(is('servfail') ? 0x8182 : 0x8180, 2);
   dns.send(query, peer.port, peer.address);
 });
-dns.bind(53, '203.0.113.14');
+dns.bind(53, dnsAddress);
 require('node:http').createServer((request, response) => {
   if (is('portal')) response.writeHead(302, { location: 'http://login.example/' });
   else response.writeHead(204);
   response.end();
-}).listen(80, '203.0.113.15', () => console.log('ready'));
+}).listen(80, httpAddress, () => console.log('ready'));
 `;
 
-export async function startServices({ net }: Lab): Promise<void> {
-  await net.spawn([process.execPath, '-e', SERVICES]).waitLine(/ready/, 20_000);
+export async function startServices({ net }: Lab, dns = '203.0.113.14', http = '203.0.113.15'): Promise<void> {
+  await net.spawn([process.execPath, '-e', SERVICES, dns, http]).waitLine(/ready/, 20_000);
 }
 
 const PORTAL = `require('node:http').createServer((request, response) => {

@@ -50,7 +50,7 @@ export function fakeSteps(world: TestWorld): Steps {
     hook: (name, input) => world.hook(name, input),
     apply: () => world.apply(),
     stop: () => world.stop(),
-    judge: (link, verdict) => world.judge(link, verdict),
+    judge: (link, verdict, family) => world.judge(link, verdict, {}, family),
     command: (...argv) => world.command(...argv),
     stranger: (line) => {
       fake.ip(line);

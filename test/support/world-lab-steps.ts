@@ -46,14 +46,16 @@ export function labSteps(router: Router): Steps {
     },
     apply: () => router.wanhook('apply'),
     stop: () => router.must('stop'),
-    judge: async (link, verdict) => {
+    judge: async (link, verdict, family) => {
       const text = await rtr.sh('cat /run/wanhook/state.json 2>/dev/null || echo null');
       const state = JSON.parse(text) as State | null;
-      const last = state?.verdicts[link];
+      const known = family === 6 ? state?.v6 : state;
+      const last = known?.verdicts[link];
       if (state === null || last?.up !== true) return;
       const { device = '', address = '' } = last;
-      const health = { ...state.health, [link]: { verdict, since: Date.now(), reason: 'said so', device, address } };
-      await rtr.sh('cat >/run/wanhook/state.json', { stdin: `${JSON.stringify({ ...state, health })}\n` });
+      const health = { ...known?.health, [link]: { verdict, since: Date.now(), reason: 'said so', device, address } };
+      const judged = family === 6 ? { ...state, v6: { ...state.v6, health } } : { ...state, health };
+      await rtr.sh('cat >/run/wanhook/state.json', { stdin: `${JSON.stringify(judged)}\n` });
       // Not `apply`: without a monitor that believes no verdict.
       await router.wanhook('failback', '--due');
     },

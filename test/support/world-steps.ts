@@ -12,6 +12,7 @@
  *   dhclient BOUND6 eth1 2001:db8:a:100::/56          reason, device, prefix
  *   wanhook apply | wanhook stop | wanhook event down eth1
  *   monitor dsl dead | monitor dsl alive    the monitor's verdict on a link that is up
+ *   monitor dsl dead IPv6                   on its IPv6
  *   stranger rule add pref 5 lookup 100        somebody's ip command
  *   stranger drops the firewall
  *   the state is lost
@@ -32,7 +33,7 @@ export interface Steps {
   hook(name: string, input: HookInput): Promise<void>;
   apply(): Promise<unknown>;
   stop(): Promise<unknown>;
-  judge(link: string, verdict: LinkHealth['verdict']): Promise<unknown>;
+  judge(link: string, verdict: LinkHealth['verdict'], family?: 6): Promise<unknown>;
   command(...argv: readonly string[]): Promise<unknown>;
   stranger(line: string): Promise<void> | void;
   dropFirewall(): Promise<void> | void;
@@ -51,7 +52,7 @@ export async function playStep(on: Steps, step: string): Promise<void> {
     case 'line':
       return playLine(on, step, words);
     case 'monitor':
-      await on.judge(words[0] ?? '', words[1] as LinkHealth['verdict']);
+      await on.judge(words[0] ?? '', words[1] as LinkHealth['verdict'], words[2] === 'IPv6' ? 6 : undefined);
       return;
     case 'stranger':
       return on.stranger(words.join(' '));

@@ -52,7 +52,12 @@ export interface TestWorld extends World {
   apply(): Promise<Report>;
   stop(): Promise<Report>;
   /** What the monitor does when it has changed its mind about a link that is up; otherwise nothing. */
-  judge(link: string, verdict: LinkHealth['verdict'], more?: Partial<LinkHealth>): Promise<Report | undefined>;
+  judge(
+    link: string,
+    verdict: LinkHealth['verdict'],
+    more?: Partial<LinkHealth>,
+    family?: 6,
+  ): Promise<Report | undefined>;
   /** What `wanhook plan` finds. */
   plan(): Promise<readonly Op[]>;
   /** A subcommand as typed; exit code and what it printed. */
@@ -135,13 +140,14 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
       const known = { names: {}, helpers: [], ...world.state().learned, managedNeighbours: true };
       return must(await reconcile(world, { cause: 'wanhook apply', stopped: false, learned: known }));
     },
-    judge: async (link, verdict, more = {}) => {
-      const last = world.state().verdicts[link];
+    judge: async (link, verdict, more = {}, family) => {
+      const last = (family === 6 ? world.state().v6 : world.state())?.verdicts[link];
       if (last?.up !== true || world.state().stopped) return undefined;
       const { device = '', address = '' } = last;
       const said: LinkHealth = { verdict, since: clock, reason: 'no answer', device, address, ...more };
       runs++;
-      return reconcile(world, { cause: `monitor: ${link} is ${verdict}`, health: { [link]: said }, lenient: true });
+      const health = family === 6 ? { health6: { [link]: said } } : { health: { [link]: said } };
+      return reconcile(world, { cause: `monitor: ${link} is ${verdict}`, ...health, lenient: true });
     },
     stop: async () => {
       runs++;

@@ -1,8 +1,9 @@
 /** What a verdict does, as tables: who is live, who is the last resort, what is kept and what is ended. */
 import { expect, test } from 'vitest';
-import { withHealth } from '../../src/desired/health.ts';
+import { PROBE_DEFAULTS } from '../../src/config/probe-keys.ts';
+import { asked, sameLine, withHealth } from '../../src/desired/health.ts';
 import { sharingLinks } from '../../src/desired/routing.ts';
-import type { Config, LinkHealth, LinkStatus } from '../../src/model.ts';
+import type { Config, LinkConfig, LinkHealth, LinkStatus } from '../../src/model.ts';
 import { reconcile } from '../../src/reconcile.ts';
 import { loadState } from '../../src/state/store.ts';
 import { down, up } from '../support/statuses.ts';
@@ -80,6 +81,28 @@ test.each(Object.entries(cases))('%s', (_, { links, health, lastResort = 'keep',
   expect(sharingLinks(got.statuses).map(({ link: { name } }) => name)).toEqual(sharing);
   expect(Object.keys(got.health).toSorted()).toEqual((kept ?? Object.keys(health)).toSorted());
   expect(withHealth({ lastResort }, links, got.health)).toEqual(got);
+});
+
+const six = (id: number, more: Partial<LinkConfig> = {}): LinkStatus => ({
+  ...up(id, more, `2001:db8::${id}`),
+  family: 6,
+});
+const OWN = { probe6: PROBE_DEFAULTS };
+const NONE = { probe: undefined as never };
+
+test.each<[string, LinkStatus, readonly string[]]>([
+  ['IPv4, which is asked', up(1), ['l1']],
+  ['IPv4, nobody asks', up(1, NONE), []],
+  ['IPv6, which is asked', six(1, OWN), ['l1']],
+  ['IPv6, only IPv4 is asked', six(1), []],
+])('a verdict on %s, is it kept?', (_, status, kept) => {
+  expect(Object.keys(asked([status], all(said(1))))).toEqual(kept);
+});
+
+test('a line whose IPv4 is dead is dead, unless its IPv6 speaks for itself', () => {
+  const dead = { dead: { reason: 'no answer' } };
+  const in4 = [1, 2, 3].map((id): LinkStatus => ({ ...up(id), ...(id < 3 && dead) }));
+  expect(Object.keys(sameLine(in4, [six(1), six(2, OWN), six(3)]))).toEqual(['l1']);
 });
 
 async function started(...config: readonly string[]): Promise<TestWorld> {
@@ -163,6 +186,69 @@ test('where nobody watches, apply believes no verdict', async () => {
   const report = await reconcile(world, { cause: 'wanhook apply', stopped: false, unwatched: true });
   expect(sharingLinks(report?.statuses ?? [])).toHaveLength(2);
   expect(world.state().health).toEqual({});
+});
+
+const SIX = 'PROBE=icmp://192.0.2.1,icmp://2001:db8::1';
+async function dual(keys = SIX): Promise<TestWorld> {
+  const world = createTestWorld();
+  const lines = [1, 2].flatMap((id) => [
+    `config links/dsl${id}.env ID=${id} DEVICE=eth${id} ${keys}`,
+    `line eth${id} up 198.51.${id}.2`,
+    `dhclient BOUND eth${id} 198.51.${id}.2 198.51.${id}.1`,
+    `line eth${id} advertises 2001:db8:a${id}::5`,
+  ]);
+  for (const step of [...lines, 'wanhook apply']) await playStep(fakeSteps(world), step);
+  return world;
+}
+const sharing = (statuses: readonly LinkStatus[] = []) =>
+  sharingLinks(statuses)
+    .map(({ link }) => link.name)
+    .join();
+
+test.each([
+  // What is said of dsl1's IPv4 and of its IPv6, and who then takes new connections.
+  ['dead', undefined, 'dsl2', 'dsl1,dsl2'],
+  [undefined, 'dead', 'dsl1,dsl2', 'dsl2'],
+  ['dead', 'dead', 'dsl2', 'dsl2'],
+  ['dead', 'alive', 'dsl2', 'dsl1,dsl2'],
+  ['alive', 'degraded', 'dsl1,dsl2', 'dsl1,dsl2'],
+] as const)('each family by itself: IPv4 %s, IPv6 %s', async (four, other, in4, in6) => {
+  const world = await dual();
+  const after4 = four && (await world.judge('dsl1', four));
+  const report = other === undefined ? after4 : await world.judge('dsl1', other, {}, 6);
+  expect([sharing(report?.statuses), sharing(report?.statuses6)]).toEqual([in4, in6]);
+  expect(world.state().health?.['dsl1']?.verdict).toBe(four);
+  expect(world.state().v6?.health?.['dsl1']?.verdict).toBe(other);
+  expect(await world.plan()).toEqual([]);
+});
+
+test('only the family that died loses its connections', async () => {
+  const world = await dual();
+  const report = await world.judge('dsl1', 'dead', {}, 6);
+  const ended = report?.ops.flatMap((op) => (op.op === 'conntrack-delete' ? [op.mark.family] : []));
+  expect(ended).toEqual([6]);
+  expect(report?.ops.flatMap((op) => (op.op === 'socket-kill' ? [op.address] : []))).toEqual(['2001:db8:a1::/64']);
+});
+
+test('no IPv6 target any more: IPv4’s verdict holds for both again; nor is one kept that nobody asks about', async () => {
+  const world = await dual();
+  await world.judge('dsl1', 'dead', {}, 6);
+  world.files.set('links/dsl1.env', 'ID=1\nDEVICE=eth1\nPROBE=icmp://192.0.2.1\n');
+  expect(sharing((await world.apply()).statuses6)).toBe('dsl1,dsl2');
+  expect(world.state().v6?.health).toBeUndefined();
+  expect(sharing((await world.judge('dsl1', 'dead'))?.statuses6)).toBe('dsl2');
+  world.files.set('links/dsl1.env', 'ID=1\nDEVICE=eth1\nPROBE=none\n');
+  expect(sharing((await world.apply()).statuses)).toBe('dsl1,dsl2');
+});
+
+test('where nobody watches, and after stop, IPv6 has no verdict either', async () => {
+  const world = await dual();
+  await world.judge('dsl1', 'dead', {}, 6);
+  await reconcile(world, { cause: 'wanhook apply', stopped: false, unwatched: true });
+  expect(world.state().v6?.health).toBeUndefined();
+  await world.judge('dsl1', 'dead', {}, 6);
+  await world.stop();
+  expect(world.state().v6?.health).toBeUndefined();
 });
 
 test('a verdict outlives hooks and apply, and ends with stop', async () => {

@@ -44,11 +44,11 @@ test('the text format: HELP and TYPE once before the samples of each family, a n
   for (const family of families) {
     const [help = '', type = '', ...samples] = family.trimEnd().split('\n');
     const name = help.split(' ')[0]!;
-    expect(help).toMatch(/^wanhook_[a-z_]+ \S/);
+    expect(help).toMatch(/^wanhook_[a-z0-9_]+ \S/);
     expect(type).toBe(`# TYPE ${name} gauge`);
     expect(samples.length).toBeGreaterThan(0);
     for (const sample of samples) {
-      expect(sample).toMatch(/^[a-z_]+(?:\{(?:[a-z]+="(?:[^"\\\n]|\\[\\"n])*",?)+\})? -?\d+(?:\.\d+)?(?:e-?\d+)?$/);
+      expect(sample).toMatch(/^[a-z0-9_]+(?:\{(?:[a-z]+="(?:[^"\\\n]|\\[\\"n])*",?)+\})? -?\d+(?:\.\d+)?(?:e-?\d+)?$/);
       expect(sample.split(/[ {]/)[0]).toBe(name);
     }
   }
@@ -127,6 +127,37 @@ test('status and metrics show what the monitor measures while it is fresh', asyn
   world.pass(90);
   expect(await heading()).not.toMatch(/LOSS/);
   expect((await world.command('metrics')).out).not.toContain('rtt');
+});
+
+test('IPv6: a verdict and figures of its own, or IPv4’s', () => {
+  const line = { device: 'ppp0', address: '2001:db8::1' };
+  const six: LinkStatus = { ...up, ...line, family: 6 };
+  const own = state(health);
+  const said: LinkHealth = { ...health, ...line, verdict: 'dead', reason: 'no answer from 1 of 1 targets', loss: 1 };
+  const judged: State = { ...own, v6: { links: {}, verdicts: own.verdicts, health: { dsl: said } } };
+  const dead: LinkStatus = { ...six, dead: { reason: said.reason } };
+  const row = (status: LinkStatus, given: State, measured6 = {}) =>
+    rowsOf({ config, statuses: [up, down], statuses6: [status], state: given }, {}, NOW, measured6)[0]!;
+  expect(row(dead, judged, { dsl: { at: NOW, loss: 0.9 } })).toMatchObject({
+    ...{ condition: 'degraded', loss: 0.2 },
+    ipv6: { state: 'dead', verdict: 'dead', loss: 0.9, rtt: 41.5, reason: 'dead: no answer from 1 of 1 targets' },
+  });
+  const inherited = { ...six, dead: { reason: '20 % loss' } } as const;
+  expect(row(inherited, own).ipv6).toMatchObject({ state: 'dead', verdict: null, loss: null, reason: '20 % loss' });
+  expect(row(six, own).ipv6).toMatchObject({ state: 'up', verdict: null, reason: 'up' });
+  const text6 = (status: LinkStatus, given: State, measured6 = {}) =>
+    metricsText({
+      ...{ config, statuses: [up, down], statuses6: [status], state: given },
+      ...{ measured: {}, measured6, now: NOW, version: '1' },
+    });
+  expect(lines(text6(dead, judged, { dsl: { at: NOW, loss: 0.9 } }), /^wanhook_link_ipv6.* (?!0$)/)).toEqual([
+    'wanhook_link_ipv6_condition{link="dsl",condition="dead"} 1',
+    'wanhook_link_ipv6_loss_ratio{link="dsl"} 0.9',
+    'wanhook_link_ipv6_rtt_seconds{link="dsl"} 0.0415',
+    'wanhook_link_ipv6_jitter_seconds{link="dsl"} 0.003',
+  ]);
+  expect(lines(text6(six, own), /^wanhook_link_ipv6_(loss|rtt|jitter)/)).toEqual([]);
+  expect(text(state())).not.toContain('ipv6');
 });
 
 test('METRICS_FILE: written whole, for others to read', async () => {

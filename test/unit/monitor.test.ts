@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { LINK_DEFAULTS } from '../../src/config/keys.ts';
 import type { ResidentEvents } from '../../src/kernel/resident.ts';
-import type { LinkHealth } from '../../src/model.ts';
+import type { LinkConfig, LinkHealth, LinkStatus } from '../../src/model.ts';
 import { lineReader, readNftLine } from '../../src/monitor/kernel-lines.ts';
 import { watchKernel } from '../../src/monitor/kernel-watch.ts';
 import { startMonitor, type Surroundings } from '../../src/monitor/monitor.ts';
@@ -267,8 +267,9 @@ function fakeEngine() {
     downEverywhere,
     startProbes: (link, _, round) => {
       starts++;
-      asked.set(link.name, { link, round });
-      return { stop: () => asked.delete(link.name) };
+      const name = link.family === 6 ? `${link.name} IPv6` : link.name;
+      asked.set(name, { link, round });
+      return { stop: () => asked.delete(name) };
     },
   };
   const answer = (name: string, ok: boolean) => {
@@ -328,6 +329,57 @@ describe('probing', () => {
     expect(told).toHaveLength(2);
     await rounds('l1', true, 5);
     expect(told.at(-1)).toBe('l1 alive');
+  });
+
+  const OWN = { probe6: LINK_DEFAULTS.probe! };
+  const six = (id: number, more: Partial<LinkConfig> = OWN): LinkStatus => ({
+    ...up(id, more, `2001:db8::${id}`),
+    family: 6,
+  });
+
+  test('each family of a line by itself; IPv6 only where it has targets', async () => {
+    const { engine, asked, answer } = fakeEngine();
+    const told: string[] = [];
+    const tell = (name: string, { verdict, address }: LinkHealth, family?: 6) =>
+      told.push(`${name} ${family ?? 4} ${verdict} ${address}`);
+    const probes = probing(engine, NOW, tell, NOBODY);
+    const both = [up(1, OWN), six(1), up(2), six(2, {}), six(3, { ...OWN, probe: undefined as never })];
+    probes.follow(both, {}, {});
+    expect([...asked.keys()]).toEqual(['l1', 'l1 IPv6', 'l2', 'l3 IPv6']);
+    for (let n = 0; n < 4; n++) {
+      for (const name of ['l1', 'l2', 'l3 IPv6']) answer(name, true);
+      answer('l1 IPv6', false);
+      await vi.advanceTimersByTimeAsync(2000);
+    }
+    expect(told).toEqual(['l1 6 dead 2001:db8::1']);
+    expect(Object.keys(probes.figures())).toEqual(['l1', 'l2']);
+    expect(probes.figures(6)).toMatchObject({ l1: { verdict: 'dead' }, l3: { verdict: 'alive' } });
+    // What the record has of it is not told again; what it has lost is.
+    probes.follow(both, {}, { l1: probes.figures(6)['l1']! });
+    expect(told).toHaveLength(1);
+    probes.follow(both, {}, {});
+    expect(told).toHaveLength(2);
+    probes.follow([up(1, OWN)], {}, {});
+    expect([...asked.keys()]).toEqual(['l1']);
+    await probes.stop();
+  });
+
+  test('all dead is a matter of each family', async () => {
+    const { engine, answer } = fakeEngine();
+    const told: string[] = [];
+    const tell = (name: string, { answers }: LinkHealth, family?: 6) =>
+      told.push(`${name} ${family ?? 4}${answers === true ? ' answers' : ''}`);
+    const probes = probing(engine, NOW, tell, NOBODY);
+    probes.follow([up(1, OWN), six(1), six(2)], {}, {});
+    for (let n = 0; n < 4; n++) {
+      answer('l1', true);
+      answer('l1 IPv6', false);
+      answer('l2 IPv6', false);
+      await vi.advanceTimersByTimeAsync(2000);
+    }
+    answer('l2 IPv6', true);
+    expect(told.toSorted()).toEqual(['l1 6', 'l2 6', 'l2 6 answers']);
+    await probes.stop();
   });
 
   test('what the record lacks, or has from before, is told once there was a round', async () => {
@@ -391,6 +443,30 @@ describe('the whole', () => {
     expect(world.journal().at(-1)?.cause.join()).toMatch(/^monitor: dsl1 is dead: no answer from 3 of 3 targets/);
     await rounds(answer, ['dsl1', true], ['dsl2', true]);
     expect(group(world.fake.dump('ours'))).toBe('20001,1/20002,1');
+    await monitor.stop();
+  });
+
+  test('IPv6 is dead and IPv4 lives: only IPv6 leaves the line, and comes back', async () => {
+    const { world, answer, monitor } = await started();
+    for (const step of [
+      ...['config links/dsl1.env ID=1 DEVICE=eth1 PROBE=gateway,icmp://2001:db8::1', 'line eth1 up 198.51.100.2'],
+      ...['dhclient BOUND eth1 198.51.100.2 198.51.100.1', 'line eth1 advertises 2001:db8:a1::5'],
+      ...['config links/dsl2.env ID=2 DEVICE=eth2', 'line eth2 up 198.51.102.2'],
+      ...['dhclient BOUND eth2 198.51.102.2 198.51.102.1', 'line eth2 advertises 2001:db8:a2::5', 'wanhook apply'],
+    ])
+      await playStep(fakeSteps(world), step);
+    monitor.reload();
+    await vi.advanceTimersByTimeAsync(20);
+    const balance = () => world.fake.dump('ours').filter((line) => / table 20000 /.test(line) && line.includes('-6'));
+    await rounds(answer, ['dsl1', true], ['dsl1 IPv6', false], ['dsl2', true]);
+    expect(group(world.fake.dump('ours'))).toBe('20001,1/20002,1');
+    expect(balance()).toEqual([expect.stringContaining('dev eth2 table 20000')]);
+    expect(world.state().v6?.health?.['dsl1']?.verdict).toBe('dead');
+    expect(world.journal().flatMap(({ cause }) => cause)).toContainEqual(
+      expect.stringMatching(/^monitor: dsl1 IPv6 is dead: no answer from 3 of 3 targets/),
+    );
+    await rounds(answer, ['dsl1', true], ['dsl1 IPv6', true], ['dsl2', true]);
+    expect(balance().join()).toMatch(/dev eth1 .*dev eth2/);
     await monitor.stop();
   });
 

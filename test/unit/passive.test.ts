@@ -29,8 +29,8 @@ const listing = (...counters: readonly (readonly [name: string, packets: number]
 test('the counters of each link', () => {
   const text = listing(['answers_1', 7], ['begun_1', 2], ['answers_63', 0], ['begun_63', 9]);
   expect([...(readCounters(text) ?? [])]).toEqual([
-    [1, { answers: 7, begun: 2 }],
-    [63, { answers: 0, begun: 9 }],
+    ['1', { answers: 7, begun: 2 }],
+    ['63', { answers: 0, begun: 9 }],
   ]);
   expect(readCounters('')).toBeUndefined();
   expect(readCounters('{"nftables": 5}')).toBeUndefined();
@@ -41,6 +41,16 @@ test('as many rules for two links as for one, and no probe is taken for a connec
   expect(rules(watchTable(LINKS))).toBe(rules(watchTable(LINKS.slice(0, 1))));
   expect(watchTable(LINKS)).toContain('{ "ppp0" : "answers_1", "eth1" : "answers_63" }');
   expect(watchTable(LINKS)).toContain('th dport != 61000-65031');
+});
+
+test('each family by itself, and nothing about IPv6 where it is not asked', () => {
+  const SIX = { ...LINKS[0]!, family: 6 } as const;
+  const text = watchTable([...LINKS, SIX]);
+  expect(text).toContain('map answers6 { type ifname : counter; elements = { "ppp0" : "answers_1_6" }; }');
+  expect(text.match(/meta nfproto ipv6 /g)).toHaveLength(text.match(/meta nfproto ipv4 /g)?.length ?? 0);
+  expect(watchTable(LINKS)).not.toContain('6 ct');
+  expect(watchTable([SIX])).not.toContain('ipv4');
+  expect(readCounters(listing(['answers_1', 7], ['answers_1_6', 3]))?.get('1_6')?.answers).toBe(3);
 });
 
 /** nft(8), as the test answers for it. */

@@ -295,6 +295,22 @@ test('rules for probes by sockets come before main, for links that are up and ha
   expect(last?.sports).toEqual([64_968, 65_031]);
 });
 
+test('rules for probes of IPv6 are of its own targets, and of no other family', () => {
+  const six = { ...(up(1, { probe6: SOCKETS }) as LinkUp), address: '2001:db8:1::5', family: 6 } as const;
+  const none = { verdicts: {}, ending: new Set<string>() };
+  const of = (more: Partial<LinkConfig>) =>
+    desiredFor(CONFIG, [up(1, more)], undefined, undefined, undefined, {
+      ...none,
+      statuses: [{ ...six, link: { ...six.link, ...more } }],
+    }).rules.filter(({ sports }) => sports);
+  expect(of({})).toEqual([
+    { family: 6, pref: 20005, from: '2001:db8:1::5', sports: [61_000, 61_063], table: 20001 },
+    { family: 6, pref: 20006, from: '2001:db8:1::5', sports: [61_000, 61_063], type: 'unreachable' },
+  ]);
+  expect(of({ probe6: PROBE_DEFAULTS })).toEqual([]);
+  expect(of({ probe: SOCKETS, probe6: PROBE_DEFAULTS }).map(({ family }) => family)).toEqual([undefined, undefined]);
+});
+
 test('a router without a LAN does not forward for us', () => {
   expect(desired(up(1)).sysctls).toHaveProperty(['net/ipv4/ip_forward'], '1');
   expect(desiredFor({ ...CONFIG, lan: 'none' }, [up(1)]).sysctls).not.toHaveProperty(['net/ipv4/ip_forward']);

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/parse.ts';
 import { PROBE_DEFAULTS } from '../../src/config/probe-keys.ts';
-import type { ProbeSettings } from '../../src/model.ts';
+import type { LinkConfig, ProbeSettings } from '../../src/model.ts';
 
 const LINE = 'ID=1\nDEVICE=ppp0\n';
 const parsed = (own: string, main = '') =>
@@ -18,6 +18,12 @@ function problems(own: string, main = ''): string[] {
   return parsed(own, main).problems.map(({ file, line, message }) => `${file}:${line ?? ''} ${message}`);
 }
 
+function both(own: string, main = ''): Pick<LinkConfig, 'probe' | 'probe6'> {
+  const { config, problems } = parsed(own, main);
+  expect(problems).toEqual([]);
+  return config!.links[0]!;
+}
+
 const TARGETS = [
   ['gateway', { kind: 'gateway' }],
   ['icmp://192.0.2.1', { kind: 'icmp', address: '192.0.2.1' }],
@@ -30,6 +36,48 @@ const TARGETS = [
 
 test.each(TARGETS)('PROBE=%s', (text, want) => {
   expect(settings(`PROBE=${text}`)?.targets).toEqual([{ text, ...want }]);
+});
+
+const TARGETS6 = [
+  ['icmp://2001:DB8:0::1', { kind: 'icmp', address: '2001:db8::1' }],
+  ['icmp://[2001:db8::1]', { kind: 'icmp', address: '2001:db8::1' }],
+  ['icmp://fd00::1', { kind: 'icmp', address: 'fd00::1' }],
+  ['tcp://[2001:db8::2]:443', { kind: 'tcp', address: '2001:db8::2', port: 443 }],
+  ['dns://[2001:db8::53]/example.org', { kind: 'dns', address: '2001:db8::53', name: 'example.org' }],
+  ['http://[2001:db8::4]', { kind: 'http', address: '2001:db8::4', port: 80, path: '/' }],
+  ['https://[2001:db8::4]:8443/a?b=c', { kind: 'https', address: '2001:db8::4', port: 8443, path: '/a?b=c' }],
+] as const;
+
+test.each(TARGETS6)('PROBE=%s is about IPv6 alone', (text, want) => {
+  const { probe, probe6 } = both(`PROBE=${text}`);
+  expect([probe, probe6?.targets]).toEqual([undefined, [{ text, ...want }]]);
+});
+
+const texts = (settings: ProbeSettings | undefined) => settings?.targets.map(({ text }) => text);
+
+test.each([
+  // Without a target of its own IPv6 is not asked: what is found out about IPv4 holds for the line.
+  ['', ['icmp://1.1.1.1', 'icmp://8.8.8.8', 'icmp://9.9.9.9'], undefined],
+  ['PROBE=gateway', ['gateway'], undefined],
+  ['PROBE=gateway,icmp://192.0.2.1', ['gateway', 'icmp://192.0.2.1'], undefined],
+  // With one, the gateway is asked by both.
+  ['PROBE=icmp://2001:db8::1,gateway', ['gateway'], ['icmp://2001:db8::1', 'gateway']],
+  ['PROBE=icmp://192.0.2.1,icmp://2001:db8::1', ['icmp://192.0.2.1'], ['icmp://2001:db8::1']],
+  // There is nothing else that could be meant.
+  ['PROBE=gateway IPV4=no', ['gateway'], ['gateway']],
+  ['PROBE=none', undefined, undefined],
+])('%s: what is asked by each family', (keys, in4, in6) => {
+  const { probe, probe6 } = both(keys.replaceAll(' ', '\n'));
+  expect([texts(probe), texts(probe6)]).toEqual([in4, in6]);
+});
+
+test('PROBE_NEED holds for each family, as far as it has so many; everything else is the same for both', () => {
+  const { probe, probe6 } = both('PROBE=icmp://192.0.2.1,icmp://192.0.2.2,icmp://2001:db8::1\nPROBE_NEED=2\nFAST=yes');
+  expect([probe?.need, probe6?.need]).toEqual([2, 1]);
+  expect({ ...probe6, targets: probe?.targets, need: 2 }).toEqual(probe);
+  expect(problems('PROBE=icmp://192.0.2.1,icmp://2001:db8::1\nPROBE_NEED=2')).toEqual([
+    'dsl:4 PROBE_NEED=2, but PROBE has only 1 of each family: no round could succeed',
+  ]);
 });
 
 test('a list, in its order, by commas or spaces; in wanhook.env for all', () => {
@@ -54,6 +102,20 @@ test.each([
   'icmp://192.0.2.1;id',
   'icmp://-I',
   'tcp://192.0.2.1',
+  'icmp://::1',
+  'icmp://fe80::1',
+  'icmp://fe80::1%eth1',
+  'icmp://ff02::1',
+  'icmp://2001:db8::1::2',
+  'icmp://[2001:db8::1',
+  'icmp://[2001:db8::1]:7',
+  'icmp://[192.0.2.1]',
+  'icmp://::ffff:192.0.2.1',
+  'tcp://2001:db8::1:443',
+  'tcp://[2001:db8::1]',
+  'dns://[2001:db8::1]',
+  'http://2001:db8::1/',
+  'http://[2001:db8::1]x/',
   'tcp://192.0.2.1:0',
   'tcp://192.0.2.1:65536',
   'tcp://192.0.2.1:443/x',

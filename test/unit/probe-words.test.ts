@@ -3,7 +3,14 @@ import { expect, test } from 'vitest';
 import { dnsQuery, readDns } from '../../src/monitor/probe/dns.ts';
 import { arpAnswer, gatewayAnswer } from '../../src/monitor/probe/gateway.ts';
 import { httpRequest, readHttp } from '../../src/monitor/probe/http.ts';
-import { readFping, readFpingOnce, readPing } from '../../src/monitor/probe/icmp.ts';
+import {
+  fpingOnceWords,
+  fpingWords,
+  pingWords,
+  readFping,
+  readFpingOnce,
+  readPing,
+} from '../../src/monitor/probe/icmp.ts';
 
 test.each([
   ['10.0.0.2  : [0], 64 bytes, 0.065 ms (0.065 avg, 0% loss)', { target: '10.0.0.2', seq: 0, rttMs: 0.065 }],
@@ -13,6 +20,10 @@ test.each([
     'ICMP Host Unreachable from 10.0.0.2 for ICMP Echo sent to 10.7.0.1',
     { target: '10.7.0.1', why: 'Host Unreachable, says 10.0.0.2' },
   ],
+  ['2001:db8:1::1 : [0], 64 bytes, 0.087 ms (0.087 avg, 0% loss)', { target: '2001:db8:1::1', seq: 0, rttMs: 0.087 }],
+  ['fe80::1%eth0   : [1], 64 bytes, 0.025 ms (0.040 avg, 0% loss)', { target: 'fe80::1', seq: 1, rttMs: 0.025 }],
+  ['fe80::77%eth0:1 : [3], timed out (NaN avg, 100% loss)', { target: 'fe80::77', seq: 3 }],
+  ['fe80::77%eth0 : xmt/rcv/%loss = 5/0/100%', undefined],
   ['10.0.0.2 : duplicate for [0], 64 bytes, 0.06 ms', undefined],
   ['10.0.0.2 : xmt/rcv/%loss = 2/0/100%', undefined],
   ['binding to specific interface (SO_BINTODEVICE): No such device', undefined],
@@ -30,7 +41,22 @@ test.each([
 ])('ping: %s', (line, want) => expect(readPing(line, '10.0.0.2')).toEqual(want));
 
 test.each([
+  ['64 bytes from fe80::1%eth0: icmp_seq=1 ttl=64 time=0.073 ms', { target: 'fe80::1', seq: 0, rttMs: 0.073 }],
+  [
+    'From 2001:db8:1::5 icmp_seq=1 Destination unreachable: Address unreachable',
+    { target: 'fe80::1', why: 'Destination unreachable: Address unreachable, says 2001:db8:1::5' },
+  ],
+  ['PING fe80::1%eth0(fe80::1%eth0) from :: eth0: 56 data bytes', undefined],
+])('ping -6: %s', (line, want) => expect(readPing(line, 'fe80::1')).toEqual(want));
+
+test.each([
   ['10.0.0.2 is alive (0.05 ms)', { target: '10.0.0.2', rttMs: 0.05 }],
+  ['fe80::1%eth0 is alive (0.028 ms)', { target: 'fe80::1', rttMs: 0.028 }],
+  ['2001:db8:1::78 is unreachable', { target: '2001:db8:1::78' }],
+  [
+    'fe80::1%eth0: error while sending ping: Operation not permitted',
+    { target: 'fe80::1', sending: 'Operation not permitted' },
+  ],
   ['10.0.0.2 is unreachable', { target: '10.0.0.2' }],
   [
     '10.0.0.2: error while sending ping: Operation not permitted',
@@ -38,6 +64,18 @@ test.each([
   ],
   ['fping: cannot bind source address : Cannot assign requested address', undefined],
 ])('fping, once: %s', (line, want) => expect(readFpingOnce(line)).toEqual(want));
+
+test('IPv6: -6 before everything else, and a neighbour with its device', () => {
+  const echo = {
+    ...({ family: 6, device: 'eth1', address: '2001:db8:1::5', intervalMs: 2000, timeoutMs: 2000 } as const),
+    targets: ['2001:db8::1', 'fe80::1'],
+  };
+  const all = ['-I', 'eth1', '-S', '2001:db8:1::5', '2001:db8::1', 'fe80::1%eth1'];
+  expect(fpingWords(echo)).toEqual(['-6', '-l', '-i', '1', '-p', '2000', '-t', '2000', ...all]);
+  expect(fpingOnceWords(echo).slice(0, 1)).toEqual(['-6']);
+  expect(fpingOnceWords(echo).slice(-6)).toEqual(all);
+  expect(pingWords(echo, 'fe80::1')).toEqual(['-6', '-n', '-i', '2', '-I', 'eth1', 'fe80::1%eth1']);
+});
 
 const reply = (flags: number, id = 7) => {
   const message = dnsQuery(id, 'example.org');
@@ -81,6 +119,8 @@ test.each([
 test('an HTTP request names its host, and its port if that is unusual', () => {
   expect(httpRequest('192.0.2.1', 80, '/a')).toMatch(/^GET \/a HTTP\/1\.1\r\nHost: 192\.0\.2\.1\r\n.*\r\n\r\n$/s);
   expect(httpRequest('192.0.2.1', 8080, '/')).toContain('Host: 192.0.2.1:8080\r\n');
+  expect(httpRequest('2001:db8::1', 80, '/')).toContain('Host: [2001:db8::1]\r\n');
+  expect(httpRequest('2001:db8::1', 8080, '/')).toContain('Host: [2001:db8::1]:8080\r\n');
 });
 
 const ARP = `IP address       HW type     Flags       HW address            Mask     Device

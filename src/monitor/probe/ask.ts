@@ -73,7 +73,7 @@ type Failed = (error: unknown) => void;
 
 function askDns(target: Extract<SocketTarget, { kind: 'dns' }>, from: Local, end: End, failed: Failed): () => void {
   const id = Math.floor(Math.random() * 65_536);
-  const socket = createSocket('udp4');
+  const socket = createSocket(target.address.includes(':') ? 'udp6' : 'udp4');
   let open = true;
   socket.on('error', failed);
   socket.on('message', (message) => {

@@ -17,7 +17,7 @@ export interface BySocket {
 
 export function bySocket(kit: Kit, link: ProbedLink, { targets, timeoutMs }: ProbeSettings): BySocket {
   const [first, last] = probePorts(link);
-  const eaten = eatenByTarget(kit, link.id, FIREWALL);
+  const eaten = eatenByTarget(kit, link, FIREWALL);
   let next = first;
   const freshPort = () => {
     const port = next;

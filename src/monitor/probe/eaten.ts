@@ -1,5 +1,8 @@
 import type { Answer, Local, SocketTarget } from './ask.ts';
 import type { Kit } from './kit.ts';
+import type { ProbedLink } from './round.ts';
+
+type Line = Pick<ProbedLink, 'id' | 'family'>;
 
 /**
  * Does this machine's own firewall eat what we ask? A ping and a datagram are told so (EPERM). A TCP connection is not: the
@@ -9,13 +12,14 @@ import type { Kit } from './kit.ts';
  */
 function eaten(
   kit: Kit,
-  { id, target, from }: { readonly id: number; readonly target: SocketTarget; readonly from: Local },
+  { id, family, target, from }: Line & { readonly target: SocketTarget; readonly from: Local },
   told: (isEaten: boolean) => void,
 ): void {
-  const table = `inet wanhook_asked_${id}`;
-  const asSent = `ip saddr ${from.address} ip daddr ${target.address} th sport ${from.port}`;
+  const table = `inet wanhook_asked${family ?? ''}_${id}`;
+  const ip = `ip${family ?? ''}`;
+  const asSent = `${ip} saddr ${from.address} ${ip} daddr ${target.address} th sport ${from.port}`;
   // The user's own NAT may have changed all that meanwhile; what is not tracked, it cannot change.
-  const asAsked = `ct original ip saddr ${from.address} ct original ip daddr ${target.address} ct original proto-src ${from.port}`;
+  const asAsked = `ct original ${ip} saddr ${from.address} ct original ${ip} daddr ${target.address} ct original proto-src ${from.port}`;
   const chain = (hook: string, priority: number, ...matches: string[]) => {
     const rules = matches.map((match) => `add rule ${table} ${hook} meta l4proto { tcp, udp } ${match} counter`);
     return [`add chain ${table} ${hook} { type filter hook ${hook} priority ${priority}; }`, ...rules].join('; ');
@@ -65,7 +69,7 @@ export interface Eaten {
   explain(target: SocketTarget, from: () => Local, answer: Answer): Answer;
 }
 
-export function eatenByTarget(kit: Kit, id: number, firewall: Answer): Eaten {
+export function eatenByTarget(kit: Kit, { id, family }: Line, firewall: Answer): Eaten {
   const known = new Map<string, { readonly isEaten: boolean; readonly until: number }>();
   let busy = false;
   return {
@@ -78,7 +82,7 @@ export function eatenByTarget(kit: Kit, id: number, firewall: Answer): Eaten {
       if (before !== undefined && before.until > kit.monotonic()) return before.isEaten ? firewall : answer;
       if (!busy) {
         busy = true;
-        eaten(kit, { id, target, from: from() }, (isEaten) => {
+        eaten(kit, { id, ...(family && { family }), target, from: from() }, (isEaten) => {
           busy = false;
           known.set(target.text, { isEaten, until: kit.monotonic() + BELIEVED_MS });
         });

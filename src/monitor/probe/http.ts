@@ -2,7 +2,8 @@ import { quoted } from '../../checked.ts';
 
 /** A request as small as they come; the server is to close. */
 export function httpRequest(address: string, port: number, path: string): string {
-  const host = port === 80 || port === 443 ? address : `${address}:${port}`;
+  const name = address.includes(':') ? `[${address}]` : address;
+  const host = port === 80 || port === 443 ? name : `${name}:${port}`;
   return `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: wanhook\r\nAccept: */*\r\nConnection: close\r\n\r\n`;
 }
 

@@ -1,7 +1,11 @@
 /** The words of fping(8) and ping(8): how they are called, and what they tell. */
 
+import { isLinkLocalIpv6 } from '../../ipv6.ts';
+
 /** What both are called for. `count`: then they end. */
 export interface Echo {
+  /** Absent: IPv4. */
+  readonly family?: 6;
   readonly device: string;
   readonly address: string;
   readonly targets: readonly string[];
@@ -22,27 +26,44 @@ export interface EchoLine {
 }
 
 const NUMBER = String.raw`([\d.]+(?:e\+\d+)?)`;
-const FPING = new RegExp(String.raw`^([\d.]+)\s*: \[(\d+)\], (?:\d+ bytes, ${NUMBER} ms|timed out)`);
-const FPING_WHY = /^ICMP (.+) from ([\d.]+) for ICMP Echo sent to ([\d.]+)/;
-const PING = new RegExp(String.raw`^\d+ bytes from ([\d.]+): icmp_seq=(\d+) .*time=${NUMBER} ms`);
-const PING_WHY = /^From ([\d.]+) icmp_seq=(\d+) (.+)/;
+/** A neighbour's has its device behind it, for us to say and not to hear. */
+const ADDRESS = String.raw`([\da-fA-F.:]+)(?:%\S+)?`;
+const FPING = new RegExp(String.raw`^${ADDRESS}\s*: \[(\d+)\], (?:\d+ bytes, ${NUMBER} ms|timed out)`);
+const FPING_WHY = new RegExp(String.raw`^ICMP (.+) from ${ADDRESS} for ICMP Echo sent to ${ADDRESS}`);
+const PING = new RegExp(String.raw`^\d+ bytes from ${ADDRESS}: icmp_seq=(\d+) .*time=${NUMBER} ms`);
+const FPING_ONCE = new RegExp(String.raw`^${ADDRESS} is (?:alive \(${NUMBER} ms\)|unreachable)`);
+const FPING_ERROR = new RegExp(String.raw`^${ADDRESS}: error while sending ping: (.+)`);
+const PING_WHY = new RegExp(String.raw`^From ${ADDRESS} icmp_seq=(\d+) (.+)`);
 
 /** -I binds to the device: the kernel then routes by the rule for that device, and by no other line's. */
-export function fpingWords({ device, address, targets, intervalMs, timeoutMs, count }: Echo): string[] {
+export function fpingWords(echo: Echo): string[] {
+  const { intervalMs, timeoutMs, count } = echo;
   const how = count === undefined ? ['-l'] : ['-c', String(count)];
   // -i: pause between two targets; without it 8 targets would take 80 ms of a FAST interval.
   const when = ['-i', '1', '-p', String(intervalMs), '-t', String(timeoutMs)];
-  return [...how, ...when, '-I', device, '-S', address, ...targets];
+  return [...family(echo), ...how, ...when, ...from(echo)];
 }
 
 /** Once, in its default mode: only there it tells what the kernel said when it was to send. */
-export function fpingOnceWords({ device, address, targets, timeoutMs }: Echo): string[] {
-  return ['-r', '0', '-e', '-i', '1', '-t', String(timeoutMs), '-I', device, '-S', address, ...targets];
+export function fpingOnceWords(echo: Echo): string[] {
+  return [...family(echo), '-r', '0', '-e', '-i', '1', '-t', String(echo.timeoutMs), ...from(echo)];
 }
 
-export function pingWords({ device, intervalMs, count }: Omit<Echo, 'targets'>, target: string): string[] {
+/** fping goes by it when it reads the address behind -S: it comes first. */
+const family = (echo: Pick<Echo, 'family'>) => (echo.family === 6 ? ['-6'] : []);
+
+const from = ({ device, address, targets }: Echo) => [
+  ...['-I', device, '-S', address],
+  ...targets.map((target) => onDevice(target, device)),
+];
+
+/** A neighbour's address means nothing without its device. */
+const onDevice = (target: string, device: string) => (isLinkLocalIpv6(target) ? `${target}%${device}` : target);
+
+export function pingWords(echo: Omit<Echo, 'targets'>, target: string): string[] {
+  const { device, intervalMs, count } = echo;
   const how = count === undefined ? [] : ['-c', String(count)];
-  return ['-n', ...how, '-i', String(intervalMs / 1000), '-I', device, target];
+  return [...family(echo), '-n', ...how, '-i', String(intervalMs / 1000), '-I', device, onDevice(target, device)];
 }
 
 export function readFping(line: string): EchoLine | undefined {
@@ -62,9 +83,8 @@ export function readPing(line: string, target: string): EchoLine | undefined {
 
 /** `1.1.1.1 is alive (0.05 ms)`, `… is unreachable`, `1.1.1.1: error while sending ping: Operation not permitted`. */
 export function readFpingOnce(line: string): { target: string; rttMs?: number; sending?: string } | undefined {
-  const [, target = '', rtt] =
-    new RegExp(String.raw`^([\d.]+) is (?:alive \(${NUMBER} ms\)|unreachable)`).exec(line) ?? [];
+  const [, target = '', rtt] = FPING_ONCE.exec(line) ?? [];
   if (target !== '') return { target, ...(rtt !== undefined && { rttMs: Number(rtt) }) };
-  const [, about, sending] = /^([\d.]+): error while sending ping: (.+)/.exec(line) ?? [];
+  const [, about, sending] = FPING_ERROR.exec(line) ?? [];
   return about === undefined || sending === undefined ? undefined : { target: about, sending };
 }

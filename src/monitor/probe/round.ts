@@ -2,6 +2,8 @@
 export interface ProbedLink {
   readonly name: string;
   readonly id: number;
+  /** Absent: IPv4. */
+  readonly family?: 6;
   readonly device: string;
   readonly address: string;
   readonly gateway?: string;
