@@ -1,4 +1,5 @@
 import type { Config, LinkStatus, Problem } from '../model.ts';
+import type { PppOption } from '../ppp-options.ts';
 
 /** What `wanhook doctor` looks at, gathered first (gather.ts) and judged afterwards (judge-*.ts): types only. */
 export interface Facts {
@@ -18,7 +19,7 @@ export interface Facts {
   readonly hooked: ReadonlyMap<ClientName, readonly string[]>;
   readonly clients: readonly ClientProcess[];
   readonly managers: readonly Manager[];
-  readonly pppOptions: readonly PppOption[];
+  readonly pppOptions: readonly FileOption[];
   /** Of the links' devices, and `all`, by path under /proc/sys. */
   readonly sysctls: Readonly<Record<string, string>>;
   /** Lines of sysctl.d(5) that set rp_filter. */
@@ -91,12 +92,9 @@ export interface Manager {
   readonly device: string;
 }
 
-/** One word of a file that pppd reads. */
-export interface PppOption {
+/** One option of a file that pppd reads. */
+export interface FileOption extends PppOption {
   readonly file: string;
-  readonly line: number;
-  readonly option: string;
-  readonly value?: string;
 }
 
 export interface SysctlLine {

@@ -2,10 +2,10 @@ import type { Decision } from '../decide.ts';
 import { balanceTable, groupId, linkTable } from '../desired/numbers.ts';
 import { PROTO } from '../kernel/render.ts';
 import type { Config } from '../model.ts';
+import { isCopy, pppOptions } from '../ppp-options.ts';
 import { fileText, lookAt, namesIn, readableLines } from './files.ts';
 import { foreignRules, rulesetOf } from './foreign.ts';
 import type { ClientName, Facts, Feature, Foreign, InstalledFile, Manager, Routing, ToolFact } from './facts.ts';
-import { pppOptions } from './ppp-options.ts';
 
 /** How to ask the kernel; undefined: it does not answer, or the tool is missing. */
 export interface Doors {
@@ -107,11 +107,10 @@ export function managers(indexes: ReadonlyMap<string, string>): Manager[] {
 }
 
 export function pppFiles(directory = '/etc/ppp'): Facts['pppOptions'] {
-  const files = [`${directory}/options`, ...namesIn(`${directory}/peers`).map((name) => `${directory}/peers/${name}`)];
-  // pppd reads a peers file of any name; what editors and dpkg leave behind nobody calls.
-  return files
-    .filter((file) => !/~$|\.(?:dpkg-\w+|bak|orig)$/.test(file))
-    .flatMap((file) => pppOptions(file, fileText(file) ?? ''));
+  const peers = namesIn(`${directory}/peers`).filter((name) => !isCopy(name));
+  return [`${directory}/options`, ...peers.map((name) => `${directory}/peers/${name}`)].flatMap((file) =>
+    pppOptions(fileText(file) ?? '').map((option) => ({ file, ...option })),
+  );
 }
 
 /** sysctl.d(5): the directories in which a boot finds them. */

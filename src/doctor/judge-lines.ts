@@ -1,5 +1,5 @@
 import { showProblem } from '../errors.ts';
-import type { ClientName, ClientProcess, Facts, Finding, PppOption } from './facts.ts';
+import type { ClientName, ClientProcess, Facts, Finding, FileOption } from './facts.ts';
 
 /** Configuration, links, and who manages their devices. Pure. */
 export function judgeLines(facts: Facts): Finding[] {
@@ -153,7 +153,7 @@ function peers({ configuration: { config }, pppOptions }: Facts): Finding[] {
     const words = [...optional('ipparam', pppIpparam), ...optional('linkname', pppLinkname)];
     return words.length === 0 ? [] : [{ name, words }];
   });
-  const isOf = ({ option, value }: PppOption, words: readonly string[]) => words.includes(`${option} ${value ?? ''}`);
+  const isOf = ({ option, value }: FileOption, words: readonly string[]) => words.includes(`${option} ${value ?? ''}`);
   const all = lines.flatMap(({ words }) => words);
   const ours = new Set(['/etc/ppp/options', ...pppOptions.filter((one) => isOf(one, all)).map(({ file }) => file)]);
   // On a machine with pppd: somewhere else nobody need name a line to it.
@@ -171,7 +171,7 @@ function peers({ configuration: { config }, pppOptions }: Facts): Finding[] {
 
 const optional = (option: string, value: string | undefined) => (value === undefined ? [] : [`${option} ${value}`]);
 
-function defaultroutes({ file, line, option }: PppOption): Finding[] {
+function defaultroutes({ file, line, option }: FileOption): Finding[] {
   if (option !== 'defaultroute' && option !== 'replacedefaultroute') return [];
   const why =
     option === 'defaultroute'

@@ -1,43 +1,19 @@
 import { isDeviceName, isHostName, isUsableIpv4, quoted } from '../checked.ts';
+import { isCopy, pppOptions } from '../ppp-options.ts';
 import type { SeenPeer } from './machine.ts';
-
-/** Options of pppd(8) and its plugins that take a word, which must not be taken for an option itself. */
-const WITH_WORD = new Set(
-  (
-    'user password name remotename domain connect disconnect init welcome ipparam linkname plugin pty unit mtu mru ' +
-    'holdoff maxfail idle maxconnect lcp-echo-interval lcp-echo-failure lcp-max-configure lcp-restart call file logfile ' +
-    'ms-dns ms-wins ipcp-restart ipcp-max-configure child-timeout connect-delay active-filter pass-filter bsdcomp ' +
-    'deflate escape asyncmap rp_pppoe_service rp_pppoe_ac rp_pppoe_sess pppoe-service pppoe-ac pppoe-mac host-uniq ' +
-    'pptp_server pptp_client pptp_phone pppol2tp set'
-  ).split(' '),
-);
-
-/** Words as pppd reads them: quotes, backslashes, and # to the end of the line. */
-function wordsOf(text: string): string[] {
-  const found = text.matchAll(/#[^\n]*|"((?:[^"\\]|\\[^])*)"|'([^']*)'|((?:[^\s"'\\#]|\\[^])(?:[^\s"'\\]|\\[^])*)/g);
-  return [...found].flatMap(([, double, single, bare]) => {
-    const word = double ?? single ?? bare;
-    return word === undefined ? [] : [word.replaceAll(/\\([^])/g, '$1')];
-  });
-}
 
 /** A peers file; or, for what is no line of anybody's, why. User names and passwords are read over. */
 export function parsePeer(name: string, text: string): SeenPeer | string {
-  if (/^\.|~$|\.(?:bak|save|orig|old|dpkg-\w+|rpm\w+)$|^README/.test(name)) return 'a copy';
-  const words = wordsOf(text);
+  if (isCopy(name)) return 'a copy';
+  const options = pppOptions(text);
+  if (options.length === 0) return 'empty';
   const values = new Map<string, string>();
   const flags = new Set<string>();
-  for (let at = 0; at < words.length; at++) {
-    const word = words[at] ?? '';
-    const value = words[at + 1];
-    if (!WITH_WORD.has(word)) flags.add(word);
-    else if (value !== undefined) {
-      if (!/^(?:user|password|connect|name|remotename)$/.test(word)) values.set(word, value);
-      if (word === 'user' && value.startsWith('myusername@')) return 'Debian’s example, not filled in';
-      at++;
-    }
+  for (const { option, value } of options) {
+    if (value === undefined) flags.add(option);
+    else if (option === 'user' && value.startsWith('myusername@')) return 'Debian’s example, not filled in';
+    else if (!/^(?:user|connect|name|remotename)$/.test(option)) values.set(option, value);
   }
-  if (words.length === 0) return 'empty';
   return peerOf(name, values, flags);
 }
 

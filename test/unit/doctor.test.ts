@@ -2,9 +2,9 @@
 import { expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/parse.ts';
 import { exitCode, findings, managed } from '../../src/doctor/doctor.ts';
-import type { Facts, Finding, PppOption } from '../../src/doctor/facts.ts';
+import type { Facts, Finding, FileOption } from '../../src/doctor/facts.ts';
 import { foreignRules, rulesetOf } from '../../src/doctor/foreign.ts';
-import { pppOptions } from '../../src/doctor/ppp-options.ts';
+import { pppOptions } from '../../src/ppp-options.ts';
 import { clientsOf } from '../../src/doctor/processes.ts';
 
 const { config } = parseConfig({
@@ -15,6 +15,8 @@ const { config } = parseConfig({
 });
 const dsl = config!.links[0]!;
 const cable = config!.links[1]!;
+
+const peer = (text: string) => pppOptions(text).map((option) => ({ file: '/etc/ppp/peers/dsl', ...option }));
 
 /** A machine with nothing to complain of. */
 const WELL: Facts = {
@@ -40,7 +42,7 @@ const WELL: Facts = {
     { client: 'dhclient', pid: 8, device: 'eth1' },
   ],
   managers: [{ client: 'ifupdown', device: 'eth1' }],
-  pppOptions: pppOptions('/etc/ppp/peers/dsl', 'ipparam dsl\nnodefaultroute'),
+  pppOptions: peer('ipparam dsl\nnodefaultroute'),
   sysctls: { 'net/ipv4/conf/all/rp_filter': '0', 'net/ipv4/conf/eth1/rp_filter': '2' },
   sysctlLines: [],
   foreign: { rules: [], routes: [], nexthops: [], flowtables: [], marks: [], hiddenMarks: [] },
@@ -56,7 +58,7 @@ test('a machine that is well: nothing, exit code 0', () => {
 
 const file = WELL.installed![0]!;
 const rule = (json: Record<string, unknown>) => ({ ...WELL.foreign, rules: foreignRules([json], '201') });
-const option = (word: string): PppOption => ({ file: '/etc/ppp/peers/dsl', line: 3, option: word });
+const option = (word: string): FileOption => ({ file: '/etc/ppp/peers/dsl', line: 3, option: word });
 
 const CASES: readonly (readonly [name: string, facts: Partial<Facts>, want: Partial<Record<keyof Finding, string>>])[] = [
   ['a tool is missing', { tools: [{ name: 'nft', package: 'nftables' }] }, { severity: 'error', about: 'nft', mend: 'apt install nftables' }],
@@ -90,7 +92,7 @@ const CASES: readonly (readonly [name: string, facts: Partial<Facts>, want: Part
   ['ip-up.local hides', { hiders: ['/etc/ppp/ip-up.local'] }, { severity: 'error', about: '/etc/ppp/ip-up.local', mend: '/etc/ppp/ip-up.d/wanhook "$@"' }],
   ['defaultroute', { pppOptions: [...WELL.pppOptions, option('defaultroute')] }, { severity: 'warning', about: '/etc/ppp/peers/dsl:3', mend: 'nodefaultroute' }],
   ['replacedefaultroute', { pppOptions: [...WELL.pppOptions, option('replacedefaultroute')] }, { severity: 'warning', problem: 'is lost with the line' }],
-  ['no ipparam', { pppOptions: pppOptions('/etc/ppp/peers/dsl', 'ipparam other') }, { severity: 'warning', about: 'link dsl', mend: 'ipparam dsl' }],
+  ['no ipparam', { pppOptions: peer('ipparam other') }, { severity: 'warning', about: 'link dsl', mend: 'ipparam dsl' }],
   ['strict rp_filter', { sysctls: { 'net/ipv4/conf/all/rp_filter': '1', 'net/ipv4/conf/ppp0/rp_filter': '0', 'net/ipv4/conf/eth1/rp_filter': '2' } }, { severity: 'error', about: 'ppp0', problem: 'strict' }],
   ['rp_filter at boot', { sysctlLines: [{ file: '/etc/sysctl.conf', line: 4, key: 'net.ipv4.conf.all.rp_filter', value: '1' }] }, { severity: 'note', about: '/etc/sysctl.conf:4' }],
   ['flow offload', { foreign: { ...WELL.foreign, flowtables: ['inet fw f'] } }, { severity: 'warning', about: 'flowtable inet fw f', mend: 'nft delete flowtable inet fw f' }],
@@ -186,7 +188,7 @@ test.each([
 
 test('a peers file: comments, quotes, values that look like options, and no password', () => {
   const text = '# defaultroute\nplugin "rp pppoe.so" # replacedefaultroute\nuser defaultroute\npassword "s3cret"\ndefaultroute\nipparam \'dsl\'';
-  expect(pppOptions('f', text).map(({ line, option: word, value }) => [line, word, value])).toEqual([
+  expect(pppOptions(text).map(({ line, option: word, value }) => [line, word, value])).toEqual([
     [2, 'plugin', 'rp pppoe.so'],
     [3, 'user', 'defaultroute'],
     [4, 'password', undefined],
