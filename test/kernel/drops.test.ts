@@ -118,6 +118,19 @@ describe('new connections when a line drops', () => {
     expect(await router.plan()).toEqual([]);
   });
 
+  test('a slow router, on which every step of a change is long visible: none is lost between two steps', async () => {
+    for (const tool of ['ip', 'nft', 'conntrack'] as const)
+      await router.fake(tool, 'sleep 0.15; "$REAL" "$@"; status=$?; sleep 0.15; exit $status');
+    const got = await probeThrough('slow', [
+      ['drop', () => router.lineHangup(0)],
+      ['ip-down', () => router.ppp('ip-down', 0)],
+      ['redial', () => router.lineUp(0, { address: '192.0.2.77' })],
+      ['ip-up', () => router.ppp('ip-up', 0)],
+    ]);
+    for (const each of [got.lan, got.rtr, got.udp]) expectLostOnlyAt(each, { drop: IN_FLIGHT });
+    expect(got.sources.sort()).toEqual(['192.0.2.11', '192.0.2.12', '192.0.2.77', '198.51.100.2']);
+  });
+
   test('a hang-up whose hook never ran, and the redial with a new address', async () => {
     const got = await probeThrough('hang-up without ip-down', [
       ['drop', () => router.lineHangup(1)],
