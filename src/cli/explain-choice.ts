@@ -4,7 +4,7 @@ import { pairKey } from '../desired/memory.ts';
 import { sharingLinks } from '../desired/routing.ts';
 import { nextLinks, loadsOf } from '../desired/clients.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import type { LinkConfig } from '../model.ts';
+import type { Config, LinkConfig } from '../model.ts';
 import { fixedPlace, macsOf, placeOf } from './client-place.ts';
 import type { Question } from './explain-question.ts';
 
@@ -26,7 +26,10 @@ export async function chosenBy(
   const { config, statuses } = report;
   const { family, from } = question;
   if (statuses.some(({ device }) => device === iif)) return undefined;
-  if (config.balance === 'pair' && family === 4) return pinOf(kernel, report, question, iif);
+  if (config.balance === 'pair') {
+    if (family === 4) return pinOf(kernel, report, question, iif);
+    return isBound && iif !== 'lo' ? undefined : pinOf6(kernel, config, question, iif);
+  }
   if (config.balance !== 'client' || from === undefined || iif === 'lo') return undefined;
   return family === 4 ? clientOf(kernel, report, from) : clientOf6(kernel, report, from, isBound);
 }
@@ -48,6 +51,19 @@ async function pinOf(
     return { why: `its pair is pinned to ${name}, which takes no connections: it is pinned anew` };
   }
   return { by: 'pin', why: `its pair is pinned to ${name} for ${pin.expires} s more`, link };
+}
+
+/** The kernel has no addresses to compare: desired/memory-script.ts. */
+async function pinOf6(
+  kernel: Kernel,
+  config: Config,
+  { from, to, protocol, dport }: Question,
+  iif: string,
+): Promise<Choice | undefined> {
+  const client = iif === 'lo' ? undefined : from;
+  const { map } = pairKey(config, { client, server: to, protocol, port: dport });
+  const found = (await kernel.memory.read([`${map}6`])) ?? [];
+  return found.length === 0 ? undefined : { why: 'its pair may be pinned to a link: IPv6 pairs are kept by hash only' };
 }
 
 async function clientOf(kernel: Kernel, report: Decision, from: string): Promise<Choice> {

@@ -1,8 +1,9 @@
 import { parseIpv4, quoted } from '../checked.ts';
 import { linkMark } from '../desired/numbers.ts';
-import { PAIR_MAPS } from '../desired/memory.ts';
+import { PAIR_MAPS, PAIR_MAPS6 } from '../desired/memory.ts';
 import { EXIT, WanhookError } from '../errors.ts';
 import { forgetCommand, type Remembered } from '../kernel/memory.ts';
+import { parseIpv6 } from '../ipv6.ts';
 import type { Config } from '../model.ts';
 import type { World } from '../reconcile.ts';
 import { loadGoodConfig } from '../state/good-config.ts';
@@ -23,24 +24,38 @@ interface Pin {
   readonly expires: number;
 }
 
+/** What can be filtered by. Of an IPv6 pair only the link is known, and whether it is the router's. */
+interface Of {
+  readonly client?: string;
+  readonly server?: string;
+  readonly link: string;
+}
+
+/** IPv6 pairs of a link: the kernel keeps a hash of their addresses. */
+interface Pins6 {
+  readonly link: string;
+  readonly pins: number;
+}
+
 /** `wanhook pins`: which pairs are remembered on which link. */
 export async function pins(context: Context, common: Common, json: boolean): Promise<number> {
   const world = worldFor(context, common);
-  const found = await readPins(world);
-  if (json)
-    context.out(
-      `${JSON.stringify(
-        found.map(({ pin }) => pin),
-        null,
-        2,
-      )}\n`,
-    );
-  else if (found.length === 0) context.out('no pairs are remembered\n');
+  const found = (await readPins(world)).map(({ pin }) => pin);
+  const six = counted((await readPins6(world)).map(({ pin }) => pin));
+  if (json) context.out(`${JSON.stringify({ pairs: found, ipv6: six }, null, 2)}\n`);
+  else if (found.length + six.length === 0) context.out('no pairs are remembered\n');
   else {
-    const rows = found.map(({ pin }) => [pin.client, pin.server, pin.port ?? 'any', pin.link, `${pin.expires} s`]);
-    context.out(columns([['CLIENT', 'SERVER', 'PORT', 'LINK', 'EXPIRES'], ...rows]));
+    const rows = found.map((pin) => [pin.client, pin.server, pin.port ?? 'any', pin.link, `${pin.expires} s`]);
+    if (rows.length > 0) context.out(columns([['CLIENT', 'SERVER', 'PORT', 'LINK', 'EXPIRES'], ...rows]));
+    const counts = six.map((one) => `${one.pins} on ${one.link}`).join(', ');
+    if (counts !== '') context.out(`IPv6 pairs, whose addresses the kernel does not keep: ${counts}\n`);
   }
   return EXIT.done;
+}
+
+function counted(found: readonly Of[]): Pins6[] {
+  const links = [...new Set(found.map(({ link }) => link))].toSorted();
+  return links.map((name) => ({ link: name, pins: found.filter(({ link }) => link === name).length }));
 }
 
 /** `wanhook pins flush [FILTER]`: running connections stay where they are, the next ones choose anew. */
@@ -48,7 +63,8 @@ export async function flushPins(context: Context, common: Common, filter: string
   const world = worldFor(context, common);
   const matches = parseFilter(filter, configOf(world));
   const count = await world.alone(async () => {
-    const found = (await readPins(world)).filter(({ pin }) => matches(pin));
+    const known = [...(await readPins(world)), ...(await readPins6(world))];
+    const found = known.filter(({ pin }) => matches(pin));
     found.forEach(({ element }) => world.echo(forgetCommand(element)));
     await world.kernel.memory.forget(found.map(({ element }) => element));
     return found.length;
@@ -58,11 +74,15 @@ export async function flushPins(context: Context, common: Common, filter: string
 }
 
 /** A link's name, a client, or client>server; `router` is a client too. */
-function parseFilter(filter: string | undefined, config: Config | undefined): (pin: Pin) => boolean {
+function parseFilter(filter: string | undefined, config: Config | undefined): (pin: Of) => boolean {
   if (filter === undefined) return () => true;
   if (config?.links.some(({ name }) => name === filter) === true) return ({ link }) => link === filter;
   const [client = '', server, ...more] = filter.split('>').map((word) => word.trim());
   const isClient = client === ROUTER || parseIpv4(client) !== undefined;
+  if ([client, server].some((word) => word !== undefined && parseIpv6(word) !== undefined)) {
+    const message = 'IPv6 pairs are known by a hash of their addresses: name a link, or nothing to forget all';
+    throw new WanhookError(message, { exitCode: EXIT.usage });
+  }
   if (!isClient || more.length > 0 || (server !== undefined && parseIpv4(server) === undefined)) {
     const message = `${quoted(filter)} is no link's name, client address, or client>server (quote the ">")`;
     throw new WanhookError(message, { exitCode: EXIT.usage });
@@ -80,18 +100,32 @@ async function readPins(world: World): Promise<{ pin: Pin; element: Remembered }
     .toSorted((a, b) => order(a.pin.client, b.pin.client) || order(a.pin.server, b.pin.server));
 }
 
+async function readPins6(world: World): Promise<{ pin: Of; element: Remembered }[]> {
+  const elements = (await world.kernel.memory.read(PAIR_MAPS6)) ?? [];
+  const config = configOf(world);
+  return elements.map((element) => {
+    const link = linkOf(element, config);
+    return { element, pin: element.map.startsWith('own') ? { client: ROUTER, link } : { link } };
+  });
+}
+
 const order = (a: string, b: string) => (parseIpv4(a) ?? -1) - (parseIpv4(b) ?? -1);
 
-function pinOf({ map, key, mark, expires }: Remembered, config: Config | undefined): Pin {
+function pinOf(element: Remembered, config: Config | undefined): Pin {
+  const { map, key, expires } = element;
   const [client = '', server = '', protocol, port] = map.startsWith('own') ? [ROUTER, ...key] : key;
-  const link = config?.links.find((one) => linkMark(config, one).value === mark)?.name;
   return {
     client,
     server,
     port: protocol === undefined ? null : `${protocol}/${port ?? ''}`,
-    link: link ?? `0x${mark.toString(16)}`,
+    link: linkOf(element, config),
     expires,
   };
+}
+
+function linkOf({ mark }: Remembered, config: Config | undefined): string {
+  const link = config?.links.find((one) => linkMark(config, one).value === mark)?.name;
+  return link ?? `0x${mark.toString(16)}`;
 }
 
 /** The configuration in force: what `apply` last took, even while somebody is editing. */

@@ -45,7 +45,7 @@ export function desiredFor(
     neighbours: memory.learned?.managedNeighbours === true ? neighbours([...statuses, ...six.statuses]) : [],
     sysctls: { ...sysctls(config, statuses), ...sysctls6(config, six.statuses) },
     firewall: firewall(config, statuses, memory.learned?.helpers, six.statuses),
-    ...(config.balance === 'pair' && { memory: pairMemory(config, statuses) }),
+    ...(config.balance === 'pair' && { memory: pairMemory(config, statuses, six.statuses) }),
     ...(config.balance === 'client' && {
       memory: clientMemory(config, statuses, base, six.statuses),
       ...(saved && { memories: restored(config, bindings) }),

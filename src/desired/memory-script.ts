@@ -12,21 +12,27 @@ export const CLIENTS = 8192;
 
 const TYPES = {
   pair: {
-    pair: 'ipv4_addr . ipv4_addr',
-    pair_port: 'ipv4_addr . ipv4_addr . inet_proto . inet_service',
-    own: 'ipv4_addr',
-    own_port: 'ipv4_addr . inet_proto . inet_service',
+    pair: 'type ipv4_addr . ipv4_addr : mark',
+    pair_port: 'type ipv4_addr . ipv4_addr . inet_proto . inet_service : mark',
+    own: 'type ipv4_addr : mark',
+    own_port: 'type ipv4_addr . inet_proto . inet_service : mark',
   },
-  client: { client: 'ipv4_addr', away: 'ipv4_addr' },
+  client: { client: 'type ipv4_addr : mark', away: 'type ipv4_addr : mark' },
 } as const;
 
+/**
+ * nft 1.0.6 aborts on an update of a map by two IPv6 addresses: such pairs are kept by a hash of 32 bits, and two that have the
+ * same one share a pin. `meta length` is such a number; of `typeof jhash` nft makes a map that it cannot list.
+ */
+const HASHED = 'typeof meta length : meta mark';
 /** IPv6's clients are each address for itself: nobody counts them. */
-const TYPES6 = { client6: 'ipv6_addr' };
+const TYPES6 = {
+  pair: { pair6: HASHED, pair_port6: HASHED, own6: HASHED, own_port6: HASHED },
+  client: { client6: 'type ipv6_addr : mark' },
+} as const;
 
-const PAIR_CHAINS = [
-  ...['pick', 'pick_own', 'beside', 'beside_own', 'forward_mark'],
-  ...['learn', 'learn_own', 'settle', 'settle_own'],
-];
+const PAIR_PICKING = ['pick', 'pick_own', 'beside', 'beside_own', 'learn', 'learn_own', 'settle', 'settle_own'];
+const PAIR_CHAINS = [...PAIR_PICKING, 'forward_mark'];
 const PICKING = ['pick', 'fixed', 'known_client', 'known_away', 'bind'];
 const CHAINS: Readonly<Record<'pair' | 'client', readonly string[]>> = {
   pair: PAIR_CHAINS,
@@ -34,7 +40,10 @@ const CHAINS: Readonly<Record<'pair' | 'client', readonly string[]>> = {
 };
 
 const PICKING6 = ['pick6', 'known_client6', 'bind6'];
-const CHAINS6 = [...PICKING6, ...PICKING6.map((name) => `${name}_beside`), 'beside6'];
+const CHAINS6: Readonly<Record<'pair' | 'client', readonly string[]>> = {
+  pair: PAIR_PICKING.map((name) => `${name}6`),
+  client: [...PICKING6, ...PICKING6.map((name) => `${name}_beside`), 'beside6'],
+};
 
 /**
  * Declares what may be there already, flushes every rule, takes away what only the other mode uses, or IPv6 where there is
@@ -43,19 +52,19 @@ const CHAINS6 = [...PICKING6, ...PICKING6.map((name) => `${name}_beside`), 'besi
 export function memoryScript({ balance }: Pick<Config, 'balance'>, rules: readonly string[], six = false): string {
   const mode = balance === 'client' ? 'client' : 'pair';
   const other = mode === 'client' ? 'pair' : 'client';
-  const used = [...CHAINS[mode], ...(six ? CHAINS6 : [])];
-  const unused = [...CHAINS[other], ...CHAINS6].filter((name) => !used.includes(name));
-  const maps = (of: 'pair' | 'client', types: Readonly<Record<string, string>>) =>
-    Object.entries(types).map(
-      ([name, type]) =>
-        ` map ${name} { type ${type} : mark; flags dynamic,timeout; size ${of === 'pair' ? PAIRS : CLIENTS}; }`,
+  const used = [...CHAINS[mode], ...(six ? CHAINS6[mode] : [])];
+  // Some names are both modes'.
+  const known = new Set([...CHAINS[mode], ...CHAINS6[mode], ...CHAINS[other], ...CHAINS6[other]]);
+  const unused = [...known].filter((name) => !used.includes(name));
+  const maps = (of: 'pair' | 'client') =>
+    Object.entries({ ...TYPES[of], ...TYPES6[of] }).map(
+      ([name, type]) => ` map ${name} { ${type}; flags dynamic,timeout; size ${of === 'pair' ? PAIRS : CLIENTS}; }`,
     );
-  const gone = { ...TYPES[other], ...(!six && TYPES6) };
+  const gone = { ...TYPES[other], ...TYPES6[other], ...(!six && TYPES6[mode]) };
   return [
     'table inet wanhook_memory {',
-    ...maps(mode, TYPES[mode]),
-    ...maps(other, TYPES[other]),
-    ...maps('client', TYPES6),
+    ...maps(mode),
+    ...maps(other),
     ' chain prerouting { type filter hook prerouting priority mangle + 1; policy accept; }',
     ' chain output { type route hook output priority mangle + 1; policy accept; }',
     ' chain postrouting { type filter hook postrouting priority mangle + 1; policy accept; }',

@@ -12,6 +12,8 @@ export const PAIR_MAPS = {
   own_port: 'ip daddr . meta l4proto . th dport',
 } as const;
 type MapName = keyof typeof PAIR_MAPS;
+/** IPv6's, by a hash of the same. */
+export const PAIR_MAPS6 = ['pair6', 'pair_port6', 'own6', 'own_port6'] as const;
 
 /** The map that remembers such a connection, and its key there; without a client: the router's own. */
 export function pairKey(
@@ -55,8 +57,8 @@ export function memory(config: Config, statuses: readonly LinkStatus[], six: rea
     ...entries(config, devices, six),
     ...pick(config, statuses, ''),
     ...chain('forward_mark', copyConnectionMark(config)),
-    ...settle(config, ''),
-    ...(isInUse6(six) ? [...pick(config, six, '6'), ...settle(config, '6')] : []),
+    ...settle(config, [], ''),
+    ...(isInUse6(six) ? [...pick(config, six, '6'), ...settle(config, six, '6')] : []),
   ];
   return memoryScript(config, rules, isInUse6(six));
 }
@@ -64,8 +66,9 @@ export function memory(config: Config, statuses: readonly LinkStatus[], six: rea
 /** Empty for IPv4, which other chains and maps are named after. */
 type Suffix = '' | '6';
 
-/** What a map is keyed by. */
-const keyIn = (map: MapName, six: Suffix) => (six === '' ? PAIR_MAPS[map] : PAIR_MAPS[map].replaceAll('ip ', 'ip6 '));
+/** What a map is keyed by: see memory-script.ts. The seed is any number, but always the same one. */
+const keyIn = (map: MapName, six: Suffix) =>
+  six === '' ? PAIR_MAPS[map] : `jhash ${PAIR_MAPS[map].replaceAll('ip ', 'ip6 ')} mod 4294967295 seed 0x77616e`;
 
 function entries(config: Config, devices: readonly string[], six: readonly LinkStatus[]): string[] {
   const only6 = (...lines: string[]) => (isInUse6(six) ? lines.map((line) => `meta nfproto ipv6 ${line}`) : []);
@@ -87,7 +90,6 @@ function entries(config: Config, devices: readonly string[], six: readonly LinkS
       'ct mark 0 goto beside',
     ]),
     ...chain('output', [
-      ...bound6(six, 'accept'),
       ...undecided(config, six),
       `oifname != ${wans} accept`,
       ...only6('meta mark 0 goto pick_own6', 'ct mark 0 goto beside_own6', 'accept'),
@@ -95,7 +97,6 @@ function entries(config: Config, devices: readonly string[], six: readonly LinkS
       'ct mark 0 goto beside_own',
     ]),
     ...chain('postrouting', [
-      ...bound6(six, 'accept'),
       ...undecided(config, six).slice(0, -3),
       `oifname != ${wans} accept`,
       'ct direction != original accept',
@@ -135,7 +136,7 @@ function pick(config: Config, statuses: readonly LinkStatus[], six: Suffix): str
  * and only lengthens its life: where no pin has decided, the old one goes first. The end of a TCP connection lengthens it
  * once more. What a rule or `wanhook use` has steered teaches nothing.
  */
-function settle(config: Config, six: Suffix): string[] {
+function settle(config: Config, statuses: readonly LinkStatus[], six: Suffix): string[] {
   const all = hex(config.markMask);
   const updates = (maps: readonly [MapName, MapName]) =>
     eachMap(config, maps, (match, map) => [
@@ -146,6 +147,7 @@ function settle(config: Config, six: Suffix): string[] {
   return [
     ...chain(`learn${six}`, [
       `fib saddr type local goto learn_own${six}`,
+      ...bound6(statuses, 'accept'),
       `ct label set ${TEACHES}`,
       ...deletes(LAN),
       ...updates(LAN),
