@@ -16,55 +16,79 @@ interface Wan {
 }
 
 const TABLE = 'inet wanhook_kept';
-const SET = 'type ipv4_addr . ipv4_addr . inet_proto . inet_service . inet_service; flags dynamic,timeout; size 65536;';
-/** As it came, before the user's own DNAT. */
-const TUPLE =
-  'ct original ip saddr . ct original ip daddr . meta l4proto . ct original proto-src . ct original proto-dst';
+/** A flow as it came, before the user's own DNAT, in the words of each family. */
+interface Family {
+  readonly nfproto: 'ipv4' | 'ipv6';
+  readonly set: string;
+  readonly tuple: string;
+}
+const FAMILIES: readonly Family[] = (['', '6'] as const).map((six) => ({
+  nfproto: six === '' ? 'ipv4' : 'ipv6',
+  set: `kept${six}`,
+  tuple: `ct original ip${six} saddr . ct original ip${six} daddr . meta l4proto . ct original proto-src . ct original proto-dst`,
+}));
+const typeOf = ({ nfproto }: Family) =>
+  `type ${nfproto}_addr . ${nfproto}_addr . inet_proto . inet_service . inet_service; flags dynamic,timeout; size 65536;`;
 
-/** `all`, `keep`: the bits of MARK_MASK, and the others. No text without such a link. */
-export function blockTable(blocks: readonly Wan[], devices: readonly string[], all: string, keep: string): string[] {
+/** `all`, `keep`: the bits of MARK_MASK, and the others; `isDual`: IPv6, too. No text without such a link. */
+export function blockTable(
+  blocks: readonly Wan[],
+  devices: readonly string[],
+  { all, keep, isDual }: { readonly all: string; readonly keep: string; readonly isDual: boolean },
+): string[] {
   if (blocks.length === 0) return [];
+  const families = isDual ? FAMILIES : FAMILIES.slice(0, 1);
   const wans = `{ ${devices.map((device) => `"${device}"`).join(', ')} }`;
   const lan = devices.length === 0 ? '' : `iifname != ${wans} `;
   const leaves = blocks.flatMap(({ id, device }) => (device === undefined ? [] : `"${device}" : goto keep_${id}`));
-  const begun = (id: number) => `ct state new meta l4proto { tcp, udp } ${TUPLE} @kept_${id}`;
+  const eachFlow = (line: (nfproto: string, begun: string, block: Wan) => string) =>
+    families.flatMap(({ nfproto, set, tuple }) =>
+      blocks.map((block) => {
+        const begun = `ct state new meta l4proto { tcp, udp } ${tuple} @${set}_${block.id}`;
+        return line(`meta nfproto ${nfproto} `, begun, block);
+      }),
+    );
+  const either = isDual ? '' : 'meta nfproto ipv4 ';
   return [
-    ...declarations(blocks),
+    ...declarations(blocks, families),
     `flush table ${TABLE}`,
     `table ${TABLE} {`,
     ' chain refused {',
     '  meta l4proto tcp reject with tcp reset',
     '  reject with icmpx type admin-prohibited',
     ' }',
-    ...blocks.flatMap((block) => chainsOf(block)),
+    ...blocks.flatMap((block) => chainsOf(block, families)),
     // A flow that began on such a link goes on belonging to it, whatever the balance, rules and pairs would say.
     ' chain prerouting {',
-    ...blocks.map(
-      ({ id, mark }) =>
-        `  meta nfproto ipv4 ${lan}ct mark & ${all} == 0 ${begun(id)} meta mark set meta mark & ${keep} | ${mark} accept`,
+    ...eachFlow(
+      (nfproto, begun, { mark }) =>
+        `  ${nfproto}${lan}ct mark & ${all} == 0 ${begun} meta mark set meta mark & ${keep} | ${mark} accept`,
     ),
     ' }',
     ' chain refusal {',
-    `  meta nfproto ipv4 ${lan}meta mark & ${all} vmap { ${blocks.map(({ id, mark }) => `${mark} : goto held_${id}`).join(', ')} }`,
+    `  ${either}${lan}meta mark & ${all} vmap { ${blocks.map(({ id, mark }) => `${mark} : goto held_${id}`).join(', ')} }`,
     ' }',
     // Nor does `main` take it to another link, if it has a route of its own to there.
     ' chain leaving {',
-    ...(devices.length === 0 ? [] : blocks.map(({ id }) => `  ${lan}oifname ${wans} ${begun(id)} goto leave_${id}`)),
+    ...(devices.length === 0
+      ? []
+      : eachFlow((nfproto, begun, { id }) => `  ${nfproto}${lan}oifname ${wans} ${begun} goto leave_${id}`)),
     ' }',
     ' chain left {',
-    ...(leaves.length === 0 ? [] : [`  meta nfproto ipv4 ct state new oifname vmap { ${leaves.join(', ')} }`]),
+    ...(isDual ? ['  ip6 daddr { fe80::/10, ff00::/8 } accept'] : []),
+    ...(leaves.length === 0 ? [] : [`  ${either}ct state new oifname vmap { ${leaves.join(', ')} }`]),
     ' }',
     '}',
   ];
 }
 
 /** What may be there already. Chains and sets of a link that is no longer fail-closed are left empty. */
-function declarations(blocks: readonly Wan[]): string[] {
+function declarations(blocks: readonly Wan[], families: readonly Family[]): string[] {
   const base = (name: string, hook: string, priority: string) =>
     ` chain ${name} { type filter hook ${hook} priority ${priority}; policy accept; }`;
   return [
     `table ${TABLE} {`,
-    ...blocks.map(({ id }) => ` set kept_${id} { ${SET} }`),
+    ...families.flatMap((family) => blocks.map(({ id }) => ` set ${family.set}_${id} { ${typeOf(family)} }`)),
     // Before our own: what is marked here no rule and no pair marks otherwise.
     base('prerouting', 'prerouting', 'mangle - 1'),
     // After every chain that may give a mark (`inet wanhook_memory` is at `mangle + 1`). Linux 5.9 and later can reject there.
@@ -83,12 +107,17 @@ function declarations(blocks: readonly Wan[]): string[] {
  * How long a flow is remembered after its last packet: an established TCP connection an hour; what connection tracking
  * itself would forget within four minutes (UDP, closing TCP: nf_conntrack-sysctl.rst) three.
  */
-function chainsOf({ id, device }: Wan): string[] {
-  const update = (timeout: string) => `meta l4proto { tcp, udp } update @kept_${id} { ${TUPLE} timeout ${timeout} }`;
+function chainsOf({ id, device }: Wan, families: readonly Family[]): string[] {
+  const keep = ({ nfproto, set, tuple }: Family) => {
+    const update = (timeout: string) =>
+      `meta l4proto { tcp, udp } update @${set}_${id} { ${tuple} timeout ${timeout} }`;
+    return [`ct expiration > 4m ${update('1h')} accept`, update('3m')].map(
+      (line) => `  meta nfproto ${nfproto} ${line}`,
+    );
+  };
   return [
     ` chain keep_${id} {`,
-    `  ct expiration > 4m ${update('1h')} accept`,
-    `  ${update('3m')}`,
+    ...families.flatMap(keep),
     ' }',
     // A lookup with the link's mark ends in its table, and there in "unreachable" when the link is down.
     ` chain held_${id} { fib daddr . mark oif missing goto refused; ct direction original goto keep_${id}; }`,

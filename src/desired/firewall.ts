@@ -62,8 +62,7 @@ export function firewall(
     ...blockTable(
       blocks,
       wans.flatMap(({ device }) => device ?? []),
-      all,
-      keep,
+      { all, keep, isDual: isInUse6(statuses6) },
     ),
     '',
   ].join('\n');

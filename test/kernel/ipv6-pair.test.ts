@@ -27,7 +27,9 @@ beforeAll(async () => {
   }
   await router.serve('net', { tcp: [7001, 7002], udp: [7001] });
 });
-beforeEach(async () => void (await router.must('pins', 'flush')));
+beforeEach(async () => {
+  await router.must('pins', 'flush');
+});
 afterAll(async () => {
   try {
     expect(await six.strays()).toEqual([]);
