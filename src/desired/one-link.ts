@@ -28,6 +28,7 @@ export function useTable(use: Use, config: Config, mark: number, devices: readon
     `table ${tableOf(use)} {`,
     ' set mine { type inet_proto . ipv4_addr . inet_service; size 65535; flags dynamic,timeout; timeout 1m; }',
     ' set mine6 { type inet_proto . ipv6_addr . inet_service; size 65535; flags dynamic,timeout; timeout 1m; }',
+    ' set echo { typeof ip daddr . icmp id; size 65535; flags dynamic,timeout; timeout 1m; }',
     ' set echo6 { typeof ip6 daddr . icmpv6 id; size 65535; flags dynamic,timeout; timeout 1m; }',
     ' chain output {',
     '  type route hook output priority mangle - 5; policy accept;',
@@ -41,6 +42,7 @@ export function useTable(use: Use, config: Config, mark: number, devices: readon
     // Of another program's connection that had the same addresses and ports a moment ago: not this one's link.
     `  ct mark set ct mark & ${keep}`,
     ...PORTS.map(([set, key]) => `  meta l4proto { tcp, udp, sctp } update @${set} { ${key} }`),
+    '  icmp type echo-request update @echo { ip daddr . icmp id }',
     '  icmpv6 type echo-request update @echo6 { ip6 daddr . icmpv6 id }',
     `  meta mark set meta mark & ${keep} | ${hex(mark)}`,
     ' }',
@@ -48,6 +50,7 @@ export function useTable(use: Use, config: Config, mark: number, devices: readon
     '  type filter hook postrouting priority mangle + 5; policy accept;',
     ...PORTS.map(([set, key]) => `  ${elsewhere} ${key} @${set} drop`),
     `  ${unknown} ${PORTS[1][1]} @mine6 drop`,
+    `  ${elsewhere} icmp type echo-request ip daddr . icmp id @echo drop`,
     ...[elsewhere, unknown].map((match) => `  ${match} icmpv6 type echo-request ip6 daddr . icmpv6 id @echo6 drop`),
     ' }',
     '}',

@@ -158,6 +158,32 @@ test.each(['tcp', 'udp'])('its link dies and returns: %s waits, and never leaves
   expect(answered.length).toBeLessThan(seen.length);
 });
 
+test('its link dies and returns: no echo leaves by another', async () => {
+  const others = [0, 2].map((index) => router.isps[index]!);
+  const counter = `table ip witness {
+    counter echoes {}
+    chain pre { type filter hook prerouting priority raw - 1; iifname "line" icmp type echo-request counter name echoes; }
+  }`;
+  for (const isp of others) await isp.run(['nft', '-f', '-'], { stdin: counter });
+  const ping = router.rtr.spawn(inCgroup(['wanhook', 'use', 'line2', '--', 'ping', '-i', '0.02', '-w', '30', SERVER]));
+  try {
+    await ping.waitLine(/bytes from/);
+    await router.lineHangup(1);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await router.ppp('ip-down', 1);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    for (const isp of others) expect(await isp.sh('nft list counter ip witness echoes')).toContain('packets 0 ');
+    await router.up(1);
+    const before = ping.lines.length;
+    await expect.poll(() => ping.lines.length, { timeout: 10_000 }).toBeGreaterThan(before + 5);
+    for (const isp of others) {
+      expect(await isp.sh('nft list counter ip witness echoes; nft delete table ip witness')).toContain('packets 0 ');
+    }
+  } finally {
+    await ping.kill();
+  }
+});
+
 test('what it leaves in the background keeps its link; the next one tidies up', async () => {
   const { code } = await use('line1', ['sh', '-c', 'sleep 0.7 >/dev/null 2>&1 &']);
   expect(code).toBe(0);
