@@ -53,12 +53,16 @@ export function healthOf(status: LinkStatus, state: Pick<State, 'health' | 'v6'>
   return status.up && said?.device === status.device && said.address === status.address ? said : undefined;
 }
 
-/** A link is seen by the family that it has; by IPv4, if it has both. In the links' order. */
+/**
+ * A link is seen by IPv4 if it has that, or had: most of what is behind it needs IPv4, and whose IPv4 is lost is no better than
+ * whose IPv4 is dead. Else by IPv6. In the links' order.
+ */
 export function seenStatuses({ links }: Config, in4: readonly LinkStatus[], in6: readonly LinkStatus[]): LinkStatus[] {
   return links.flatMap(({ name }) => {
     const four = in4.find(({ link }) => link.name === name);
     const six = in6.find(({ link }) => link.name === name);
-    return (four?.up !== true && six?.up === true ? six : (four ?? six)) ?? [];
+    const hasNone = four?.up !== true && four?.address === undefined;
+    return (hasNone && six?.up === true ? six : (four ?? six)) ?? [];
   });
 }
 

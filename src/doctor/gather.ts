@@ -1,5 +1,6 @@
 import type { Decision } from '../decide.ts';
 import { balanceTable, groupId, linkTable } from '../desired/numbers.ts';
+import { seenStatuses } from '../desired/picture.ts';
 import { PROTO } from '../kernel/render.ts';
 import type { Config } from '../model.ts';
 import { isCopy, pppOptions } from '../ppp-options.ts';
@@ -138,7 +139,10 @@ export function sysctlLines(): Facts['sysctlLines'] {
   );
 }
 
-export function routingOf({ statuses, state, ops }: Pick<Decision, 'statuses' | 'state' | 'ops'>): Routing {
+type Decided = Pick<Decision, 'config' | 'statuses' | 'statuses6' | 'state' | 'ops'>;
+
+export function routingOf({ config, statuses: in4, statuses6: in6, state, ops }: Decided): Routing {
+  const statuses = seenStatuses(config, in4, in6);
   const said = [...Object.entries(state.health ?? {}), ...Object.entries(state.v6?.health ?? {})];
   const blocked = said.filter(([, { reason }]) => reason.includes('do not leave this machine')).map(([name]) => name);
   return { statuses, stopped: state.stopped, pending: ops.length, probesBlocked: [...new Set(blocked)] };

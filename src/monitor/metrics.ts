@@ -30,7 +30,8 @@ export function metricsText(gauged: Gauged): string {
     links.map((seen, n) => [{ link: seen.name }, valueOf(seen, statuses[n] as LinkStatus)]);
   const told = (status: LinkStatus) => figuresOf(status, gauged);
   const lastChange = (status: LinkStatus) => {
-    const times = [state.verdicts[status.link.name]?.since, healthOf(status, state)?.since];
+    const { verdicts = {} } = (status.family === 6 ? state.v6 : state) ?? {};
+    const times = [verdicts[status.link.name]?.since, healthOf(status, state)?.since];
     return Math.max(...times.map((time) => time ?? -Infinity));
   };
   return [

@@ -328,7 +328,7 @@ const STORIES: readonly Story[] = [
     name: 'no gateway anywhere',
     links: [CABLE],
     given: [ETH],
-    want: ['cable down: no gateway known on eth1: none came with the address; set GATEWAY='],
+    want: ['cable down: no gateway known on eth1: none came with the address; set GATEWAY=, or IPV4=no'],
   },
   {
     name: 'the gateway that main has',
