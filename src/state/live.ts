@@ -166,7 +166,10 @@ function linkStatus(
   const gateway = gatewayOf(link, record, device, local, prefix, mainGateways);
   if (gateway === UNNEEDED) return { ...shared, ...(peer !== undefined && { peer }), onlink: false };
   if (gateway === undefined) {
-    return { ...down(`no gateway known on ${name}: none came with the address; set GATEWAY=, or IPV4=no`), lacksGateway: true };
+    return {
+      ...down(`no gateway known on ${name}: none came with the address; set GATEWAY=, or IPV4=no`),
+      lacksGateway: true,
+    };
   }
   return { ...shared, gateway, onlink: !inSubnet(gateway, local, prefix) };
 }
