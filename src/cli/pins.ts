@@ -13,10 +13,12 @@ import { worldFor, type Common, type Context } from './context.ts';
 
 /** One remembered pair as `pins --json` prints it. */
 interface Pin {
-  /** Address, or `router` for the router's own connections. */
-  readonly client: string;
-  readonly server: string;
-  /** `tcp/443` where PAIR_BY_PORT tells ports apart. */
+  readonly family: 4 | 6;
+  /** Address, or `router` for the router's own connections. Null: of an IPv6 pair the kernel keeps only a hash. */
+  readonly client: string | null;
+  /** Null: as above. */
+  readonly server: string | null;
+  /** `tcp/443` where PAIR_BY_PORT tells ports apart; null, too, where only a hash is kept. */
   readonly port: string | null;
   /** The link's name; its mark if there is no such link any more. */
   readonly link: string;
@@ -24,38 +26,25 @@ interface Pin {
   readonly expires: number;
 }
 
-/** What can be filtered by. Of an IPv6 pair only the link is known, and whether it is the router's. */
-interface Of {
-  readonly client?: string;
-  readonly server?: string;
-  readonly link: string;
-}
-
-/** IPv6 pairs of a link: the kernel keeps a hash of their addresses. */
-interface Pins6 {
-  readonly link: string;
-  readonly pins: number;
-}
-
 /** `wanhook pins`: which pairs are remembered on which link. */
 export async function pins(context: Context, common: Common, json: boolean): Promise<number> {
   const world = worldFor(context, common);
   const found = (await readPins(world)).map(({ pin }) => pin);
-  const six = counted((await readPins6(world)).map(({ pin }) => pin));
-  if (json) context.out(`${JSON.stringify({ pairs: found, ipv6: six }, null, 2)}\n`);
-  else if (found.length + six.length === 0) context.out('no pairs are remembered\n');
-  else {
-    const rows = found.map((pin) => [pin.client, pin.server, pin.port ?? 'any', pin.link, `${pin.expires} s`]);
-    if (rows.length > 0) context.out(columns([['CLIENT', 'SERVER', 'PORT', 'LINK', 'EXPIRES'], ...rows]));
-    const counts = six.map((one) => `${one.pins} on ${one.link}`).join(', ');
-    if (counts !== '') context.out(`IPv6 pairs, whose addresses the kernel does not keep: ${counts}\n`);
-  }
+  if (json) context.out(`${JSON.stringify(found, null, 2)}\n`);
+  else if (found.length === 0) context.out('no pairs are remembered\n');
+  else context.out(inWords(found));
   return EXIT.done;
 }
 
-function counted(found: readonly Of[]): Pins6[] {
-  const links = [...new Set(found.map(({ link }) => link))].toSorted();
-  return links.map((name) => ({ link: name, pins: found.filter(({ link }) => link === name).length }));
+function inWords(found: readonly Pin[]): string {
+  const rows = found.flatMap(({ client, server, port, link, expires }) =>
+    client === null || server === null ? [] : [[client, server, port ?? 'any', link, `${expires} s`]],
+  );
+  const table = rows.length === 0 ? '' : columns([['CLIENT', 'SERVER', 'PORT', 'LINK', 'EXPIRES'], ...rows]);
+  const six = found.filter(({ family }) => family === 6).map(({ link }) => link);
+  const counts = [...new Set(six)].toSorted().map((name) => `${six.filter((link) => link === name).length} on ${name}`);
+  if (counts.length === 0) return table;
+  return `${table}IPv6 pairs, whose addresses the kernel does not keep: ${counts.join(', ')}\n`;
 }
 
 /** `wanhook pins flush [FILTER]`: running connections stay where they are, the next ones choose anew. */
@@ -63,8 +52,7 @@ export async function flushPins(context: Context, common: Common, filter: string
   const world = worldFor(context, common);
   const matches = parseFilter(filter, configOf(world));
   const count = await world.alone(async () => {
-    const known = [...(await readPins(world)), ...(await readPins6(world))];
-    const found = known.filter(({ pin }) => matches(pin));
+    const found = (await readPins(world)).filter(({ pin }) => matches(pin));
     found.forEach(({ element }) => world.echo(forgetCommand(element)));
     await world.kernel.memory.forget(found.map(({ element }) => element));
     return found.length;
@@ -74,7 +62,7 @@ export async function flushPins(context: Context, common: Common, filter: string
 }
 
 /** A link's name, a client, or client>server; `router` is a client too. */
-function parseFilter(filter: string | undefined, config: Config | undefined): (pin: Of) => boolean {
+function parseFilter(filter: string | undefined, config: Config | undefined): (pin: Pin) => boolean {
   if (filter === undefined) return () => true;
   if (config?.links.some(({ name }) => name === filter) === true) return ({ link }) => link === filter;
   const [client = '', server, ...more] = filter.split('>').map((word) => word.trim());
@@ -93,34 +81,23 @@ function parseFilter(filter: string | undefined, config: Config | undefined): (p
 const ROUTER = 'router';
 
 async function readPins(world: World): Promise<{ pin: Pin; element: Remembered }[]> {
-  const elements = (await world.kernel.memory.read(Object.keys(PAIR_MAPS))) ?? [];
+  const elements = (await world.kernel.memory.read([...Object.keys(PAIR_MAPS), ...PAIR_MAPS6])) ?? [];
   const config = configOf(world);
   return elements
     .map((element) => ({ element, pin: pinOf(element, config) }))
     .toSorted((a, b) => order(a.pin.client, b.pin.client) || order(a.pin.server, b.pin.server));
 }
 
-async function readPins6(world: World): Promise<{ pin: Of; element: Remembered }[]> {
-  const elements = (await world.kernel.memory.read(PAIR_MAPS6)) ?? [];
-  const config = configOf(world);
-  return elements.map((element) => {
-    const link = linkOf(element, config);
-    return { element, pin: element.map.startsWith('own') ? { client: ROUTER, link } : { link } };
-  });
-}
-
-const order = (a: string, b: string) => (parseIpv4(a) ?? -1) - (parseIpv4(b) ?? -1);
+const order = (a: string | null, b: string | null) => (parseIpv4(a ?? '') ?? -1) - (parseIpv4(b ?? '') ?? -1);
 
 function pinOf(element: Remembered, config: Config | undefined): Pin {
   const { map, key, expires } = element;
-  const [client = '', server = '', protocol, port] = map.startsWith('own') ? [ROUTER, ...key] : key;
-  return {
-    client,
-    server,
-    port: protocol === undefined ? null : `${protocol}/${port ?? ''}`,
-    link: linkOf(element, config),
-    expires,
-  };
+  const isOwn = map.startsWith('own');
+  const shared = { link: linkOf(element, config), expires };
+  if ((PAIR_MAPS6 as readonly string[]).includes(map))
+    return { family: 6, client: isOwn ? ROUTER : null, server: null, port: null, ...shared };
+  const [client = '', server = '', protocol, port] = isOwn ? [ROUTER, ...key] : key;
+  return { family: 4, client, server, port: protocol === undefined ? null : `${protocol}/${port ?? ''}`, ...shared };
 }
 
 function linkOf({ mark }: Remembered, config: Config | undefined): string {
