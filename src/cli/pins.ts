@@ -81,7 +81,9 @@ function parseFilter(filter: string | undefined, config: Config | undefined): (p
 const ROUTER = 'router';
 
 async function readPins(world: World): Promise<{ pin: Pin; element: Remembered }[]> {
-  const elements = (await world.kernel.memory.read([...Object.keys(PAIR_MAPS), ...PAIR_MAPS6])) ?? [];
+  const { memory } = world.kernel;
+  // Apart: IPv6's maps are there only while IPv6 is.
+  const elements = [...((await memory.read(Object.keys(PAIR_MAPS))) ?? []), ...((await memory.read(PAIR_MAPS6)) ?? [])];
   const config = configOf(world);
   return elements
     .map((element) => ({ element, pin: pinOf(element, config) }))

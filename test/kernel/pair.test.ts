@@ -65,7 +65,7 @@ interface Pin {
   readonly link: string;
   readonly expires: number;
 }
-const pins = async () => (JSON.parse(await router.must('pins', '--json')) as { pairs: Pin[] }).pairs;
+const pins = async () => JSON.parse(await router.must('pins', '--json')) as Pin[];
 /** What `pins` says, in the words of the traffic. */
 const remembered = (all: readonly Pin[]): Sources =>
   Object.fromEntries(
