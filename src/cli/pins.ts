@@ -81,7 +81,10 @@ function parseFilter(filter: string | undefined, config: Config | undefined): (p
 const ROUTER = 'router';
 
 async function readPins(world: World): Promise<{ pin: Pin; element: Remembered }[]> {
-  const elements = (await world.kernel.memory.read([...Object.keys(PAIR_MAPS), ...PAIR_MAPS6])) ?? [];
+  const { memory } = world.kernel;
+  // IPv6's are there only where there is IPv6.
+  const found = [await memory.read(Object.keys(PAIR_MAPS)), await memory.read(PAIR_MAPS6)];
+  const elements = found.flatMap((all) => all ?? []);
   const config = configOf(world);
   return elements
     .map((element) => ({ element, pin: pinOf(element, config) }))
