@@ -82,8 +82,9 @@ const ROUTER = 'router';
 
 async function readPins(world: World): Promise<{ pin: Pin; element: Remembered }[]> {
   const { memory } = world.kernel;
-  // Apart: IPv6's maps are there only while IPv6 is.
-  const elements = [...((await memory.read(Object.keys(PAIR_MAPS))) ?? []), ...((await memory.read(PAIR_MAPS6)) ?? [])];
+  // IPv6's are there only where there is IPv6.
+  const found = [await memory.read(Object.keys(PAIR_MAPS)), await memory.read(PAIR_MAPS6)];
+  const elements = found.flatMap((all) => all ?? []);
   const config = configOf(world);
   return elements
     .map((element) => ({ element, pin: pinOf(element, config) }))
