@@ -10,9 +10,11 @@ export type Values<T extends Table> = { readonly [K in keyof T]?: NonNullable<Re
 /** What a file's assignments say for the keys of a table; a value that is not one is a problem. */
 export function readValues<T extends Table>(table: T, file: string, from: Assignments, problems: Problem[]): Values<T> {
   const values: Record<string, unknown> = {};
-  for (const [key, { expected, parse }] of Object.entries(table)) {
+  for (const key of Object.keys(table)) {
     const given = from.get(key);
-    if (given === undefined) continue;
+    const known = table[key];
+    if (given === undefined || known === undefined) continue;
+    const { expected, parse } = known;
     const value = parse(given.value);
     if (value === undefined) {
       const message = `${key}=${JSON.stringify(given.value.slice(0, 60))} is not valid: expected ${expected}`;

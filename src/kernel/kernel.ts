@@ -131,7 +131,7 @@ function readSysctls(procSys: string, keys: readonly string[]): Sysctls {
   const found: Record<string, string> = {};
   for (const key of keys) {
     try {
-      found[key] = readFileSync(join(procSys, key), 'utf8').trim();
+      found[key] = readFileSync(`${procSys}/${key}`, 'utf8').trim();
     } catch (error) {
       if (errorCode(error) !== 'ENOENT') throw new WanhookError(`cannot read sysctl ${key}`, { cause: error });
     }

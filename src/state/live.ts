@@ -30,7 +30,8 @@ export function linkStatuses(
       const verdict = state.verdicts[link.name];
       return possible(linkStatus(link, known.links[link.name], verdict, place, mainGateways), devices);
     });
-  const wans = devices.filter(({ name }) => statuses.some(({ device }) => device === name));
+  const names = new Set(statuses.map(({ device }) => device));
+  const wans = devices.filter(({ name }) => names.has(name));
   return statuses.map((status) => withSharedSubnet(status, wans));
 }
 
@@ -47,11 +48,12 @@ export function placed(
   devices: readonly Device[],
 ): ({ readonly link: LinkConfig } & Place)[] {
   const owners = deviceOwners(config, state);
+  const there = new Map(devices.map((device) => [device.name, device]));
   return config.links.map((link) => {
     const verdict = state.verdicts[link.name];
     const isOwn = (name: string | undefined) => name !== undefined && owners.get(name) === link.name;
     const names = [state.links[link.name]?.device, link.device].filter(isOwn);
-    const present = names.map((name) => devices.find((device) => device.name === name)).find(Boolean);
+    const present = names.map((name) => there.get(name ?? '')).find(Boolean);
     // What only the last verdict remembers is a name for the firewall, not a sign of life: it may be anybody's by now.
     const name = present?.name ?? names[0] ?? (isOwn(verdict?.device) ? verdict?.device : undefined);
     return { link, name, present };

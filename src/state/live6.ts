@@ -6,6 +6,7 @@ import {
   parsePrefix6,
   prefixOf6,
   showPrefix6,
+  type Prefix6,
 } from '../ipv6.ts';
 import { translationsOf } from './translations.ts';
 import type {
@@ -42,11 +43,14 @@ export function linkStatuses6(
   // A device that IPv4 remembers is this link's for IPv6, too.
   const places = placed(config, { ...known, verdicts: { ...state.verdicts, ...known.verdicts } }, devices);
   const wans = places.flatMap(({ present }) => present ?? []);
+  const subnets = wans.flatMap((wan) =>
+    usable(wan).map(({ local, prefix }) => ({ wan, subnet: prefixOf6(local, prefix) })),
+  );
   return places
     .filter(({ link }) => link.ipv6 !== false)
     .map(({ link, ...place }) => {
       const verdict = known.verdicts[link.name];
-      const found = linkStatus6(link, known.links[link.name], verdict, place, { defaults, devices, wans, now });
+      const found = linkStatus6(link, known.links[link.name], verdict, place, { defaults, devices, subnets, now });
       const translations = translationsOf(config, found, devices, wans);
       return translations.length === 0 ? found : { ...found, translations };
     });
@@ -55,7 +59,8 @@ export function linkStatuses6(
 interface Around {
   readonly defaults: MainDefaults;
   readonly devices: readonly Device[];
-  readonly wans: readonly Device[];
+  /** Of all links' devices: made once, for every link is compared with every other's. */
+  readonly subnets: readonly { readonly wan: Device; readonly subnet: Prefix6 }[];
   readonly now: number;
 }
 
@@ -64,7 +69,7 @@ function linkStatus6(
   record: LinkRecord | undefined,
   verdict: LinkVerdict | undefined,
   { name, present: device }: Place,
-  { defaults, devices, wans, now }: Around,
+  { defaults, devices, subnets, now }: Around,
 ): LinkStatus {
   const delegated = record?.prefixes ?? [];
   const own = usable(device);
@@ -75,7 +80,7 @@ function linkStatus6(
     own.length > 0
       ? sourcesOf(
           own,
-          wans.filter((wan) => wan !== device),
+          subnets.filter(({ wan }) => wan !== device).map(({ subnet }) => subnet),
         )
       : verdict?.sources;
   const mtu = device?.mtu ?? verdict?.mtu;
@@ -142,6 +147,8 @@ function addressOf(device: Device, before: string | undefined): string | undefin
 
 /** A line may give no address, only a prefix: then this router is who has an address out of that, wherever. */
 function within(delegated: readonly string[], devices: readonly Device[]): DeviceAddress6 | undefined {
+  // Most lines: then nobody's address need be read, which with 60 links took longer than all the rest.
+  if (delegated.length === 0) return undefined;
   const prefixes = delegated.flatMap((text) => parsePrefix6(text) ?? []);
   const isIn = ({ local }: DeviceAddress6) => prefixes.some((prefix) => contains6(prefix, prefixOf6(local, 128)));
   return devices.flatMap(usable).find(isIn);
@@ -151,8 +158,7 @@ function within(delegated: readonly string[], devices: readonly Device[]): Devic
  * What may leave by this link with an address of its device: whole prefixes, for temporary addresses come every day. Where
  * another link's device has the same prefix, each address by itself.
  */
-function sourcesOf(own: readonly DeviceAddress6[], others: readonly Device[]): string[] {
-  const taken = others.flatMap(usable).map(({ local, prefix }) => prefixOf6(local, prefix));
+function sourcesOf(own: readonly DeviceAddress6[], taken: readonly Prefix6[]): string[] {
   const found = own.map(({ local, prefix }) => {
     const subnet = prefixOf6(local, prefix);
     const isShared = taken.some((other) => contains6(other, subnet) || contains6(subnet, other));
