@@ -21,7 +21,8 @@ export function parseIpv6(text: string): bigint | undefined {
   const missing = GROUPS - head.length - tail.length;
   if (halves.length === 1 ? missing !== 0 : missing < 1) return undefined;
   const groups = [...head, ...Array<number>(missing).fill(0), ...tail];
-  return groups.reduce((sum, group) => (sum << 16n) | BigInt(group), 0n);
+  // One number made of digits, not of eight shifted ones: a hook reads hundreds of addresses, and is never compiled.
+  return BigInt(`0x${groups.map((group) => group.toString(16).padStart(4, '0')).join('')}`);
 }
 
 /** Groups between colons. An address may end with a dotted quad (RFC 4291 2.2); inet(3)'s octal is refused. */
@@ -30,7 +31,7 @@ function groupsOf(half: string, isEnd: boolean): number[] | undefined {
   const found: number[] = [];
   const parts = half.split(':');
   for (const [n, part] of parts.entries()) {
-    const quad = parseIpv4(part);
+    const quad = part.includes('.') ? parseIpv4(part) : undefined;
     if (quad !== undefined) {
       if (!isEnd || n !== parts.length - 1) return undefined;
       found.push(Math.floor(quad / 65_536), quad % 65_536);
@@ -83,6 +84,8 @@ export function isLocalIpv6(text: string): boolean {
  * server offers `::1` or `ff02::1` to hijack or break the router.
  */
 export function isUsableIpv6(text: string): boolean {
+  // Every device has such a one: nothing need be worked out.
+  if (text.startsWith('fe80:')) return false;
   const value = parseIpv6(text);
   return value !== undefined && (value >> 125n === 1n || value >> 121n === 0x7en);
 }

@@ -124,8 +124,8 @@ const isOnlink = (gateway: string, own: readonly DeviceAddress6[]) =>
 
 function whyNot(name: string, device: Device | undefined, record: LinkRecord | undefined): string | undefined {
   const held = record?.heldDown;
-  const linkLocal = device?.addresses6?.filter(({ local }) => isLinkLocalIpv6(local)) ?? [];
-  const isBack = held?.source === 'pppd' && linkLocal.some(({ local }) => local === record?.address);
+  const isLinkLocal = ({ local }: DeviceAddress6) => local === record?.address && isLinkLocalIpv6(local);
+  const isBack = held?.source === 'pppd' && device?.addresses6?.some(isLinkLocal) === true;
   if (held !== undefined && !isBack) return `taken down by ${held.source} (${held.cause})`;
   if (device === undefined) return `no device ${name}`;
   if (!device.up) return `${name} is administratively down`;
