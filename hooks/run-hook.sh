@@ -6,16 +6,21 @@ shift
 run=/run/wanhook
 drop=$run/hooks
 
-# Not ours? Decided before Node starts: the names of every line stand in these files, and comments do not count.
+# Not ours? Decided before Node starts. First by the line of names that the last run has left, which costs no process but only
+# says yes: what it does not know may be new. Then by the files where the names of every line stand; comments do not count.
 # The last ones are what hooks go on with while somebody is editing a broken one, or after a "wanhook try"; and the devices that
 # lines have now: a DHCPv6 client on a dialled line knows nothing else.
 is_ours() {
-  config=$(grep -hsv '^[[:space:]]*#' /etc/wanhook/wanhook.env /etc/wanhook/links/*.env $run/config.json \
-    /var/lib/wanhook/trial.json $run/health)
-  # pppd's device, ipparam and linkname; DHCP clients' device; NetworkManager's; networkd's and ifupdown's
-  for name in "${1-}" "${6-}" "${LINKNAME-}" "${interface-}" "${DEVICE_IP_IFACE-}" "${IFACE-}"; do
-    case $name in '' | lo) continue ;; esac
-    case $config in *"$name"*) return 0 ;; esac
+  known=''
+  { read -r known <$run/names; } 2>/dev/null
+  for edge in ' ' ''; do
+    [ -n "$edge" ] || known=$(grep -hsv '^[[:space:]]*#' /etc/wanhook/wanhook.env /etc/wanhook/links/*.env \
+      $run/config.json /var/lib/wanhook/trial.json $run/health)
+    # pppd's device, ipparam and linkname; DHCP clients' device; NetworkManager's; networkd's and ifupdown's
+    for name in "${1-}" "${6-}" "${LINKNAME-}" "${interface-}" "${DEVICE_IP_IFACE-}" "${IFACE-}"; do
+      case $name in '' | lo) continue ;; esac
+      case $edge$known$edge in *"$edge$name$edge"*) return 0 ;; esac
+    done
   done
   return 1
 }
@@ -37,10 +42,31 @@ taken_by() {
   [ -n "$since" ] && ticks_of "$pid" && [ "$ticks" = "$since" ]
 }
 
-# Whoever takes it sees all or nothing.
+# What the shims hand on of a daemon's environment.
+handed='LINKNAME DNS1 DNS2 reason interface exit_status new_starts new_ip_address new_subnet_mask new_routers
+  new_rfc3442_classless_static_routes new_classless_static_routes new_domain_name_servers old_ip_address new_ip6_prefix
+  old_ip6_prefix ip subnet router staticroutes dns DEVICE_IP_IFACE IP4_ADDRESS_0 IP4_GATEWAY IP4_NAMESERVERS IFACE STATE
+  IP_ADDRS IP6_ADDRS json PHASE ADDRFAM METHOD IF_ADDRESS IF_NETMASK IF_GATEWAY'
+
+# By this shell alone: each process (cat, mv) would cost as much as all of it. So it grows under its own name, and whoever
+# takes it knows by its last word that it is whole (src/state/dropped.ts).
 drop_it() {
-  { printf '%s\0' "$hook" $# "$@" && cat "/proc/$$/environ"; } >"$drop/$started-$$.$$.tmp" &&
-    mv "$drop/$started-$$.$$.tmp" "$drop/$started-$$"
+  count=$#
+  delegated=''
+  [ "$hook" != dhcpcd ] || for pd in 1 2 3 4; do
+    for prefix in 1 2 3 4; do
+      name=dhcp6_ia_pd${pd}_prefix$prefix
+      delegated="$delegated new_$name new_${name}_length old_$name"
+    done
+  done
+  for name in $handed $delegated; do
+    eval "[ -z \"\${$name+set}\" ]" || eval "set -- \"\$@\" \"$name=\$$name\""
+  done
+  set -C
+  printf '%s\0' "$hook" "$count" "$@" . >"$drop/$started-$$"
+  dropped=$?
+  set +C
+  return $dropped
 } 2>/dev/null
 
 # Rules, routes (src/kernel/observe.ts) and the firewall are listed while node starts, on standard input: if they show that

@@ -14,6 +14,7 @@ import { discardEvents, isTaken, pendingEvents, type Inbox } from './state/inbox
 import { flowsEnded } from './state/live.ts';
 import { sweepTemporaries } from './state/files.ts';
 import { loadGoodConfig, saveGoodConfig } from './state/good-config.ts';
+import { saveNames } from './state/names.ts';
 import { isRepeat } from './state/record.ts';
 import { forgetTrial, loadTrial, trialConfig, type TrialPlace } from './state/trial.ts';
 import { loadState, saveState, encodeState } from './state/store.ts';
@@ -317,7 +318,10 @@ function chooseConfig(
   const held = fromDisk ? undefined : trialConfig(world);
   if (held !== undefined) return held;
   const { config, problems, files } = world.loadConfig();
-  if (config !== undefined && keep) saveGoodConfig(world.stateDirectory, files);
+  if (config !== undefined && keep) {
+    saveGoodConfig(world.stateDirectory, files);
+    saveNames(world.stateDirectory, config);
+  }
   if (config !== undefined) return config;
   const good = lenient ? loadGoodConfig(world.stateDirectory) : undefined;
   const error = new ProblemsError(problems);

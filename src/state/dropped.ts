@@ -1,8 +1,9 @@
 import { existsSync, watch, type FSWatcher } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { explain } from '../errors.ts';
 import type { HookInput } from '../events/hook-input.ts';
-import { makePrivateDirectory, namesIn } from './files.ts';
+import { hasEnded } from '../start-time.ts';
+import { makePrivateDirectory, namesIn, readIfThere } from './files.ts';
 
 /**
  * Hooks that have not started Node: while somebody is there who takes it (the monitor, another hook's run), run-hook.sh only
@@ -10,7 +11,7 @@ import { makePrivateDirectory, namesIn } from './files.ts';
  */
 const FOLDER = 'hooks';
 
-/** `STARTED-PID`: when the hook began, in the kernel's ticks since boot. Not yet whole: `….tmp`. */
+/** `STARTED-PID`: when the hook began, in the kernel's ticks since boot. */
 const NAME = /^(\d{1,20})-(\d{1,10})$/;
 
 export interface Dropped {
@@ -27,17 +28,30 @@ export function droppedHooks(directory: string): Dropped[] {
   });
 }
 
-/** The hook's name, how many arguments, the arguments, then its environment (proc(5), environ): each ends with a NUL. */
+/** Behind all variables, for it is none. A shell writes without a process, under the last name, and not in one piece. */
+const END = '.';
+
+/**
+ * The hook's name, how many arguments, the arguments, then its environment, `NAME=value`, and the end; behind each a NUL.
+ * Undefined: it is not whole.
+ */
 export function readDropped(text: string): { hook: string; input: HookInput } | undefined {
   const words = text.split('\0');
   const [hook = '', count = ''] = words;
   const end = 2 + Number(count);
-  if (!/^\d{1,3}$/.test(count) || words.length < end) return undefined;
-  const env = words.slice(end).flatMap((word) => {
+  const last = words.length - 2;
+  if (!/^\d{1,3}$/.test(count) || last < end || words[last] !== END || words[last + 1] !== '') return undefined;
+  const env = words.slice(end, last).flatMap((word) => {
     const at = word.indexOf('=');
     return at > 0 ? [[word.slice(0, at), word.slice(at + 1)] as const] : [];
   });
   return { hook, input: { args: words.slice(2, end), env: Object.fromEntries(env) } };
+}
+
+/** By a hook that still runs: it is not whole yet. */
+export function isBeingWritten(path: string): boolean {
+  const [, started, pid] = NAME.exec(basename(path)) ?? [];
+  return started !== undefined && pid !== undefined && !hasEnded(Number(pid), started);
 }
 
 /** Without it, hooks drop nothing. */
@@ -70,8 +84,8 @@ export function watchDropped(
     try {
       makeDropFolder(directory);
       watcher = watch(folder, (_, name) => {
-        // Our own taking it away is an event, too.
-        if (name !== null && NAME.test(name) && existsSync(join(folder, name))) dropped();
+        // Its beginning is an event, too, and our own taking it away: there is something to do when it is whole.
+        if (name !== null && NAME.test(name) && readDropped(readIfThere(join(folder, name)) ?? '')) dropped();
         else if (!existsSync(folder)) again();
       });
       watcher.on('error', poll);

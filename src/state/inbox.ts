@@ -6,7 +6,7 @@ import { isGatewayIpv6 } from '../ipv6.ts';
 import { parseHook } from '../events/hooks.ts';
 import type { LinkEvent } from '../model.ts';
 import { startTime } from '../start-time.ts';
-import { droppedHooks, makeDropFolder, readDropped } from './dropped.ts';
+import { droppedHooks, isBeingWritten, makeDropFolder, readDropped } from './dropped.ts';
 import { hasText, parseJson } from './json.ts';
 import { readIfThere, removeIfThere } from './files.ts';
 import { isEventSource } from './source.ts';
@@ -51,7 +51,8 @@ export function pendingEvents(directory: string): Inbox {
   const pending: PendingEvent[] = [];
   const damaged: Inbox['damaged'] = found.slice(0, excess).map(({ path }) => ({ path, note: noEvent(path) }));
   for (const { path, read } of found.slice(excess)) {
-    const { event, note } = read(path);
+    const { event, note, later = false } = read(path);
+    if (later) continue;
     if (event === undefined) damaged.push({ path, ...(note !== undefined && { note }) });
     else pending.push({ path, event });
   }
@@ -63,6 +64,8 @@ const noEvent = (path: string) => `${path} is not an event, or one too many: rem
 interface Read {
   readonly event?: LinkEvent;
   readonly note?: string;
+  /** It is being written: whoever writes it sees to it that somebody looks again. */
+  readonly later?: boolean;
 }
 
 function readEvent(path: string): Read {
@@ -72,7 +75,7 @@ function readEvent(path: string): Read {
 
 function readHook(path: string): Read {
   const dropped = readDropped(readIfThere(path) ?? '');
-  if (dropped === undefined) return { note: noEvent(path) };
+  if (dropped === undefined) return isBeingWritten(path) ? { later: true } : { note: noEvent(path) };
   const parsed = parseHook(dropped.hook, dropped.input);
   if ('event' in parsed) return parsed;
   if ('ignored' in parsed) return {};

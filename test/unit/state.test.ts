@@ -1,6 +1,6 @@
 /** What is kept in /run: state, inbox, last good configuration, journal, sysctl memory. Damaged files included. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseConfig, type ConfigFiles } from '../../src/config/parse.ts';
@@ -14,7 +14,9 @@ import {
   writeAtomically,
 } from '../../src/state/files.ts';
 import { decodeEvent, discardEvents, dropEvent, isTaken, pendingEvents } from '../../src/state/inbox.ts';
+import { saveNames } from '../../src/state/names.ts';
 import { EMPTY_STATE } from '../../src/state/record.ts';
+import { startTime } from '../../src/start-time.ts';
 import { loadGoodConfig, saveGoodConfig } from '../../src/state/good-config.ts';
 import { encodeState, loadState, saveState } from '../../src/state/store.ts';
 import { rememberSysctls, restoredSysctls } from '../../src/state/sysctl-memory.ts';
@@ -165,7 +167,7 @@ function dropHook(run: string, name: string, words: readonly string[], env = '')
   makePrivateDirectory(run);
   makePrivateDirectory(join(run, 'hooks'));
   const path = join(run, 'hooks', name);
-  writeFileSync(path, [...words, env].join('\0'));
+  writeFileSync(path, `${[...words, env].join('\0')}.\0`);
   return path;
 }
 const UP = ['ip-up', '6', 'ppp7', 'eth0', '0', '192.0.2.7', '192.0.2.254', 'dsl7'];
@@ -207,6 +209,56 @@ test.each([
   const { pending, damaged } = pendingEvents(run);
   expect(pending).toEqual([]);
   expect(damaged).toEqual([{ path, note: expect.stringContaining(note) as string }]);
+});
+
+test('half-dropped: left alone while its hook writes, wherever it is cut; taken away when that has been killed', () => {
+  const run = directory();
+  const me = `${startTime(process.pid) ?? ''}-${process.pid}`;
+  const path = dropHook(run, me, ['ip-up', '6', 'ppp7', '.', '.', '192.0.2.7', '192.0.2.254', '.'], 'DNS1=.\0');
+  const whole = readFileSync(path, 'utf8');
+  expect(pendingEvents(run).pending).toHaveLength(1);
+  for (let length = 0; length < whole.length; length++) {
+    writeFileSync(path, whole.slice(0, length));
+    expect(pendingEvents(run), whole.slice(0, length)).toEqual({ pending: [], damaged: [] });
+  }
+  const dead = join(run, 'hooks', `1-${process.pid}`);
+  renameSync(path, dead);
+  expect(pendingEvents(run).damaged).toEqual([
+    { path: dead, note: expect.stringContaining('is not an event') as string },
+  ]);
+});
+
+test('run-hook.sh writes down every variable that a shim hands on', () => {
+  const read = (name: string) => readFileSync(new URL(`../../hooks/${name}`, import.meta.url), 'utf8');
+  const known = new Set(/^handed='([^']*)'/m.exec(read('run-hook.sh'))?.[1]?.split(/\s+/));
+  const shims = readdirSync(new URL('../../hooks', import.meta.url)).filter((name) => {
+    return name.endsWith('.sh') && read(name).includes('/usr/bin/env -i ') && name !== 'wanhook-command.sh';
+  });
+  expect(shims.length).toBeGreaterThan(7);
+  for (const shim of shims) {
+    const text = read(shim);
+    // What dhcpcd's says of delegated prefixes is made up there as here.
+    const named = [...text.matchAll(/ (\w+)="?(?:\$\{|@HOOK@)/g)].flatMap(([, name = '']) =>
+      name === 'name' ? [] : [name],
+    );
+    const listed = /for name in ((?:\w|\s|\\)+);/.exec(text)?.[1]?.split(/[\s\\]+/) ?? [];
+    expect(
+      [...named, ...listed].filter((name) => !known.has(name)),
+      shim,
+    ).toEqual([]);
+    expect(named.length + listed.length, shim).toBeGreaterThan(2);
+  }
+});
+
+test('the names that tell a line, for run-hook.sh', () => {
+  const run = directory();
+  makePrivateDirectory(run);
+  const files = ['ID=1\nPPP_IPPARAM=a', 'ID=2\nDEVICE=eth1', 'ID=3\nPPP_LINKNAME=b\nDEVICE=ppp0'];
+  const links = files.map((text, n) => ({ path: `/${n}`, name: `l${n}`, text }));
+  const { config, problems } = parseConfig({ links });
+  expect(problems).toEqual([]);
+  saveNames(run, config!);
+  expect(readFileSync(join(run, 'names'), 'utf8')).toBe('a eth1 b ppp0\n');
 });
 
 test('dropped, and nobody’s business: taken away in silence; half-written or of other names: not looked at', () => {
