@@ -70,8 +70,10 @@ drop_it() {
 } 2>/dev/null
 
 # Rules, routes (src/kernel/observe.ts) and the firewall are listed while node starts, on standard input: if they show that
-# nothing is to be done, nothing is started from there.
+# nothing is to be done, nothing is started from there. "changes", read before: src/state/changes.ts.
 start_node() {
+  changes=''
+  { read -r changes <$run/changes; } 2>/dev/null
   {
     timeout 10 ip -N -j -batch - <<'LOOK'
 address show
@@ -94,7 +96,7 @@ LOOK
       break
     done </proc/net/if_inet6
   } 2>/dev/null |
-    WANHOOK_EARLY=stdin WANHOOK_STARTED=$started "$node" /usr/lib/wanhook/hooks/load.cjs "$hook" "$@" ||
+    WANHOOK_EARLY=stdin WANHOOK_CHANGES=$changes WANHOOK_STARTED=$started "$node" /usr/lib/wanhook/hooks/load.cjs "$hook" "$@" ||
     logger -t wanhook -p daemon.err "hook $hook ${1-${interface-}}: \"$node\" failed with status $?: run install.sh again"
 }
 

@@ -61,6 +61,8 @@ export interface Early {
   readonly listing?: string;
   /** Somebody watches nftables: since that listing, nothing has changed in any of our tables. */
   readonly watched?: boolean;
+  /** What state/changes.ts said before all of this was looked up. */
+  readonly changes?: string;
 }
 
 /** What a run saw, and what is to be done. */

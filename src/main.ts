@@ -193,8 +193,9 @@ function earlyLook(): Early {
   if (process.env['WANHOOK_EARLY'] !== 'stdin') return {};
   const [ip = '', table = '', ip6] = readFileSync(0, 'utf8').split('\f');
   const listing = normalListing(table);
+  const changes = process.env['WANHOOK_CHANGES'] ?? '';
   try {
-    return { ip: parseIpBatch(ip), listing, ...(ip6 !== undefined && { ip6: parseIp6Batch(ip6) }) };
+    return { ip: parseIpBatch(ip), listing, changes, ...(ip6 !== undefined && { ip6: parseIp6Batch(ip6) }) };
   } catch {
     return { listing };
   }

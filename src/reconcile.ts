@@ -10,6 +10,7 @@ import { pasteable } from './kernel/render.ts';
 import type { Config, Learned, LinkHealth, Op, State } from './model.ts';
 import { Refusals } from './refusals.ts';
 import { keepBindings, rememberMemory } from './remember.ts';
+import { isSinceLook, whileChanging } from './state/changes.ts';
 import { discardEvents, isTaken, pendingEvents, type Inbox } from './state/inbox.ts';
 import { flowsEnded } from './state/live.ts';
 import { sweepTemporaries } from './state/files.ts';
@@ -166,7 +167,7 @@ async function once(world: World, options: Options): Promise<Report> {
     const isGlance = pending.every(({ path, event }) => path === options.eventPath && isRepeat(before, event, config));
     const report =
       (isGlance ? await nothingNew(world, known, early) : undefined) ??
-      (await settle(world, known, early, { notes, done }));
+      (await settle(world, known, stillTrue(world, known, options, early), { notes, done }));
     const outside = tellOutside(world, report, { time, source: cause.join(', ') });
     saveIfChanged(world, report.state, outside.state);
     events.push(...outside.events);
@@ -239,12 +240,24 @@ async function nothingNew(world: World, known: Known, early: Early): Promise<Rep
   return isSame && encodeState(decision.state) === encodeState(state) ? { ...decision, refused: new Map() } : undefined;
 }
 
+/**
+ * What was seen before the lock was taken, as far as it can be built on. All of it, if it was seen after the only event there
+ * is, and no run of ours has changed anything since: then it is as good as another look, which would cost a process. What
+ * others have changed meanwhile they may also change between any look and what follows from it: they have an event of
+ * their own, and what the kernel then refuses is looked at again.
+ */
+function stillTrue(world: World, { pending }: Known, { eventPath }: Options, early: Early): Early {
+  const { listing, watched = false, changes } = early;
+  const isOnly = pending.length > 0 && pending.every(({ path }) => path === eventPath);
+  if (isOnly && !isSinceLook(world.stateDirectory, changes)) return early;
+  return listing === undefined ? {} : { listing, watched };
+}
+
 /** Decide and apply until the kernel takes it. The record is saved first: a crash from here on is repaired by the next run. */
 async function settle(world: World, given: Known, seen: Early, { notes, done }: Diary): Promise<Report> {
   const refusals = new Refusals(given.config);
   let state = given.state;
-  const { listing, watched = false } = seen;
-  let early: Early = listing === undefined ? {} : { listing, watched };
+  let early = seen;
   for (;;) {
     const decision = await decide(world, { ...given, state, refused: refusals.links }, early);
     early = {};
@@ -254,7 +267,8 @@ async function settle(world: World, given: Known, seen: Early, { notes, done }: 
     state = safe;
     keepBindings(world, decision.bindings);
     try {
-      const warnings = await carryOut(world, decision.ops, done);
+      const act = () => carryOut(world, decision.ops, done);
+      const warnings = decision.ops.length === 0 ? [] : await whileChanging(world.stateDirectory, act);
       notes.push(...decision.notes, ...warnings);
       const after = rememberMemory(decision, await rememberDone(world, decision));
       saveIfChanged(world, safe, after);

@@ -435,7 +435,8 @@ test.each([
 function look(world: TestWorld) {
   const { stdout } = world.fake.runSync('ip', ['-N', '-j', '-batch', '-'], `${OBSERVE_BATCH.join('\n')}\n`);
   const listing = world.state().firewall?.listing ?? '';
-  return () => ({ ip: parseIpBatch(stdout), listing });
+  const changes = readFileSync(join(world.stateDirectory, 'changes'), 'utf8').trim();
+  return () => ({ ip: parseIpBatch(stdout), listing, changes });
 }
 
 /** The hook with that look; how many commands it ran. */
@@ -454,7 +455,7 @@ async function early(world: TestWorld, given: ReturnType<typeof look>, text: str
   return world.fake.commands() - before;
 }
 
-test('an early look that shows nothing to do starts nothing; any other is looked at again', async () => {
+test('an early look that shows nothing to do starts nothing; any other is built on unless another run came between', async () => {
   const world = await started(...ALL_UP);
   const before = whole(world);
   const state = world.state();
@@ -462,7 +463,7 @@ test('an early look that shows nothing to do starts nothing; any other is looked
   expect([whole(world), world.state()]).toEqual([before, state]);
 
   world.fake.ip('rule del pref 20300 from 192.0.2.11 lookup 20001 protocol 201');
-  expect(await early(world, look(world), UP1), 'a rule is missing').toBe(3);
+  expect(await early(world, look(world), UP1), 'a rule is missing').toBe(2);
   expect(whole(world)).toEqual(before);
 
   const old = look(world);
@@ -471,6 +472,26 @@ test('an early look that shows nothing to do starts nothing; any other is looked
   expect(await early(world, old, UP1), 'another hook was faster').toBe(2);
   expect(whole(world)).toEqual(down);
   expect(world.state().verdicts['dsl2']?.up).toBe(false);
+});
+
+test('an early look is not built on if a run changed something since, or was at work, or was killed at it', async () => {
+  const lose = 'rule del pref 20300 from 192.0.2.11 lookup 20001 protocol 201';
+  const world = await started(...ALL_UP);
+  const before = whole(world);
+  world.fake.ip(lose);
+  const old = look(world);
+  await play(world, 'ip-up ppp0 192.0.2.11 192.0.2.254 dsl1');
+  world.fake.ip(lose);
+  expect(await early(world, old, UP1), 'a run since').toBe(3);
+  expect(whole(world)).toEqual(before);
+  world.fake.ip(lose);
+  // As it stands while another run changes something, and after it was killed.
+  writeFileSync(join(world.stateDirectory, 'changes'), '');
+  expect(await early(world, look(world), UP1), 'a run at work').toBe(3);
+  expect(whole(world)).toEqual(before);
+  world.fake.ip(lose);
+  expect(await early(world, look(world), UP1), 'that was the end of it').toBe(2);
+  expect(whole(world)).toEqual(before);
 });
 
 test('an early look decides nothing about events that may be newer', async () => {
