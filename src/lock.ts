@@ -1,5 +1,4 @@
 import { closeSync, lstatSync, lutimesSync, openSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import lockfile from 'proper-lockfile';
 import { errorCode, EXIT, WanhookError } from './errors.ts';
 import { hasEnded, startTime } from './start-time.ts';
@@ -59,6 +58,9 @@ async function acquire(path: string, options: LockOptions): Promise<(() => Promi
     await sleep(20 + Math.random() * 20);
   }
 }
+
+/** Not node:timers/promises, which takes longer to load than most hooks wait. */
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function lockedOut(path: string, waitMs: number): WanhookError {
   const owner = ownerOf(path)?.split('.')[0] ?? 'nobody';
