@@ -132,7 +132,7 @@ describe('32 hooks at once', () => {
       const commands = Array.from({ length: 16 }, (_, n) => on.wanhook(n % 2 === 0 ? 'apply' : 'plan'));
       await storm(on);
       const codes = (await Promise.all(commands)).map(({ code }) => code);
-      expect(codes.every((code) => code === 0 || code === 3)).toBe(true);
+      expect(codes.filter((code) => code !== 0 && code !== 3)).toEqual([]);
       const holders = holdings(await on.rtr.sh('cat /run/calls'));
       const overlaps = holders.filter(({ from }, n) => n > 0 && from <= holders[n - 1]!.to);
       const calls = holders.reduce((sum, holder) => sum + holder.calls, 0);
