@@ -15,8 +15,8 @@ export interface ClientLab extends Router {
   hooks(): Promise<string[]>;
   /** Does it, waits until a hook with these words has ended that had not before, and gives all that have. */
   until(hook: RegExp, act: () => Promise<unknown>, limitMs?: number): Promise<string[]>;
-  /** Does it while the monitor runs, waits until line 1 is this, and gives the hooks that ran meanwhile. */
-  watched(line: string, act: () => Promise<unknown>): Promise<string[]>;
+  /** Does it while the monitor runs, waits until line 1 (or what else is asked) is this, and gives the hooks that ran. */
+  watched(line: string, act: () => Promise<unknown>, ask?: () => Promise<string>): Promise<string[]>;
   /** The commands that wanhook ran meanwhile. */
   changes(act: () => Promise<unknown>): Promise<string[]>;
   /** Line 1 in short words: `up eth1 198.51.100.2 via 198.51.100.1`, `down: …`. And nothing is left to be done. */
@@ -112,13 +112,13 @@ function clientLab(router: Router, server: DhcpServer): ClientLab {
       await act();
       return (await router.journal()).slice(before).flatMap(({ changed }) => changed);
     },
-    watched: async (wanted, act) => {
+    watched: async (wanted, act, ask = line) => {
       const before = (await hooks()).length;
       const monitor = await startMonitor(router);
       try {
         await act();
         const end = Date.now() + WATCHED_MS;
-        for (let got = ''; got !== wanted; got = await line().catch(String)) {
+        for (let got = await ask().catch(String); got !== wanted; got = await ask().catch(String)) {
           if (Date.now() > end) throw new Error(`line 1 is not "${wanted}" but "${got}"`);
           await sleep(200);
         }

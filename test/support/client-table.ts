@@ -69,16 +69,52 @@ const TABLE = {
   },
 } as const satisfies Readonly<Record<string, Readonly<Partial<Record<ClientEvent, string>>>>>;
 
+const EVENTS6 = ['up', 'renew', 'renumber', 'IPv6 lost', 'IPv4 lost', 'down'] as const;
+type ClientEvent6 = (typeof EVENTS6)[number];
+
+/** The same for DHCPv6, of a line that has both families. */
+const TABLE6 = {
+  dhcpcd: {
+    up: '`BOUND6`: up, with the delegated prefix',
+    renew: '`RENEW6`: nothing to do',
+    renumber: '`BOUND6`: the new prefix, and the new address beside the old',
+    'IPv6 lost': '`EXPIRE6`: IPv6 down, IPv4 stays',
+    'IPv4 lost': '`NAK`: IPv4 down, IPv6 stays',
+    down: '`RELEASE6`, `STOP`: down',
+  },
+  'systemd-networkd': {
+    up: '`configured`, or no hook: the monitor sees it; no word of the delegated prefix',
+    renew: 'no hook: nothing to do',
+    renumber: '`configured`, or no hook: the monitor sees it',
+    'IPv6 lost': 'no hook: the monitor sees it; IPv4 stays',
+    'IPv4 lost': 'no hook: the monitor sees it; IPv6 stays',
+    down: '`off`: down',
+  },
+} as const satisfies Readonly<Record<string, Readonly<Partial<Record<ClientEvent6, string>>>>>;
+
 type TableClient = keyof typeof TABLE;
+type TableClient6 = keyof typeof TABLE6;
 
 type Cells<C extends TableClient> = Readonly<Record<keyof (typeof TABLE)[C], () => Promise<void>>>;
+type Cells6<C extends TableClient6> = Readonly<Record<keyof (typeof TABLE6)[C], () => Promise<void>>>;
 
 /** One test for each cell of a client's row, in the order of the columns: each begins where the last one ended. */
 export function rowTests<C extends TableClient>(client: C, cells: Cells<C>): void {
-  const row: Readonly<Partial<Record<ClientEvent, string>>> = TABLE[client];
-  const tests: Readonly<Partial<Record<ClientEvent, () => Promise<void>>>> = cells;
-  for (const event of EVENTS) {
-    const cell = tests[event];
+  cellTests(EVENTS, TABLE[client], cells);
+}
+
+/** The same for its row in the table of DHCPv6. */
+export function row6Tests<C extends TableClient6>(client: C, cells: Cells6<C>): void {
+  cellTests(EVENTS6, TABLE6[client], cells);
+}
+
+function cellTests<E extends string>(
+  events: readonly E[],
+  row: Readonly<Partial<Record<E, string>>>,
+  cells: Readonly<Partial<Record<E, () => Promise<void>>>>,
+): void {
+  for (const event of events) {
+    const cell = cells[event];
     if (cell !== undefined) test(`${event}: ${row[event] ?? ''}`, cell);
   }
 }
@@ -102,4 +138,10 @@ export function tableRows(): string[][] {
     ['pppd', ...EVENTS.map((event) => IN_VM[event][0])],
     ...Object.entries(TABLE).map(([client, words]) => [client, ...row(words)]),
   ];
+}
+
+/** The rows of its table of DHCPv6. */
+export function tableRows6(): string[][] {
+  const rows = Object.entries(TABLE6).map(([client, words]) => [client, ...EVENTS6.map((event) => words[event])]);
+  return [['DHCPv6 client', ...EVENTS6], ...rows];
 }

@@ -15,6 +15,8 @@ export interface DhcpOffer {
   readonly options?: Readonly<Record<number, string>>;
   /** It says nothing. */
   readonly silent?: boolean;
+  /** It refuses who has an address, and offers none. */
+  readonly refuse?: boolean;
 }
 
 export interface DhcpServer {

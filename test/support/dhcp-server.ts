@@ -68,6 +68,7 @@ function answerTo(
   offer: DhcpOffer,
 ): 'OFFER' | 'ACK' | 'NAK' | undefined {
   if (offer.silent === true) return undefined;
+  if (offer.refuse === true) return type === 'REQUEST' ? 'NAK' : undefined;
   if (type === 'DISCOVER') return 'OFFER';
   if (type !== 'REQUEST') return undefined;
   const wants = asked.get(50) ?? packet.subarray(12, 16);

@@ -16,6 +16,10 @@ export interface Ipv6 {
   readonly local: string;
   hostOf(index: number): string;
   delegated(index: number): string;
+  /** The ISP's router says that it is one, to whoever hears it; Ethernet. */
+  announce(index: number): Promise<void>;
+  /** The address that the kernel gives the router's end. */
+  linkLocal(index: number): Promise<string>;
   /** The router's address on the line, once it has one and its router's advertisement; Ethernet. */
   advertised(index: number): Promise<string>;
   /** The ISP's router says that it is one no more. */
@@ -59,16 +63,25 @@ export async function addIpv6(router: Router): Promise<Ipv6> {
     const { device } = lines[index]!;
     return router.hook(name, [device, '/dev/pts/7', '115200', 'fe80::2', 'fe80::1', `line${index + 1}`], {});
   };
+  const announce = async (index: number) => {
+    // Its end may have been down: then it has lost its addresses.
+    await isps[index]!.sh(lineScript(index));
+    await advertise(isps[index]!, index, 1800);
+  };
+  const linkLocal = async (index: number) => {
+    const addresses = await rtr.sh(`ip -6 -o addr show dev ${lines[index]!.device} scope link`);
+    return /inet6 (fe80[0-9a-f:]+)/.exec(addresses)?.[1] ?? '';
+  };
   return {
     servers,
     local: 'fd00:1::2',
     hostOf,
     delegated,
+    announce,
+    linkLocal,
     advertised: async (index) => {
       const { device } = lines[index]!;
-      // Its end may have been down: then it has lost its addresses.
-      await isps[index]!.sh(lineScript(index));
-      await advertise(isps[index]!, index, 1800);
+      await announce(index);
       // A device that comes up asks for routers at once.
       await rtr.sh(`ip link set ${device} addrgenmode none; ip link set ${device} addrgenmode eui64`);
       const address = await until(async () => {
@@ -77,9 +90,7 @@ export async function addIpv6(router: Router): Promise<Ipv6> {
         );
         return text.includes('proto ra') ? /inet6 ([0-9a-f:]+)\/64/.exec(text)?.[1] : undefined;
       });
-      const linkLocal =
-        /inet6 (fe80[0-9a-f:]+)/.exec(await rtr.sh(`ip -6 -o addr show dev ${device} scope link`))?.[1] ?? '';
-      await isps[index]!.sh(`ip -6 route replace ${delegated(index)} via ${linkLocal} dev line`);
+      await isps[index]!.sh(`ip -6 route replace ${delegated(index)} via ${await linkLocal(index)} dev line`);
       return address;
     },
     pppUp: async (index) => {
