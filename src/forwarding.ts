@@ -11,6 +11,8 @@ export interface Forwarding {
 const each = (conf: string, devices: readonly string[]): Sysctls =>
   Object.fromEntries(['default', ...devices].map((name) => [`${conf}/${name}/forwarding`, '0'] as const));
 
+const FORWARDING6 = 'net/ipv6/conf/all/forwarding';
+
 export const FORWARDINGS: readonly Forwarding[] = [
   {
     // inet_forward_change() in net/ipv4/devinet.c
@@ -20,7 +22,7 @@ export const FORWARDINGS: readonly Forwarding[] = [
   },
   {
     // addrconf_fixup_forwarding() in net/ipv6/addrconf.c
-    key: 'net/ipv6/conf/all/forwarding',
+    key: FORWARDING6,
     isEffect: (key) => /^net\/ipv6\/conf\/(?!all\/).*\/forwarding$/.test(key),
     off: (devices) => each('net/ipv6/conf', devices),
   },
@@ -28,3 +30,11 @@ export const FORWARDINGS: readonly Forwarding[] = [
 
 /** Which switch a sysctl follows, if any. */
 export const switchOf = (key: string): string | undefined => FORWARDINGS.find(({ isEffect }) => isEffect(key))?.key;
+
+/** Does the kernel ignore routers there? A router hears them only where it is told so. */
+export function isDeaf(device: string, now: Sysctls): boolean {
+  const accepts = now[acceptRa(device)];
+  return now[FORWARDING6] === '1' && accepts !== undefined && accepts !== '2';
+}
+
+export const acceptRa = (device: string): string => `net/ipv6/conf/${device}/accept_ra`;

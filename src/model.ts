@@ -383,6 +383,8 @@ interface OfFamily {
   readonly delegated?: readonly string[];
   /** NPT=yes: the LAN's other prefixes, and what each becomes on this link. */
   readonly translations?: readonly { readonly inner: string; readonly outer: string }[];
+  /** A dialled line's: all that its device has, until a router is heard. */
+  readonly linkLocal?: DeviceAddress;
 }
 export interface LinkUp extends OfFamily {
   readonly up: true;
@@ -510,6 +512,8 @@ export interface Desired {
   readonly group?: NexthopGroup;
   readonly neighbours: readonly Neighbour[];
   readonly sysctls: Sysctls;
+  /** Dialled lines on which no router has been heard, for IPv6. */
+  readonly unheard?: readonly LinkLocal[];
   /** nft(8) text of the whole table `inet wanhook`; absent: no table. */
   readonly firewall?: string;
   /** nft(8) script for `inet wanhook_memory`, which keeps what is in it; absent: no table. */
@@ -520,6 +524,11 @@ export interface Desired {
   readonly lost: readonly string[];
   /** Connections to be forgotten, so that their next packets choose anew: those of dead links. */
   readonly ended: readonly EndedFlows[];
+}
+
+/** A device's link-local address. */
+export interface LinkLocal extends Pick<DeviceAddress, 'local' | 'peer'> {
+  readonly device: string;
 }
 
 /** Connections of one family with this mark. */
@@ -553,6 +562,7 @@ export type Op =
   | { readonly op: 'group-replace' | 'group-del'; readonly group: NexthopGroup }
   | { readonly op: 'neighbour-replace' | 'neighbour-del'; readonly neighbour: Neighbour }
   | { readonly op: 'sysctl-set'; readonly key: string; readonly value: string }
+  | { readonly op: 'address-add' | 'address-del'; readonly linkLocal: LinkLocal }
   | { readonly op: 'firewall-load'; readonly text: string }
   | { readonly op: 'firewall-delete' }
   | { readonly op: 'memory-load'; readonly text: string }

@@ -1,4 +1,4 @@
-import { switchOf } from './forwarding.ts';
+import { acceptRa, isDeaf, switchOf } from './forwarding.ts';
 import { groupWords, nexthopWords, routeWords, ruleWords } from './kernel/render.ts';
 import type { Desired, Neighbour, Observed, Op, Route, Rule } from './model.ts';
 
@@ -30,6 +30,7 @@ function inFamily<T extends Routing>(all: T, family: 6 | undefined): T {
 function plan6(all: Observed, wanted: Desired): Op[] {
   const [observed, desired] = [inFamily(all, 6), inFamily(wanted, 6)];
   return [
+    ...solicitations(observed, desired),
     ...routeReplaces(observed, desired),
     ...ruleAdds(observed, desired),
     ...routeDels(observed, desired),
@@ -82,6 +83,16 @@ function sysctlSets({ sysctls: now }: Observed, { sysctls: wanted }: Desired): O
   return keys
     .filter((key) => differs(key) || isReset(key))
     .map((key) => ({ op: 'sysctl-set', key, value: wanted[key] ?? '' }));
+}
+
+/**
+ * The kernel asks for routers when a device gets its link-local address: a dialled one before any hook, when the router does
+ * not hear them there yet. They may speak next in half an hour. So it gets that address once more.
+ */
+function solicitations({ sysctls: now }: Observed, { sysctls: wanted, unheard = [] }: Desired): Op[] {
+  return unheard
+    .filter(({ device }) => wanted[acceptRa(device)] === '2' && isDeaf(device, now))
+    .flatMap((linkLocal) => (['address-del', 'address-add'] as const).map((op): Op => ({ op, linkLocal })));
 }
 
 function firewallLoad(observed: Observed, { firewall }: Desired): Op[] {

@@ -82,20 +82,32 @@ export async function reconcile(world: World, options: Options): Promise<Report 
       let report = await once(world, asked);
       if (asked.stopped === true && options.stopped !== true) forgetTrial(world);
       for (let round = 1; round < ROUNDS && moreToDo(world, asked); round++) report = await once(world, asked);
-      world.wakeAt(report.state.stopped ? undefined : nextLook(report));
+      world.wakeAt(report.state.stopped ? undefined : nextLook(report, world.now));
       return report;
     },
     taken === undefined ? undefined : () => isTaken(taken),
   );
 }
 
-/** When something changes of which nobody will be told: the end of a delay, of a router's advertisement. */
-function nextLook({ statuses, statuses6 }: Report): number | undefined {
+/** A dialled line's router is asked at once and answers soon, or when it is asked again, after 4 s. */
+const ANSWERS_MS = [3_000, 10_000];
+
+/** When something changes of which nobody will be told: the end of a delay, of a router's advertisement; its answer. */
+function nextLook({ statuses, statuses6, state }: Report, now: () => number): number | undefined {
+  const asked = statuses6.flatMap(({ link, linkLocal }) =>
+    linkLocal === undefined ? [] : ANSWERS_MS.map((ms) => (state.verdicts[link.name]?.since ?? 0) + ms),
+  );
   const ends = statuses6.flatMap((status) => (status.up ? (status.expires ?? []) : []));
   const delays = [nextFailback(statuses) ?? Infinity, nextFailback(statuses6) ?? Infinity];
-  const first = Math.min(...delays, ...ends.map((end) => end + 1000));
+  const first = Math.min(
+    ...delays,
+    ...ends.map((end) => end + 1000),
+    ...(asked.length === 0 ? [] : later(asked, now())),
+  );
   return Number.isFinite(first) ? first : undefined;
 }
+
+const later = (moments: readonly number[], now: number) => moments.filter((at) => at > now);
 
 /** A trial is over, and before it wanhook was stopped, or new: so it is again. */
 function isToStop(world: World, { fromDisk, stopped }: Options): boolean {

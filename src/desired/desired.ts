@@ -9,7 +9,7 @@ import { linkMark } from './numbers.ts';
 import { neighbours, nexthops, routes, rules } from './routing.ts';
 import { routes6, rules6 } from './routing6.ts';
 import { shortcuts } from './shortcuts.ts';
-import { sysctls, sysctls6 } from './sysctls.ts';
+import { sysctls, sysctls6, unheard } from './sysctls.ts';
 
 const NO_MEMORY: Memory = { links: {}, verdicts: {} };
 
@@ -44,6 +44,7 @@ export function desiredFor(
     ...nexthops(config, statuses),
     neighbours: memory.learned?.managedNeighbours === true ? neighbours([...statuses, ...six.statuses]) : [],
     sysctls: { ...sysctls(config, statuses), ...sysctls6(config, six.statuses) },
+    unheard: unheard(six.statuses),
     firewall: firewall(config, statuses, memory.learned?.helpers, six.statuses),
     ...(config.balance === 'pair' && { memory: pairMemory(config, statuses, six.statuses) }),
     ...(config.balance === 'client' && {

@@ -1,4 +1,4 @@
-import type { Config, LinkStatus, Sysctls } from '../model.ts';
+import type { Config, LinkLocal, LinkStatus, Sysctls } from '../model.ts';
 import { isInUse6 } from './routing6.ts';
 
 /** Documentation/networking/ip-sysctl.rst; keys are paths under /proc/sys (a device name may hold a dot). */
@@ -38,4 +38,13 @@ export function sysctls6(config: Config, statuses: readonly LinkStatus[]): Sysct
   }
   if (config.lan !== 'none') found['net/ipv6/conf/all/forwarding'] = '1';
   return found;
+}
+
+/** Whose routers have to be asked for once they may be heard (plan.ts). */
+export function unheard(statuses: readonly LinkStatus[]): LinkLocal[] {
+  return statuses.flatMap((status) => {
+    if (status.device === undefined || status.linkLocal === undefined) return [];
+    const { local, peer } = status.linkLocal;
+    return [{ device: status.device, local, ...(peer !== undefined && { peer }) }];
+  });
 }

@@ -1,5 +1,5 @@
 import { unreachable } from '../errors.ts';
-import type { EndedFlows, Hop, Mark, Neighbour, Nexthop, NexthopGroup, Op, Route, Rule } from '../model.ts';
+import type { EndedFlows, Hop, LinkLocal, Mark, Neighbour, Nexthop, NexthopGroup, Op, Route, Rule } from '../model.ts';
 
 /** rtnetlink protocol number on everything we make: our signature (unassigned in rt_protos; 186–192 are BGP…). */
 export const PROTO = '201';
@@ -24,6 +24,9 @@ export function ipWords(op: Op): string[] | undefined {
       return ['nexthop', 'replace', ...groupWords(op.group)];
     case 'group-del':
       return ['nexthop', 'del', 'id', String(op.group.id)];
+    case 'address-add':
+    case 'address-del':
+      return ['addr', op.op.slice('address-'.length), ...addressWords(op.linkLocal)];
     case 'neighbour-replace':
     case 'neighbour-del':
     case 'sysctl-set':
@@ -42,6 +45,7 @@ export function ipWords(op: Op): string[] | undefined {
 /** Whose rules and routes an `ip` operation is about; a batch is about one family's. */
 export function familyOf(op: Op): 6 | undefined {
   if ('rule' in op) return op.rule.family;
+  if ('linkLocal' in op) return 6;
   return 'route' in op ? op.route.family : undefined;
 }
 
@@ -97,6 +101,11 @@ export function nexthopWords({ id, device, gateway, onlink }: Nexthop): string[]
 export function groupWords({ id, members }: NexthopGroup): string[] {
   const group = members.map((member) => `${member.id},${member.weight}`).join('/');
   return ['id', String(id), 'group', group, 'protocol', PROTO];
+}
+
+/** ip-address(8), as pppd has them. */
+function addressWords({ device, local, peer }: LinkLocal): string[] {
+  return [`${local}/128`, ...(peer === undefined ? [] : ['peer', peer]), 'dev', device];
 }
 
 function markWord({ value, mask }: Mark): string {

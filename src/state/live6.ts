@@ -85,10 +85,12 @@ function linkStatus6(
       : verdict?.sources;
   const mtu = device?.mtu ?? verdict?.mtu;
   const isPpp = device?.pointToPoint === true || device?.noArp === true;
+  const linkLocal = isPpp && own.length === 0 ? linkLocalOf(device) : undefined;
   const common = {
     ...({ family: 6, link } as const),
     ...(sources !== undefined && { sources }),
     ...(delegated.length > 0 && { delegated }),
+    ...(linkLocal !== undefined && { linkLocal }),
   };
   const down = (reason: string): LinkDown => ({
     ...{ ...common, up: false, present: device !== undefined, pointToPoint: isPpp, reason },
@@ -166,6 +168,8 @@ function sourcesOf(own: readonly DeviceAddress6[], taken: readonly Prefix6[]): s
   });
   return [...new Set(found)].toSorted();
 }
+
+const linkLocalOf = ({ addresses6 = [] }: Device) => addresses6.find(({ local }) => isLinkLocalIpv6(local));
 
 /** pppd tells the kernel who is at the other end. */
 const peerOf = ({ addresses6 = [] }: Device): string | undefined =>

@@ -130,6 +130,26 @@ test.each(Object.entries(cases))('%s', (_, { links, before = { verdicts: {} }, s
   expect(withFailback(links, { ...before, failback }, NOW).failback).toEqual(memory);
 });
 
+test('a dialled line’s router answers its hook’s question later: a run looks again, and not for ever', async () => {
+  const world = createTestWorld();
+  const on = fakeSteps(world);
+  const play = async (...steps: string[]) => {
+    for (const step of steps) await playStep(on, step);
+  };
+  const dialled = ['line ppp0 up 192.0.2.11', 'stranger addr add fe80::2/128 peer fe80::1 dev ppp0'];
+  await play('config links/dsl.env ID=1 DEVICE=ppp0', ...dialled, 'ip-up ppp0 192.0.2.11 192.0.2.254');
+  await play('ipv6-up ppp0 fe80::2 fe80::1 dsl');
+  expect(world.wakes()! - world.now()).toBeLessThan(10 * S);
+  world.pass(10);
+  await world.command('failback', '--due');
+  expect(world.wakes()).toBeUndefined();
+  await play('line ppp0 hangs up', 'ip-down ppp0 192.0.2.11 192.0.2.254', ...dialled);
+  await play('ip-up ppp0 192.0.2.11 192.0.2.254');
+  expect(world.wakes()).toBeDefined();
+  await play('stranger addr add 2001:db8:a1::2/64 dev ppp0', 'wanhook apply');
+  expect(world.wakes()).toBeUndefined();
+});
+
 test('a run asks to be woken while a delay runs, and not otherwise', async () => {
   const world = createTestWorld();
   const on = fakeSteps(world);
