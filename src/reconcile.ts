@@ -89,8 +89,8 @@ export async function reconcile(world: World, options: Options): Promise<Report 
   );
 }
 
-/** A dialled line's router is asked at once and answers soon, or when it is asked again, after 4 s. */
-const ANSWERS_MS = [3_000, 10_000];
+/** A dialled line's router is asked at once and answers soon, or when it is asked again, every 4 s; all may be slow. */
+const ANSWERS_MS = [3_000, 10_000, 30_000];
 
 /** When something changes of which nobody will be told: the end of a delay, of a router's advertisement; its answer. */
 function nextLook({ statuses, statuses6, state }: Report, now: () => number): number | undefined {

@@ -11,10 +11,10 @@ export const scenarios: readonly string[] = readdirSync(new URL('../vm/scenarios
 );
 
 /** Those of drops.test.ts' machine: both machines end at about the same time. */
-export const BESIDE: readonly string[] = ['prober', 'drops', 'pppd'];
+export const BESIDE: readonly string[] = ['prober', 'drops', 'pppd', 'nm'];
 
 /** Only where WANHOOK_VM_ONLY names them: too long for every run. */
-const ON_DEMAND: readonly string[] = ['pppd'];
+const ON_DEMAND: readonly string[] = ['pppd', 'nm'];
 
 /**
  * Boots one machine for these scenarios; each of their checks becomes a test. The names of the tests are the machine's

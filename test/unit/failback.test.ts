@@ -140,7 +140,7 @@ test('a dialled line’s router answers its hook’s question later: a run looks
   await play('config links/dsl.env ID=1 DEVICE=ppp0', ...dialled, 'ip-up ppp0 192.0.2.11 192.0.2.254');
   await play('ipv6-up ppp0 fe80::2 fe80::1 dsl');
   expect(world.wakes()! - world.now()).toBeLessThan(10 * S);
-  world.pass(10);
+  world.pass(30);
   await world.command('failback', '--due');
   expect(world.wakes()).toBeUndefined();
   await play('line ppp0 hangs up', 'ip-down ppp0 192.0.2.11 192.0.2.254', ...dialled);

@@ -17,7 +17,7 @@ flock -w 600 9 || { say 'another prepare.sh holds the cache'; exit 1; }
 # tool:package. The packages are those of a Debian router under test plus what boots it.
 wanted='qemu-system-x86_64:qemu-system-x86 cpio:cpio pppd:ppp pppoe-server:pppoe dhclient:isc-dhcp-client
   dhcpd:isc-dhcp-server nft:nftables conntrack:conntrack tcpdump:tcpdump ip:iproute2 ping:iputils-ping
-  depmod:kmod perl:perl-base flock:util-linux pptp:pptp-linux pptpd:pptpd xl2tpd:xl2tpd'
+  dnsmasq:dnsmasq-base depmod:kmod perl:perl-base flock:util-linux pptp:pptp-linux pptpd:pptpd xl2tpd:xl2tpd'
 PATH=$PATH:/usr/sbin:/sbin
 missing=''
 for pair in $wanted; do
