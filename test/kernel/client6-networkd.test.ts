@@ -43,6 +43,8 @@ const start = () =>
 const networkctl = (...args: string[]) => lab.rtr.run(['networkctl', ...args]);
 const LINE = 'up eth1 198.51.100.2 via 198.51.100.1';
 const LINE6 = 'up 2001:db8:a1::101 via fe80::1';
+const line6 = () => six.line6();
+const silent = () => six.silent();
 const OTHER6 = 'up 2001:db8:a1::102 via fe80::1';
 
 beforeAll(async () => {
@@ -57,7 +59,7 @@ afterAll(() => lab.destroy());
 describe('systemd-networkd', () => {
   row6Tests('systemd-networkd', {
     up: async () => {
-      await lab.watched(LINE6, start, six.line6);
+      await lab.watched(LINE6, start, line6);
       expect([await lab.line(), await six.lanes6(), await six.prefixes()]).toEqual([LINE, 2, []]);
     },
     renew: async () => {
@@ -68,13 +70,13 @@ describe('systemd-networkd', () => {
     },
     renumber: async () => {
       // It asks for another one only when the old one's time is over.
-      await lab.watched(OTHER6, () => six.give(2), six.line6);
+      await lab.watched(OTHER6, () => six.give(2), line6);
       expect([await lab.line(), await six.lanes6(), await six.prefixes()]).toEqual([LINE, 2, []]);
     },
     'IPv6 lost': async () => {
-      expect(await lab.watched('down: eth1 has no IPv6 address', six.silent, six.line6)).toEqual([]);
+      expect(await lab.watched('down: eth1 has no IPv6 address', silent, line6)).toEqual([]);
       expect([await lab.line(), await lab.lanes(), await six.lanes6()]).toEqual([LINE, 2, 1]);
-      await lab.watched(LINE6, () => six.give(1), six.line6);
+      await lab.watched(LINE6, () => six.give(1), line6);
     },
     'IPv4 lost': async () => {
       const refused = async () => {

@@ -1,6 +1,6 @@
 #!/bin/bash
 # pppd in the hands of NetworkManager: its dispatcher and pppd's own ip-up.d both tell of one line.
-# limit: 300
+# limit: 500
 set -u
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../product.sh"
@@ -8,6 +8,7 @@ set -u
 product_ready
 
 clean_up() {
+  mount -o remount,rw /sys
   nmcli connection down nm >/dev/null 2>&1
   # shellcheck disable=SC2046
   kill $(jobs -p) 2>/dev/null
@@ -30,7 +31,7 @@ cat >/etc/NetworkManager/NetworkManager.conf <<-END
 	auth-polkit=false
 	no-auto-default=*
 	[keyfile]
-	unmanaged-devices=except:interface-name:ethB
+	unmanaged-devices=*,except:interface-name:ethB,except:interface-name:wan2
 	[connectivity]
 	enabled=false
 	[logging]
@@ -62,8 +63,11 @@ cat >/etc/NetworkManager/system-connections/nm.nmconnection <<-END
 	END
 chmod 600 /etc/NetworkManager/system-connections/nm.nmconnection
 # What the dispatcher says, beside what pppd's own hooks say.
+# shellcheck disable=SC2016 # for the dispatcher to expand
 printf '#!/bin/sh\nexec %s/record nm "$DEVICE_IP_IFACE" "$@"\n' "$LAB" >/etc/NetworkManager/dispatcher.d/00-record
 chmod 755 /etc/NetworkManager/dispatcher.d/00-record
+# Else it waits for udev's word of every device.
+mount -o remount,ro /sys
 mkdir -p /run/dbus
 dbus-daemon --system --nofork --nopidfile >"$OUT/dbus.log" 2>&1 &
 await 10 test -S /run/dbus/system_bus_socket
