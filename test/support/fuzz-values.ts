@@ -5,7 +5,7 @@ import fc from 'fast-check';
  * Each has a meaning to somebody: a shell, ip(8), nft(8), a terminal, a file system, JavaScript. None is `undefined` or `NaN`: those
  * in a message are a bug of ours.
  */
-export const NASTY = [
+const NASTY = [
   ...[
     '',
     ' ',
