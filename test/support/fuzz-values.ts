@@ -191,7 +191,7 @@ export function spoilJson(value: unknown, all: readonly Edit[]): unknown {
     const old: unknown = Reflect.get(parent, key);
     const other = places[(what >> 4) % places.length];
     if (what % 8 === 0) Reflect.deleteProperty(parent, key);
-    else if (what % 8 === 1) define(parent, key, JUNK[(what >> 3) % JUNK.length]);
+    else if (what % 8 === 1) define(parent, key, structuredClone(JUNK[(what >> 3) % JUNK.length]));
     else if (what % 8 === 2) addTo(parent, piece, old);
     else if (what % 8 === 3 && typeof old === 'string') define(parent, key, spoilText(old, [[what, where, piece]]));
     else if (what % 8 === 4 && other) define(parent, key, structuredClone(Reflect.get(other[0], other[1])));

@@ -33,7 +33,7 @@ export function holds<T>(name: string, cases: fc.Arbitrary<T>, property: Propert
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     console.log(`fuzz ${name}: ${numRuns} cases, ${seconds} s, slowest ${slowest.toFixed(0)} ms, FUZZ_SEED=${SEED}`);
   };
-  test(`fuzz: ${name}`, body, 30_000 + numRuns * 50);
+  test(`fuzz: ${name}`, body, 30_000 + numRuns * 400);
 }
 
 /** `expect` would be most of a run's time. */
