@@ -107,6 +107,11 @@ be_patient() {
   done
 }
 
+# A stranger's? Nothing in there is read, or written to.
+if [ -L $run ] || { [ -e $run ] && [ ! -O $run ]; }; then
+  exec logger -t wanhook -p daemon.err "hook $hook: $run is a link, or not root's: look who has made it, then rm -r it"
+fi
+
 [ "$hook" = pending ] || is_ours "$@" || exit 0
 ticks_of $$
 started=$ticks

@@ -81,8 +81,11 @@ export function isLineName(text: string): boolean {
   return /^[A-Za-z0-9_.:@/+-]{1,64}$/.test(text);
 }
 
-/** Quote a stranger's value for a message: control bytes (C1's too: a terminal obeys them) escaped, length bounded. */
+/** What a terminal obeys (C1), or what turns round or breaks the line it stands in. */
+const UNSEEN = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
+/** Quote a stranger's value for a message: control characters escaped, length bounded. */
 export function quoted(value: string): string {
   const text = JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
-  return text.replace(/[\u007f-\u009f]/g, (byte) => `\\u00${byte.charCodeAt(0).toString(16)}`);
+  return text.replace(UNSEEN, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -22,9 +22,9 @@ export class ProblemsError extends WanhookError {
   }
 }
 
-/** `file:line: message`. */
+/** `file:line: message`. A file may be called anything: nothing that a terminal would obey. */
 export function showProblem({ file, line, message }: Problem): string {
-  return `${file}${line === undefined ? '' : `:${line}`}: ${message}`;
+  return `${file}${line === undefined ? '' : `:${line}`}: ${message}`.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
 }
 
 /** A system error's code (`ENOENT`), if it has one. */

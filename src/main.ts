@@ -20,7 +20,7 @@ import { isHeld, withLock } from './lock.ts';
 import { toSyslog } from './log.ts';
 import type { LinkEvent } from './model.ts';
 import { reconcile, type Early, type Options, type World } from './reconcile.ts';
-import { makePrivateDirectory, readIfThere, writeAtomically } from './state/files.ts';
+import { makePrivateDirectory, readIfThere, requirePrivate, writeAtomically } from './state/files.ts';
 import { dropEvent } from './state/inbox.ts';
 import { startTime } from './start-time.ts';
 import { findLink } from './state/record.ts';
@@ -47,7 +47,13 @@ declare const keepCode: (() => void) | undefined;
 type Program = typeof runProgram;
 type Voice = Pick<World, 'echo' | 'warn'>;
 
+/** Before anything in there is believed or written. */
+function requireOwnDirectories(): void {
+  [STATE_DIRECTORY, LIBRARY_DIRECTORY].forEach(requirePrivate);
+}
+
 function openWorld(runner: Runner, voice: Voice): World {
+  requireOwnDirectories();
   return {
     stateDirectory: STATE_DIRECTORY,
     libraryDirectory: LIBRARY_DIRECTORY,
@@ -146,6 +152,7 @@ export function runPending(): Promise<void> {
 async function inHook(work: (warn: (message: string) => void) => Promise<void>): Promise<void> {
   const warnings: string[] = [];
   try {
+    requireOwnDirectories();
     await work((message) => warnings.push(message));
     if (warnings.length > 0) await toSyslog(spawnRunner, 'warning', warnings.join('\n'));
   } catch (error) {

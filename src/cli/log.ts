@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT, WanhookError } from '../errors.ts';
 import type { JournalEntry } from '../journal.ts';
-import { isObject, parseJson } from '../state/json.ts';
+import { hasText, parseJson } from '../state/json.ts';
 import { worldFor, type Common, type Context } from './context.ts';
 import { journalLines, openTail } from './journal-tail.ts';
 
@@ -42,10 +42,13 @@ function shown(line: string, json: boolean, verbose: boolean): string {
 }
 
 const isEntry = (value: unknown): value is JournalEntry =>
-  isObject(value) &&
-  typeof value['time'] === 'string' &&
+  hasText(value, 'time') &&
   typeof value['ms'] === 'number' &&
-  ['cause', 'changed', 'notes'].every((key) => Array.isArray(value[key]));
+  ['cause', 'changed', 'notes'].every((key) => isTexts(value[key])) &&
+  (value['events'] === undefined || isTexts(value['events'])) &&
+  (value['error'] === undefined || typeof value['error'] === 'string');
+
+const isTexts = (value: unknown) => Array.isArray(value) && value.every((one) => typeof one === 'string');
 
 /** More notes than this are for --verbose. */
 const SHORT_NOTES = 3;

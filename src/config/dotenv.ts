@@ -1,8 +1,13 @@
 import { parse } from 'dotenv';
+import { quoted } from '../checked.ts';
 import type { Problem } from '../model.ts';
 
 /** A configuration file's assignments with the line each stands on. */
 export type Assignments = ReadonlyMap<string, { readonly value: string; readonly line: number }>;
+
+/** No value of ours needs as much, and no file as many. */
+const LONGEST_LINE = 8192;
+const MOST_LINES = 1000;
 
 const ASSIGNMENT = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$/;
 
@@ -12,13 +17,19 @@ const ASSIGNMENT = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$/;
  */
 export function readAssignments(file: string, text: string, problems: Problem[]): Assignments {
   const found = new Map<string, { value: string; line: number }>();
+  let lines = 0;
   text.split(/\r?\n/).forEach((content, index) => {
     const line = index + 1;
     const report = (message: string) => problems.push({ file, line, message });
-    if (/^\s*(?:#.*)?$/.test(content)) return;
+    if (/^\s*(?:#.*)?$/.test(content) || ++lines > MOST_LINES + 1) return;
+    const long = lines > MOST_LINES ? `more than ${MOST_LINES} lines: the rest was not read` : tooLong(content);
+    if (long !== undefined) {
+      report(long);
+      return;
+    }
     const [, key, raw = ''] = ASSIGNMENT.exec(content) ?? [];
     if (key === undefined) {
-      report(`not understood: ${JSON.stringify(content.slice(0, 60))}; expected KEY=VALUE or a # comment`);
+      report(`not understood: ${quoted(content)}; expected KEY=VALUE or a # comment`);
       return;
     }
     const quote = /^["'`]/.exec(raw)?.[0];
@@ -35,3 +46,6 @@ export function readAssignments(file: string, text: string, problems: Problem[])
   });
   return found;
 }
+
+const tooLong = (content: string) =>
+  content.length > LONGEST_LINE ? `longer than ${LONGEST_LINE} characters` : undefined;

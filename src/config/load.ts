@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, explain } from '../errors.ts';
 import type { Problem } from '../model.ts';
+import { whyNotTrusted } from '../trusted.ts';
 import { parseConfig, type ConfigFile, type ConfigFiles, type NamedFile, type Parsed } from './parse.ts';
 
 /** What was found, and what it was found in. */
@@ -43,6 +44,7 @@ function parsed(directory: string, files: ConfigFiles, unreadable: readonly Prob
 }
 
 function readConfigFiles(directory: string, problems: Problem[]): ConfigFiles {
+  listDirectory(directory, problems);
   const main = readConfigFile(join(directory, 'wanhook.env'), problems);
   const links = readNamedFiles(join(directory, 'links'), '.env', problems);
   const rules = readNamedFiles(join(directory, 'rules'), '.env', problems);
@@ -64,18 +66,34 @@ function readNamedFiles(directory: string, ending: string, problems: Problem[]):
 
 function listDirectory(path: string, problems: Problem[]): string[] {
   try {
-    return readdirSync(path);
+    const names = readdirSync(path);
+    const why = whyNotTrusted(path, statSync(path));
+    if (why === undefined) return names;
+    problems.push({ file: path, message: why });
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') problems.push({ file: path, message: `cannot read: ${explain(error)}` });
-    return [];
   }
+  return [];
 }
+
+/** Larger is no configuration. */
+const MOST_BYTES = 1024 * 1024;
 
 function readConfigFile(path: string, problems: Problem[]): ConfigFile | undefined {
   try {
-    return { path, text: readFileSync(path, 'utf8') };
+    // A pipe would keep whoever opens it waiting for ever.
+    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const found = fstatSync(file);
+      const long = found.size > MOST_BYTES ? `is larger than ${MOST_BYTES} bytes` : undefined;
+      const why = found.isFile() ? (whyNotTrusted(path, found) ?? long) : 'is no file';
+      if (why === undefined) return { path, text: readFileSync(file, 'utf8') };
+      problems.push({ file: path, message: why });
+    } finally {
+      closeSync(file);
+    }
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') problems.push({ file: path, message: `cannot read: ${explain(error)}` });
-    return undefined;
   }
+  return undefined;
 }

@@ -1,3 +1,4 @@
+import { quoted } from '../checked.ts';
 import type { LinkConfig, Problem } from '../model.ts';
 
 type Found = readonly { readonly path: string; readonly link: LinkConfig }[];
@@ -16,7 +17,7 @@ export function reportTunnels(links: Found, problems: Problem[]): void {
       });
     }
     for (const name of over.filter((each) => !overOf.has(each))) {
-      problems.push({ file: path, message: `TUNNEL_OVER names no link: ${JSON.stringify(name.slice(0, 60))}` });
+      problems.push({ file: path, message: `TUNNEL_OVER names no link: ${quoted(name)}` });
     }
     if (reaches(link.name, over, overOf)) {
       problems.push({ file: path, message: `TUNNEL_OVER leads back to ${link.name}: a tunnel cannot carry itself` });

@@ -1,3 +1,4 @@
+import { quoted } from '../checked.ts';
 import type { Problem } from '../model.ts';
 import type { Assignments } from './dotenv.ts';
 import type { Key } from './key.ts';
@@ -17,7 +18,7 @@ export function readValues<T extends Table>(table: T, file: string, from: Assign
     const { expected, parse } = known;
     const value = parse(given.value);
     if (value === undefined) {
-      const message = `${key}=${JSON.stringify(given.value.slice(0, 60))} is not valid: expected ${expected}`;
+      const message = `${key}=${quoted(given.value)} is not valid: expected ${expected}`;
       problems.push({ file, line: given.line, message });
     } else {
       values[key] = value;

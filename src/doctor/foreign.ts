@@ -3,6 +3,18 @@ import type { ForeignMark, ForeignRule } from './facts.ts';
 type Json = Readonly<Record<string, unknown>>;
 const isJson = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** The objects of a list; none if it is no list. */
+export const objectsIn = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isJson) : []);
+
+/** Undefined: that is no JSON. */
+export function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The kernel's own: local, main, default. */
 const KERNEL_PREFS = new Set([0, 32766, 32767]);
 
@@ -44,7 +56,8 @@ export interface Ruleset {
 
 /** Pure. Rejects nothing: what it does not know it passes by. */
 export function rulesetOf(text: string): Ruleset {
-  const objects = ((JSON.parse(text) as Json)['nftables'] ?? []) as readonly Json[];
+  const listing = jsonOf(text);
+  const objects = isJson(listing) ? objectsIn(listing['nftables']) : [];
   const flowtables: string[] = [];
   const marks: ForeignMark[] = [];
   const hidden = new Set<string>();
@@ -58,7 +71,7 @@ export function rulesetOf(text: string): Ruleset {
     if (kind !== 'rule') continue;
     const chain = `${table} ${String(body['chain'])}`;
     const where = `${chain} handle ${String(body['handle'])}`;
-    for (const statement of (body['expr'] ?? []) as readonly Json[]) {
+    for (const statement of objectsIn(body['expr'])) {
       const { bits, mark } = markWritten(statement['mangle']);
       if (bits !== 0 && !(mark === 'meta' && early.has(chain))) marks.push({ where, bits });
       if (isJson(statement['xt']) && /^(?:CONN)?MARK$/.test(String(statement['xt']['name']))) hidden.add(table);

@@ -5,7 +5,7 @@ import { PROTO } from '../kernel/render.ts';
 import type { Config } from '../model.ts';
 import { isCopy, pppOptions } from '../ppp-options.ts';
 import { fileText, lookAt, namesIn, readableLines } from './files.ts';
-import { foreignRules, rulesetOf } from './foreign.ts';
+import { foreignRules, jsonOf, objectsIn, rulesetOf } from './foreign.ts';
 import type { ClientName, Facts, Feature, Foreign, InstalledFile, Manager, Routing, ToolFact } from './facts.ts';
 
 /** How to ask the kernel; undefined: it does not answer, or the tool is missing. */
@@ -172,11 +172,9 @@ export async function foreign(config: Config | undefined, { ask }: Doors): Promi
   return { ...NOTHING, ...ruleset, rules, nexthops, routes };
 }
 
-function parsed(text: string | undefined): Record<string, unknown>[] {
-  const list: unknown = JSON.parse(text?.trim() === '[' ? '[]' : (text ?? '[]'));
-  return Array.isArray(list)
-    ? (list as Record<string, unknown>[]).filter((entry) => Object.keys(entry).length > 0)
-    : [];
+/** An empty table prints a bare `[`. */
+function parsed(text = '[]'): Record<string, unknown>[] {
+  return objectsIn(jsonOf(text)).filter((entry) => Object.keys(entry).length > 0);
 }
 
 /** By asking the kernel to take it (`nft -c`), or by what it shows. */

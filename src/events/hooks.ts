@@ -1,3 +1,4 @@
+import { quoted } from '../checked.ts';
 import { dhclient } from './dhclient.ts';
 import { dhcpcd } from './dhcpcd.ts';
 import type { HookInput, ParsedHook } from './hook-input.ts';
@@ -29,6 +30,6 @@ export function isHook(name: string): name is HookName {
 
 /** Any hook understands any other's words, too: whoever has the lock takes what all of them have dropped. */
 export function parseHook(hook: string, input: HookInput): ParsedHook {
-  if (!isHook(hook)) return { problems: [`no hook is called ${JSON.stringify(hook.slice(0, 40))}`] };
+  if (!isHook(hook)) return { problems: [`no hook is called ${quoted(hook)}`] };
   return HOOKS[hook](input);
 }

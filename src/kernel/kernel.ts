@@ -244,7 +244,7 @@ async function forgetConnections(runner: Runner, mark: EndedFlows): Promise<stri
 function told({ code, stderr }: Pick<Outcome, 'code' | 'stderr'>): string {
   const text = stderr
     .replace(/Command failed -:\d+\s*/, '')
-    .replace(/\s+/g, ' ')
+    .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim();
   return text === '' ? `exit code ${code}` : text.slice(0, 400);
 }

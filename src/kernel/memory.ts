@@ -71,8 +71,11 @@ export const forgetCommand = (element: Remembered) => `nft delete element ${elem
 
 /** `nft list map` prints `KEY . KEY timeout 20m expires 19m58s756ms : 0x02000000`, several on a line. */
 export function parseMaps(stdout: string): Remembered[] {
-  return [...stdout.matchAll(/\bmap (\w+) \{([^]*?)\n\t\}/g)].flatMap(([, map = '', body = '']) => {
-    const elements = /elements = \{([^}]*)\}/.exec(body)?.[1] ?? '';
+  // Not one pattern from `map` to its end: without an end it would be looked for from each `map` anew.
+  const parts = stdout.split('\n\t}').slice(0, -1);
+  return parts.flatMap((part) => {
+    const [, map = '', body = ''] = /\bmap (\w+) \{([^]*)$/.exec(part) ?? [];
+    const elements = /elements = \{([^{}]*)\}/.exec(body)?.[1] ?? '';
     return elements.split(',').flatMap((element) => {
       const [left = '', value] = element.split(' : ');
       if (value === undefined) return [];

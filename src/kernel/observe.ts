@@ -1,3 +1,4 @@
+import { quoted } from '../checked.ts';
 import { WanhookError } from '../errors.ts';
 import type { Device, DeviceAddress6, Hop, Neighbour, Nexthop, NexthopGroup, Route, Rule } from '../model.ts';
 import { PROTO } from './render.ts';
@@ -52,9 +53,9 @@ export interface MainDefault {
 export const NO_IP6: Ip6Observed = { rules: [], routes: [], defaults: {} };
 
 export function parseIp6Batch(stdout: string): Ip6Observed {
-  const [rules, routes, defaults] = splitArrays(stdout);
+  const [rules, routes, defaults] = splitArrays(stdout) ?? [];
   if (!rules || !routes || !defaults) {
-    throw new WanhookError(`cannot understand what "ip -6 -j -batch" printed: ${stdout.slice(0, 200)}`);
+    throw new WanhookError(`cannot understand what "ip -6 -j -batch" printed: ${quoted(stdout)}`);
   }
   return {
     rules: rules.filter(isOurs).map((rule) => ({ ...readRule(rule, 128), family: 6 })),
@@ -71,7 +72,7 @@ export function parseIp6Batch(stdout: string): Ip6Observed {
 /** Of several by one device, the one of the lowest metric comes last and counts. */
 function defaultsOf(route: Json): [string, MainDefault][] {
   const expires = number(route, 'expires');
-  return [route, ...((route['nexthops'] ?? []) as Json[])].flatMap((hop) => {
+  return [route, ...objects(route, 'nexthops')].flatMap((hop) => {
     const device = text(hop, 'dev');
     const gateway = text(hop, 'gateway');
     if (device === undefined || text(route, 'type') !== undefined) return [];
@@ -83,12 +84,12 @@ const isOurs = (json: Json) => text(json, 'protocol') === PROTO;
 
 /** The JSON arrays that `ip -N -j -batch` prints, one a command, in order. */
 export function parseIpBatch(stdout: string): IpObserved {
-  const [devices, rules, routes, nexthops, neighbours, permanent] = splitArrays(stdout);
+  const [devices, rules, routes, nexthops, neighbours, permanent] = splitArrays(stdout) ?? [];
   if (!devices || !rules || !routes || !nexthops || !neighbours || !permanent) {
-    throw new WanhookError(`cannot understand what "ip -j -batch" printed: ${stdout.slice(0, 200)}`);
+    throw new WanhookError(`cannot understand what "ip -j -batch" printed: ${quoted(stdout)}`);
   }
   return {
-    devices: devices.map(readDevice),
+    devices: devices.map(readDevice).filter(({ name }) => name !== ''),
     rules: rules.filter(isOurs).map((rule) => readRule(rule, 32)),
     routes: routes.map(readRoute),
     nexthops: nexthops.filter((nexthop) => !Array.isArray(nexthop['group'])).map(readNexthop),
@@ -98,18 +99,27 @@ export function parseIpBatch(stdout: string): IpObserved {
   };
 }
 
-/** An empty dump prints `[]`, or nothing but `[ ]`; each array ends its own line. */
-function splitArrays(stdout: string): Json[][] {
-  return stdout
-    .split(/\n(?=\[)/)
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
-    .map((part) => (JSON.parse(part) as Json[]).filter((entry) => Object.keys(entry).length > 0));
+/** An empty dump prints `[]`, or nothing but `[ ]`; each array ends its own line. Undefined: that is something else. */
+function splitArrays(stdout: string): Json[][] | undefined {
+  const parts = stdout.split(/\n(?=\[)/).map((part) => part.trim());
+  try {
+    return parts.filter((part) => part !== '').map((part) => objectsIn(JSON.parse(part)));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Those with something in them. Throws unless it is an array. */
+function objectsIn(list: unknown): Json[] {
+  if (!Array.isArray(list)) throw new TypeError('no array');
+  return list.filter(
+    (entry: unknown): entry is Json => typeof entry === 'object' && entry !== null && Object.keys(entry).length > 0,
+  );
 }
 
 function readDevice(json: Json): Device {
   const flags = list(json, 'flags');
-  const addresses = (json['addr_info'] ?? []) as Json[];
+  const addresses = objects(json, 'addr_info');
   return {
     name: text(json, 'ifname') ?? '',
     up: flags.includes('UP'),
@@ -206,7 +216,7 @@ const PLAIN_METRIC6 = 1024;
 
 function readRoute6(json: Json): Route {
   const { metric, device, ...route } = readRoute(json);
-  const hops = ((json['nexthops'] ?? []) as Json[]).map((hop): Hop => ({
+  const hops = objects(json, 'nexthops').map((hop): Hop => ({
     gateway: text(hop, 'gateway') ?? '',
     device: text(hop, 'dev') ?? '',
     weight: number(hop, 'weight') ?? 1,
@@ -235,7 +245,7 @@ function readNeighbour(json: Json): Neighbour {
 }
 
 function readGroup(json: Json): NexthopGroup {
-  const members = json['group'] as Json[];
+  const members = objects(json, 'group');
   return {
     id: number(json, 'id') ?? 0,
     members: members.map((member) => ({ id: number(member, 'id') ?? 0, weight: number(member, 'weight') ?? 1 })),
@@ -247,9 +257,14 @@ function prefixSuffix(json: Json, key: string, full: number): string {
   return length === undefined || length === full ? '' : `/${length}`;
 }
 
+/**
+ * One word: what we read we also write, when we take our rules and routes away. A device's name may be nearly anything
+ * (dev_valid_name() in net/core/dev.c); one that is no word of ours is nobody's line.
+ */
 function text(json: Json, key: string): string | undefined {
   const value = json[key];
-  return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : undefined;
+  if (typeof value === 'number') return String(value);
+  return typeof value === 'string' && /^[\w.:][\w.:@/-]{0,63}$/.test(value) ? value : undefined;
 }
 
 function number(json: Json, key: string): number | undefined {
@@ -262,9 +277,11 @@ function list(json: Json, key: string): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
+const objects = (json: Json, key: string): Json[] => objectsIn(list(json, key));
+
 /** `ip -j route show default dev DEV table main`: the gateway somebody else's default has. */
 export function parseMainGateway(stdout: string): string | undefined {
-  const [routes] = splitArrays(stdout);
+  const [routes] = splitArrays(stdout) ?? [];
   return routes?.map((route) => text(route, 'gateway')).find((gateway) => gateway !== undefined);
 }
 
@@ -275,9 +292,9 @@ export function parseMainGateway(stdout: string): string | undefined {
 export function normalListing(stdout: string): string {
   return stdout
     .replace(/\s+/g, ' ')
-    .replace(/(flags [a-z,]*dynamic[^{}]*)elements = \{[^}]*\}/g, '$1')
+    .replace(/(flags [a-z,]*dynamic[^{}]{0,400}?)elements = \{[^{}]*\}/g, '$1')
     .replace(
-      /elements = \{([^}]*)\}/g,
+      /elements = \{([^{}]*)\}/g,
       (_, elements: string) => `{${elements.trim().split(/ ?, ?/).toSorted().join()}}`,
     );
 }

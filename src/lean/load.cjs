@@ -2,16 +2,28 @@
 // compile it anew takes a hook 10 ms of 60. V8 itself refuses what another version or other flags have made; that it
 // is of this very bundle is seen by the copy of the source in front of it.
 'use strict';
-const { readFileSync, renameSync, writeFileSync } = require('node:fs');
+const { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
 const { Script } = require('node:vm');
 
 const [hook] = process.argv.splice(2, 1);
 const filename = `${__dirname}/${hook}.cjs`;
 const keptIn = `/run/wanhook/${hook}.code`;
 
+// It is run as it is: only what nobody else can have written.
+function readOwn(path) {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const { uid, mode } = fstatSync(file);
+    if (uid !== process.geteuid() || (mode & 0o022) !== 0) throw new Error('a stranger’s');
+    return readFileSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
 function keptCode(source) {
   try {
-    const kept = readFileSync(keptIn);
+    const kept = readOwn(keptIn);
     return source.equals(kept.subarray(0, source.length)) ? kept.subarray(source.length) : undefined;
   } catch {
     return undefined;
@@ -29,7 +41,7 @@ function keepCode() {
   if (cachedData !== undefined && !script.cachedDataRejected) return;
   try {
     const temporary = `${keptIn}.${process.pid}.tmp`;
-    writeFileSync(temporary, Buffer.concat([source, script.createCachedData()]), { mode: 0o600 });
+    writeFileSync(temporary, Buffer.concat([source, script.createCachedData()]), { mode: 0o600, flag: 'wx' });
     renameSync(temporary, keptIn);
   } catch {
     // No room: the next one compiles, too.

@@ -44,7 +44,7 @@ export function lineReader(): ReadLine {
 
 /** `3: eth1@p1: <BROADCAST,UP,LOWER_UP> mtu 1500 …` */
 function readLink(devices: Map<string, string>, rest: string, deleted: boolean): string | undefined {
-  const [, device, flags = '', mtu = ''] = /^\d+: ([^\s:@]+)[^<]*<([^>]*)> mtu (\d+)/.exec(rest) ?? [];
+  const [, device, flags = '', mtu = ''] = /^\d+: ([^\s:@]{1,15})(?:@[^\s:]*)?: <([^>]*)> mtu (\d+)/.exec(rest) ?? [];
   if (device === undefined) return undefined;
   const all = flags.split(',');
   const seen = [...['UP', 'LOWER_UP', 'POINTOPOINT'].filter((flag) => all.includes(flag)), mtu].join();

@@ -78,12 +78,14 @@ export interface Counters {
 export function readCounters(text: string): ReadonlyMap<string, Counters> | undefined {
   const found = new Map<string, Counters>();
   try {
-    const { nftables } = JSON.parse(text) as { nftables: readonly { counter?: { name: string; packets: number } }[] };
+    const { nftables } = JSON.parse(text) as {
+      nftables: readonly { counter?: { name?: unknown; packets?: unknown } }[];
+    };
     for (const { counter } of nftables) {
-      const [, what, key] = /^(answers|begun)_(\d+(?:_6)?)$/.exec(counter?.name ?? '') ?? [];
-      if (what === undefined || key === undefined) continue;
+      const [, what, key] = /^(answers|begun)_(\d+(?:_6)?)$/.exec(String(counter?.name)) ?? [];
+      if (what === undefined || key === undefined || typeof counter?.packets !== 'number') continue;
       const before = found.get(key) ?? { answers: 0, begun: 0 };
-      found.set(key, { ...before, [what]: counter?.packets });
+      found.set(key, { ...before, [what]: counter.packets });
     }
   } catch {
     return undefined;

@@ -1,6 +1,7 @@
 import {
   closeSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -12,6 +13,7 @@ import {
 import { dirname, join } from 'node:path';
 import { errorCode, WanhookError } from '../errors.ts';
 import { isThere } from '../start-time.ts';
+import { whyNotTrusted } from '../trusted.ts';
 
 /** Temp file → fsync → rename: a reader, or a crash at any instruction, sees the old text or the new, never half. */
 export function writeAtomically(path: string, text: string, mode = 0o600): void {
@@ -78,5 +80,24 @@ export function makePrivateDirectory(path: string): void {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw new WanhookError(`cannot make the directory ${path}`, { cause: error });
+    requirePrivate(path);
   }
 }
+
+/**
+ * Refuse a directory that a stranger has made or can write, or a link to one: what is in there would be believed, and written
+ * wherever it leads. One that is not there is none.
+ */
+export function requirePrivate(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  const why = found.isDirectory() ? whyNotTrusted(path, found) : `is no directory: rm ${path}`;
+  if (why !== undefined)
+    throw new WanhookError(`will not use ${path}: it ${why}; look first who has written what is in it`);
+  const parent = dirname(path);
+  const around = lstatSync(parent);
+  const whyParent = (around.mode & STICKY) === 0 ? whyNotTrusted(parent, around) : undefined;
+  // In a sticky one, such as /tmp, nobody takes away what is another's.
+  if (whyParent !== undefined) throw new WanhookError(`will not use ${path}: ${parent} ${whyParent}`);
+}
+const STICKY = 0o1000;

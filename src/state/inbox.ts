@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { isDeviceName, isLineName, isUsableIpv4 } from '../checked.ts';
+import { isDeviceName, isLineName, isUsableIpv4, quoted } from '../checked.ts';
 import { isDelegated } from '../events/prefixes.ts';
 import { isGatewayIpv6 } from '../ipv6.ts';
 import { parseHook } from '../events/hooks.ts';
@@ -79,7 +79,9 @@ function readHook(path: string): Read {
   const parsed = parseHook(dropped.hook, dropped.input);
   if ('event' in parsed) return parsed;
   if ('ignored' in parsed) return {};
-  return { note: `hook ${dropped.hook}: arguments not usable, routing left as it is: ${parsed.problems.join('; ')}` };
+  return {
+    note: `hook ${quoted(dropped.hook).slice(1, -1)}: arguments not usable, routing left as it is: ${parsed.problems.join('; ')}`,
+  };
 }
 
 export function discardEvents(paths: readonly string[]): void {

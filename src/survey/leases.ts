@@ -41,7 +41,8 @@ function leaseOf(device: string, client: string, routers: string | undefined, ex
 /** dhclient.leases(5): later ones supersede earlier ones. */
 function dhclientLeases(text: string, now: number): SeenLease[] {
   const found = new Map<string, SeenLease>();
-  for (const [, body = ''] of text.matchAll(/^lease \{\n([^]*?)^\}/gm)) {
+  for (const part of text.split('\n}').slice(0, -1)) {
+    const [, body = ''] = /^lease \{\n([^]*)$/m.exec(part) ?? [];
     const device = /^\s*interface "([^"]+)";/m.exec(body)?.[1];
     if (device === undefined || !isDeviceName(device)) continue;
     const [, year = '', month = '', day = '', time = ''] =

@@ -381,8 +381,8 @@ test('what cannot be read is told like any other problem', () => {
   mkdirSync(join(directory, 'links/dir.env'));
   symlinkSync('loop.env', join(directory, 'links/loop.env'));
   expect(read(directory)).toEqual([
-    'wanhook.env: cannot read: EISDIR: illegal operation on a directory, read',
-    'links/dir.env: cannot read: EISDIR: illegal operation on a directory, read',
+    'wanhook.env: is no file',
+    'links/dir.env: is no file',
     expect.stringContaining('links/loop.env: cannot read: ELOOP'),
   ]);
   const other = scratchDirectory('etc');

@@ -1,0 +1,182 @@
+/** Root believes only what root alone can write: with real users and modes, so as root. */
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import { showProblem } from '../../src/errors.ts';
+import { makePrivateDirectory, requirePrivate, writeAtomically } from '../../src/state/files.ts';
+import { hookInput } from '../support/world-hook-input.ts';
+import { scratchDirectory } from '../support/world-scratch.ts';
+import { createTestWorld } from '../support/world.ts';
+
+const NOBODY = 65_534;
+const asRoot = test.runIf(process.getuid?.() === 0);
+
+function configuration(): string {
+  const directory = scratchDirectory('etc');
+  mkdirSync(join(directory, 'links'), { recursive: true });
+  writeFileSync(join(directory, 'links/dsl.env'), 'ID=1\nDEVICE=ppp0\n');
+  writeFileSync(join(directory, 'wanhook.env'), 'LAN=any\n');
+  return directory;
+}
+const problemsOf = (directory: string) => loadConfig(directory).problems.map(showProblem);
+
+type Change = (path: string) => void;
+const toNobody: Change = (path) => chownSync(path, NOBODY, 0);
+const mode =
+  (bits: number, gid = 0): Change =>
+  (path) => {
+    chownSync(path, 0, gid);
+    chmodSync(path, bits);
+  };
+
+asRoot.each<readonly [string, Change, RegExp]>([
+  ['', toNobody, /belongs to user 65534, not to root: chown root/],
+  ['links', mode(0o777), /can be written by anybody: chmod o-w/],
+  ['links/dsl.env', toNobody, /belongs to user 65534/],
+  ['links/dsl.env', mode(0o666), /can be written by anybody/],
+  ['wanhook.env', mode(0o664, 4), /can be written by group 4: chmod g-w/],
+])('/etc/wanhook/%s that a stranger can write is refused, and the mend told', (name, change, want) => {
+  const directory = configuration();
+  expect(problemsOf(directory)).toEqual([]);
+  const path = join(directory, name).replace(/\/$/, '');
+  change(path);
+  const problems = problemsOf(directory);
+  expect(problems.join('\n')).toMatch(want);
+  expect(problems.join('\n')).toContain(`${path}: `);
+  expect(loadConfig(directory).config).toBeUndefined();
+});
+
+asRoot('a group of root’s own may write', () => {
+  const directory = configuration();
+  chmodSync(join(directory, 'wanhook.env'), 0o664);
+  expect(problemsOf(directory)).toEqual([]);
+});
+
+test('a pipe, a device or a huge file in /etc/wanhook keeps nobody waiting', () => {
+  const directory = configuration();
+  execFileSync('mkfifo', [join(directory, 'links/pipe.env')]);
+  symlinkSync('/dev/zero', join(directory, 'links/zero.env'));
+  writeFileSync(join(directory, 'links/huge.env'), Buffer.alloc(1024 * 1024 + 1, '#'));
+  const problems = problemsOf(directory).join('\n');
+  expect(problems).toContain('links/pipe.env: is no file');
+  expect(problems).toContain('links/zero.env: is no file');
+  expect(problems).toContain('links/huge.env: is larger than 1048576 bytes');
+});
+
+asRoot.each<readonly [string, Change, RegExp]>([
+  ['a stranger has made it', toNobody, /belongs to user 65534/],
+  ['anybody may write it', mode(0o777), /can be written by anybody/],
+  ['a group may write it', mode(0o770, 4), /can be written by group 4/],
+])('a state directory is refused: %s', (_, change, want) => {
+  const directory = scratchDirectory('run');
+  makePrivateDirectory(directory);
+  expect(() => makePrivateDirectory(directory)).not.toThrow();
+  change(directory);
+  expect(() => makePrivateDirectory(directory)).toThrow(want);
+  expect(() => requirePrivate(directory)).toThrow(want);
+});
+
+asRoot(
+  'a state directory below a place that anybody can write is refused, unless nobody can take it away there',
+  () => {
+    const place = scratchDirectory('place');
+    const directory = join(place, 'wanhook');
+    makePrivateDirectory(directory);
+    chmodSync(place, 0o777);
+    expect(() => requirePrivate(directory)).toThrow(/place-\d+ can be written by anybody/);
+    chmodSync(place, 0o1777);
+    expect(() => requirePrivate(directory)).not.toThrow();
+  },
+);
+
+test('a link in the place of the state directory is not followed', () => {
+  const elsewhere = scratchDirectory('elsewhere');
+  mkdirSync(elsewhere);
+  const directory = scratchDirectory('run');
+  symlinkSync(elsewhere, directory);
+  expect(() => makePrivateDirectory(directory)).toThrow(/is no directory/);
+  expect(readdirSync(elsewhere)).toEqual([]);
+});
+
+test('a link in the place of a file that is written is replaced, not followed', () => {
+  const directory = scratchDirectory('run');
+  makePrivateDirectory(directory);
+  const victim = join(directory, 'victim');
+  writeFileSync(victim, 'precious');
+  symlinkSync(victim, join(directory, 'metrics.prom'));
+  symlinkSync(victim, join(directory, `metrics.prom.${process.pid}.tmp`));
+  writeAtomically(join(directory, 'metrics.prom'), 'text');
+  expect([readFileSync(victim, 'utf8'), readFileSync(join(directory, 'metrics.prom'), 'utf8')]).toEqual([
+    'precious',
+    'text',
+  ]);
+});
+
+/** The shell looks before Node does: is the directory root's own? */
+const shim = readFileSync(join(import.meta.dirname, '../../hooks/run-hook.sh'), 'utf8');
+asRoot.each<readonly [string, (path: string) => void, boolean]>([
+  ['nothing', () => undefined, true],
+  ['root’s own', (path) => mkdirSync(path), true],
+  ['a stranger’s', (path) => [mkdirSync, toNobody].forEach((act: Change) => act(path)), false],
+  ['a link', (path) => symlinkSync('/tmp', path), false],
+])('run-hook.sh goes on where /run/wanhook is %s', (_, make, goesOn) => {
+  const directory = scratchDirectory('run');
+  make(directory);
+  const check = /^if \[ -L \$run \][^]*?^fi$/m.exec(shim)?.[0] ?? 'exit 9';
+  const script = `run=${directory} hook=x; logger() { :; }; ${check.replace('exec logger', 'exit 3 #')}\nexit 0`;
+  let code = 0;
+  try {
+    execFileSync('sh', ['-c', script]);
+  } catch (error) {
+    code = (error as { status: number }).status;
+  }
+  expect(code).toBe(goesOn ? 0 : 3);
+});
+
+test('no secret of a daemon’s environment is written anywhere', async () => {
+  const world = createTestWorld(new Map([['links/dsl.env', 'ID=1\nDEVICE=ppp0\n']]));
+  world.fake.addDevice('ppp0', { pointToPoint: true });
+  world.fake.addAddress('ppp0', '192.0.2.11', '192.0.2.254');
+  world.fake.setUp('ppp0', true);
+  const env = { PPP_PASSWORD: 'S3CRET', PPPLOGNAME: 'S3CRET', CALL_FILE: 'S3CRET', LINKNAME: 'x', DNS1: 'S3CRET' };
+  const { args } = hookInput('ip-up', ['ppp0', '192.0.2.11', '192.0.2.254', 'dsl']);
+  await world.hook('ip-up', { args, env });
+  await world.hook('ip-up', { args: ['ppp0', 'S3CRET', '', 'no address'], env });
+  expect(world.state().links['dsl']?.address).toBe('192.0.2.11');
+  const files = readdirSync(world.stateDirectory, { recursive: true, encoding: 'utf8' }).map((name) =>
+    join(world.stateDirectory, name),
+  );
+  const texts = files.flatMap((path) => (existsSync(path) && !path.endsWith('lib') ? [textOf(path)] : []));
+  expect([...texts, ...world.errors, ...world.warnings, JSON.stringify(world.told)].join('\n')).not.toContain('S3CRET');
+});
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** `env -i`, and after it only what stands here: neither passwords nor anything that Node or the loader obeys. */
+test.each(['pppd', 'dhclient-exit-hook', 'udhcpc', 'networkmanager', 'networkd', 'ifupdown'])(
+  '%s.sh hands on named variables only',
+  (name) => {
+    const text = readFileSync(join(import.meta.dirname, `../../hooks/${name}.sh`), 'utf8');
+    const call = /\/usr\/bin\/env -i ([^]*?)\/bin\/sh /.exec(text)?.[1] ?? '';
+    const named = [...call.matchAll(/(?:^|\s)([A-Za-z_]\w*)=/g)].map(([, variable = '']) => variable);
+    expect(named).toContain('PATH');
+    expect(named.filter((one) => /NODE|^LD_|PASS|SECRET|^ENV$|IFS/i.test(one))).toEqual([]);
+  },
+);
