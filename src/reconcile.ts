@@ -106,7 +106,7 @@ function isToStop(world: World, { fromDisk, stopped }: Options): boolean {
 /** Litter is no reason to stop. */
 function sweep({ stateDirectory, libraryDirectory, warn }: World): void {
   try {
-    const folders = ['events', 'hooks', 'uses'].map((name) => join(stateDirectory, name));
+    const folders = ['events', 'hooks', 'uses', 'scripts'].map((name) => join(stateDirectory, name));
     sweepTemporaries(stateDirectory, ...folders, libraryDirectory);
   } catch (error) {
     warn(explain(error));
