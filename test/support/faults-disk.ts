@@ -39,7 +39,8 @@ function refusal(call: string, path: string): never | boolean {
 function gated(call: string, original: Call): Call {
   return (...given: never[]) => {
     const first: unknown = given[0];
-    const path = typeof first === 'number' ? opened.get(first) : call === 'symlinkSync' ? String(given[1]) : String(first);
+    const path =
+      typeof first === 'number' ? opened.get(first) : call === 'symlinkSync' ? String(given[1]) : String(first);
     if (path === undefined || !isOurs(path) || !gate.isOpen()) return original(...given);
     const operation = operationOf(call, path);
     return gate.pass(operation, {

@@ -2,6 +2,7 @@
  * Plays a scenario, and at each step at which wanhook does something plays that step again once for every point at which
  * it can go wrong. A point is one way for one operation of one step.
  */
+import { explain } from '../../src/errors.ts';
 import { gate, strikesOn, type Kind, type Operation, type Run, type Strike } from './faults-gate.ts';
 import { createFaultWorld, type FaultWorld } from './faults-world.ts';
 import { fakeSteps } from './world-fake-steps.ts';
@@ -19,8 +20,8 @@ export interface Counts {
 
 export const noCounts = (): Counts => ({ points: 0, chosen: 0, struck: 0, operations: 0, byKind: new Map() });
 
-/** Which points are played: asked once for each, in order. */
-export type Choose = () => boolean;
+/** Which of so many points of a step are played: asked once for each step, in order. */
+export type Choose = (points: number) => (n: number) => boolean;
 
 interface Place {
   readonly world: FaultWorld;
@@ -86,12 +87,17 @@ async function strike(place: Place, step: string, choose: Choose, counts: Counts
   return wrong;
 }
 
-function allPoints({ operations }: Run, choose: Choose, counts: Counts): { strike: Strike; taken: boolean; then: string }[] {
+function allPoints(
+  { operations }: Run,
+  choose: Choose,
+  counts: Counts,
+): { strike: Strike; taken: boolean; then: string }[] {
   const all = operations.flatMap(strikesOn);
   counts.operations += operations.length;
   counts.points += all.length;
+  const isChosen = choose(all.length);
   const chosen = all.flatMap((strike, n) => {
-    if (!choose()) return [];
+    if (!isChosen(n)) return [];
     counts.byKind.set(strike.kind, (counts.byKind.get(strike.kind) ?? 0) + 1);
     // A dead owner's lock costs the next one 30 ms: mostly somebody else has paid them.
     return [{ strike, taken: n % 16 !== 0, then: FURTHER[n % FURTHER.length]! }];
@@ -100,8 +106,10 @@ function allPoints({ operations }: Run, choose: Choose, counts: Counts): { strik
   return chosen;
 }
 
-const words = ({ strike: { at, part, kind }, then }: { strike: Strike; then: string }, operations: readonly Operation[]) =>
-  `${kind} at operation ${at} (${operations[at]?.name ?? '?'}), part ${part}, then ${then}`;
+const words = (
+  { strike: { at, part, kind }, then }: { strike: Strike; then: string },
+  operations: readonly Operation[],
+) => `${kind} at operation ${at} (${operations[at]?.name ?? '?'}), part ${part}, then ${then}`;
 
 async function run({ world, steps }: Place, step: string, strike?: Strike): Promise<Run> {
   world.forgetWords();
@@ -151,7 +159,7 @@ async function playPoint(
   wrong.push(...wrongWays(want.waysBefore, want.ways, waysOf(world.fake)));
   if (world.fake.others() !== want.others) wrong.push('foreign objects were touched');
   const after = await run(place, then);
-  if (after.error !== undefined) wrong.push(`the further run failed: ${String(after.error)}`);
+  if (after.error !== undefined) wrong.push(`the further run failed: ${explain(after.error)}`);
   const got = world.whole();
   if (got === want.whole.get(then)) {
     const untold = [...want.told].filter((event) => !world.toldOf().has(event));

@@ -39,7 +39,7 @@ const BATCH = /^ip (?:-6 )?-batch -$/;
 const DEAD = 99_999_999;
 
 // Each run stands for a process of its own: none finds what another has learnt about the file system's times.
-const { lock: lockOf } = lockfile;
+const lockOf = lockfile.lock.bind(lockfile);
 Object.assign(lockfile, {
   lock: (file: string, options: { fs: object }) => lockOf(file, { ...options, fs: { ...options.fs } }),
 });
