@@ -31,6 +31,8 @@ export interface FaultWorld extends TestWorld {
   /** Has the last run told anybody that something went wrong? */
   complained(): boolean;
   forgetWords(): void;
+  /** Has nobody worked since then? */
+  idle(): boolean;
   /** Which events the user's scripts are told of, `down dsl`. */
   toldOf(): ReadonlySet<string>;
 }
@@ -73,14 +75,18 @@ export function createFaultWorld(): FaultWorld {
   const lock = join(stateDirectory, 'lock');
   const { command } = world;
   let code = 0;
-  let waitMs = 0;
+  let waitMs = 1000;
+  let worked = false;
   const roots = [stateDirectory, etc, fake.procSys];
   return Object.assign(world, {
     kernel: createKernel(gatedRunner(fake), fake.procSys),
     loadConfig: configReader(etc),
     tell: (events) => events.flatMap((event) => queueEvent(stateDirectory, event)),
     alone: (work, noLongerNeeded) =>
-      withLock(lock, { waitMs, flock: () => true, ...(noLongerNeeded && { noLongerNeeded }) }, work),
+      withLock(lock, { waitMs, flock: () => true, ...(noLongerNeeded && { noLongerNeeded }) }, () => {
+        worked = true;
+        return work();
+      }),
     writeConfig: () => {
       fs.rmSync(etc, { recursive: true, force: true });
       for (const [file, text] of files) {
@@ -118,9 +124,11 @@ export function createFaultWorld(): FaultWorld {
       code = said.code;
       return said;
     },
+    idle: () => !worked,
     complained: () => code !== 0 || world.errors.length + world.warnings.length > 0,
     forgetWords: () => {
       code = 0;
+      worked = false;
       for (const said of [world.echoed, world.errors, world.warnings]) said.length = 0;
     },
     toldOf: () =>
