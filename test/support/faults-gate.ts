@@ -28,7 +28,7 @@ export interface Strike {
 }
 
 /** The run was killed; whoever catches it finds that nothing works any more. */
-export class Killed extends Error {
+class Killed extends Error {
   override readonly name = 'Killed';
 }
 

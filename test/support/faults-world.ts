@@ -73,7 +73,7 @@ export function createFaultWorld(): FaultWorld {
   const { fake, files, stateDirectory } = world;
   const etc = scratchDirectory('etc');
   const lock = join(stateDirectory, 'lock');
-  const { command } = world;
+  const plain = { ...world };
   let code = 0;
   let waitMs = 1000;
   let worked = false;
@@ -120,7 +120,7 @@ export function createFaultWorld(): FaultWorld {
     },
     whole: () => wholeOf(world),
     command: async (...argv) => {
-      const said = await command(...argv);
+      const said = await plain.command(...argv);
       code = said.code;
       return said;
     },
