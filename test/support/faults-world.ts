@@ -125,7 +125,11 @@ export function createFaultWorld(): FaultWorld {
       return said;
     },
     idle: () => !worked,
-    complained: () => code !== 0 || world.errors.length + world.warnings.length > 0,
+    complained: () => {
+      // Its last line, whole or not.
+      const [last = ''] = readIf(join(stateDirectory, 'journal.jsonl')).trimEnd().split('\n').slice(-1);
+      return code !== 0 || world.errors.length + world.warnings.length > 0 || last.includes('"notes":["');
+    },
     forgetWords: () => {
       code = 0;
       worked = false;
@@ -141,14 +145,16 @@ export function createFaultWorld(): FaultWorld {
   } satisfies Partial<FaultWorld>);
 }
 
+const readIf = (file: string) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '');
+
 function wholeOf({ fake, stateDirectory }: TestWorld): string {
-  const read = (file: string) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : 'none');
+  const read = (file: string) => readIf(file) || 'none';
   // Times differ by how often the clock was looked at.
   const timeless = (text: string) => text.replace(/\b1[67]\d{11}\b/g, '0');
   const text = timeless(read(join(stateDirectory, 'state.json'))).replace(/^none$/, '{}');
-  const { firewall, ...rest } = JSON.parse(text) as Partial<State>;
-  // Stopped, there is no table that it could be compared with.
-  const state = rest.stopped === true ? rest : { ...rest, firewall };
+  const { firewall, memory, ...rest } = JSON.parse(text) as Partial<State>;
+  // Stopped, there are no tables that they could be compared with.
+  const state = rest.stopped === true ? rest : { ...rest, firewall, memory };
   const names = [...readTree(stateDirectory).keys()].map((path) => path.slice(stateDirectory.length + 1));
   return [
     ...fake.dump('ours').toSorted(),

@@ -82,7 +82,10 @@ export function wrongWays(before: Ways, after: Ways, now: Ways): string[] {
     const [was, will] = [before.get(packet), after.get(packet)];
     // Nobody has that mark any more, or yet.
     if (was === undefined || will === undefined) return [];
-    const wrong = devices.filter((device) => !was.includes(device) && !will.includes(device));
+    const both = [...was, ...will];
+    // Where nothing is to be found, a refusal is as good.
+    const isRight = (device: string) => both.includes(device) || (device === 'refused' && both.includes('nothing'));
+    const wrong = devices.filter((device) => !isRight(device));
     return wrong.length === 0 ? [] : [`${packet} goes to ${wrong.join()}; before ${was.join()}, after ${will.join()}`];
   });
 }

@@ -328,6 +328,15 @@ test('stop gives sysctls back, except those that somebody changed since', async 
   expect(sysctlsOf(world.fake.procSys)).toEqual(['conf/eth1/rp_filter = 1', 'ip_dynaddr = 7', 'ip_forward = 1']);
 });
 
+test('a memory that somebody took away and could not write that down is forgotten: no hook looks for it any more', async () => {
+  const world = await started(...ALL_UP, 'config wanhook.env BALANCE=pair', 'wanhook apply');
+  const { memory } = world.state();
+  await play(world, 'config wanhook.env', 'wanhook apply');
+  world.writeState({ ...world.state(), ...(memory && { memory }) });
+  await play(world, UP1);
+  expect([memory === undefined, world.state().memory]).toEqual([false, undefined]);
+});
+
 test('an old value that the system would not take back is given back by the next run', async () => {
   const world = await started(...ALL_UP);
   const forwarding = join(world.fake.procSys, 'net/ipv4/ip_dynaddr');
