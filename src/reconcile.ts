@@ -19,6 +19,7 @@ import { saveNames } from './state/names.ts';
 import { isRepeat } from './state/record.ts';
 import { forgetTrial, loadTrial, trialConfig, type TrialPlace } from './state/trial.ts';
 import { loadState, saveState, encodeState } from './state/store.ts';
+import { givenBack, stillOwed } from './state/sysctl-memory.ts';
 import { tellOutside, type Outside } from './tell.ts';
 
 export type { Early } from './decide.ts';
@@ -118,7 +119,7 @@ function isToStop(world: World, { fromDisk, stopped }: Options): boolean {
 /** Litter is no reason to stop. */
 function sweep({ stateDirectory, libraryDirectory, warn }: World): void {
   try {
-    const folders = ['events', 'hooks', 'uses'].map((name) => join(stateDirectory, name));
+    const folders = ['events', 'hooks', 'uses', 'scripts'].map((name) => join(stateDirectory, name));
     sweepTemporaries(stateDirectory, ...folders, libraryDirectory);
   } catch (error) {
     warn(explain(error));
@@ -282,7 +283,8 @@ async function settle(world: World, given: Known, seen: Early, { notes, done }: 
       const act = () => carryOut(world, decision.ops, done);
       const warnings = decision.ops.length === 0 ? [] : await whileChanging(world.stateDirectory, act);
       notes.push(...decision.notes, ...warnings);
-      const after = rememberMemory(decision, await rememberDone(world, decision));
+      const carried = { ...decision, state: withOwedSysctls(world, safe, decision) };
+      const after = rememberMemory(decision, await rememberDone(world, carried));
       saveIfChanged(world, safe, after);
       return { ...decision, state: after, refused: refusals.links };
     } catch (error) {
@@ -292,6 +294,14 @@ async function settle(world: World, given: Known, seen: Early, { notes, done }: 
       if (refusals.isNew()) world.warn(message);
     }
   }
+}
+
+/** An old value is forgotten only when it has been given back: looked at where one was to be. */
+function withOwedSysctls({ kernel }: World, before: State, { ops, state }: Decision): State {
+  const back = givenBack(before.sysctls, state.sysctls, ops);
+  const keys = Object.keys(back);
+  if (keys.length === 0) return state;
+  return { ...state, sysctls: stillOwed(before.sysctls, state.sysctls, back, kernel.readSysctls(keys)) };
 }
 
 async function carryOut(world: World, ops: readonly Op[], done: Op[]): Promise<string[]> {

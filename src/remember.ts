@@ -112,12 +112,10 @@ export function memoryRecord(config: Config, { memory }: Desired, base: readonly
   return { text: memory, mask: config.markMask, ...(config.balance === 'client' && { base }) };
 }
 
-/** Remembered only once it is loaded. */
+/** Remembered only once it is loaded; forgotten when it is gone, also if whoever took it away could not write that down. */
 export function rememberMemory({ ops, memory }: Decision, { memory: before, ...state }: State): State {
-  const now = ops.some(({ op }) => op === 'memory-load')
-    ? memory
-    : ops.some(({ op }) => op === 'memory-delete')
-      ? undefined
-      : before;
+  // Stopped without nft, nobody has looked: it may be there.
+  const isGone = ops.some(({ op }) => op === 'memory-delete') || (memory === undefined && !state.stopped);
+  const now = ops.some(({ op }) => op === 'memory-load') ? memory : isGone ? undefined : before;
   return now === undefined ? state : { ...state, memory: now };
 }

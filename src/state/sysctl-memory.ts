@@ -1,5 +1,5 @@
 import { FORWARDINGS, switchOf, type Forwarding } from '../forwarding.ts';
-import type { Device, State, Sysctls } from '../model.ts';
+import type { Device, Op, State, Sysctls } from '../model.ts';
 
 type Memory = State['sysctls'];
 
@@ -69,4 +69,20 @@ function sideEffects(forwarding: Forwarding, memory: Memory, wanted: Sysctls, no
     return isOwn ? [[key, { before: value, set: value }] as const] : [];
   });
   return Object.fromEntries(lost);
+}
+
+/** What was to be given back by these operations, and is forgotten with them. */
+export function givenBack(before: Memory, after: Memory, ops: readonly Op[]): Sysctls {
+  const back = ops.flatMap((op) =>
+    op.op === 'sysctl-set' && after[op.key] === undefined && before[op.key] !== undefined ? [[op.key, op.value]] : [],
+  );
+  return Object.fromEntries(back) as Sysctls;
+}
+
+/** The memory with what the system would not take back: the next run tries again. */
+export function stillOwed(before: Memory, after: Memory, back: Sysctls, now: Sysctls): Memory {
+  const owed = Object.entries(before).filter(
+    ([key]) => back[key] !== undefined && now[key] !== undefined && now[key] !== back[key],
+  );
+  return { ...after, ...Object.fromEntries(owed) };
 }

@@ -77,6 +77,8 @@ export interface FakeKernel {
   dump(whose?: 'all' | 'ours' | 'others'): string[];
   /** All that is not ours, quickly, to compare. */
   others(): string;
+  /** Remembers everything but sysctls; what it gives puts it all back, as often as wanted. */
+  snapshot(): () => void;
   /** A copy that lives on its own, without what is ours. */
   cloneWithoutOurs(): FakeKernel;
 }
@@ -167,6 +169,10 @@ export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
     setFirewall: (text) => (state.firewall = text),
     dump: (whose = 'all') => [...dumpLines(readAll(), whose), ...dumpLines6(readAll6(), whose)],
     others: () => JSON.stringify(withoutOurs(state)),
+    snapshot: () => {
+      const kept = structuredClone(state);
+      return () => void Object.assign(state, structuredClone(kept));
+    },
     cloneWithoutOurs: () => createFakeKernel(structuredClone(withoutOurs(state))),
   };
   return kernel;

@@ -88,10 +88,12 @@ function exitOf(child: ChildProcessWithoutNullStreams): Promise<number> {
     let drain: NodeJS.Timeout | undefined;
     child.once('error', () => resolve(-1));
     child.once('exit', () => {
-      drain = setTimeout(() => {
+      // Behind a look at what has come meanwhile: a busy runner finds its timers due before it has read anything.
+      const end = () => {
         child.stdout.destroy();
         child.stderr.destroy();
-      }, DRAIN_MS);
+      };
+      drain = setTimeout(() => setImmediate(end), DRAIN_MS);
     });
     child.once('close', (code: number | null) => {
       clearTimeout(drain);

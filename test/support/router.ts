@@ -7,6 +7,7 @@
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import type { Kind } from './faults-gate.ts';
 import type { JournalEntry } from '../../src/journal.ts';
 import type { RunResult } from './lab-process.ts';
 import { createLab, type Lab, type LabOptions } from './lab.ts';
@@ -53,6 +54,8 @@ export interface Router extends Lab {
   snapshot(): Promise<string>;
   /** Puts a shell script in a tool's place (`$REAL` is the tool itself); undefined puts the tool back. */
   fake(tool: 'ip' | 'nft' | 'conntrack', script: string | undefined): Promise<void>;
+  /** The n-th command that wanhook starts from now on goes wrong so; undefined: none any more. */
+  strike(kind: Kind | undefined, at?: number): Promise<void>;
   /** Source and destination of packets that reached an ISP with another line's address. Must always be empty. */
   strays(): Promise<string[]>;
 }
@@ -138,6 +141,25 @@ function linkKeys(lab: Lab, index: number, keys: LinkKeys = {}): LinkKeys {
   return { ID: index + 1, ...identity, ...keys };
 }
 
+/** Moved into place, never written in place. */
+function fakeTool(tool: string, script: string | undefined): string {
+  const file = `/usr/sbin/${tool}`;
+  if (script === undefined) return `cp -a --remove-destination ${file}.real ${file}`;
+  const text = `#!/bin/bash\nREAL=${file}.real\n${script}\n`;
+  return `cat >${file}.new <<'FAKE'\n${text}FAKE\nchmod 755 ${file}.new; mv ${file}.new ${file}`;
+}
+
+/** What the tool in its place does when its turn has come; a number counts the commands of all tools. */
+const STRUCK: Readonly<Record<Kind, (at: number) => string>> = {
+  die: (at) => `if [ $n = ${at} ]; then kill -9 $PPID; exit 1; fi\nexec "$REAL" "$@"`,
+  fail: (at) =>
+    `if [ $n = ${at} ]; then echo 'RTNETLINK answers: Cannot allocate memory' >&2; exit 1; fi\nexec "$REAL" "$@"`,
+  broken: (at) =>
+    `if [ $n -ge ${at} ]; then echo 'RTNETLINK answers: Cannot allocate memory' >&2; exit 1; fi\nexec "$REAL" "$@"`,
+  // Its time limit is for others to wait for: killed, when all of it is done.
+  hang: (at) => `"$REAL" "$@"; code=$?\nif [ $n = ${at} ]; then kill -9 $$; fi\nexit $code`,
+};
+
 function routerIn(lab: Lab): Router {
   const { rtr } = lab;
   const run = (file: string, args: readonly string[], env: Readonly<Record<string, string>>) =>
@@ -211,13 +233,13 @@ function routerIn(lab: Lab): Router {
     },
     snapshot: () => rtr.sh(RULES_AND_MORE),
     fake: async (tool, script) => {
-      const file = `/usr/sbin/${tool}`;
-      if (script === undefined) await rtr.sh(`cp -a --remove-destination ${file}.real ${file}`);
-      else {
-        const stdin = `#!/bin/bash\nREAL=${file}.real\n${script}\n`;
-        // Moved into place, never written in place.
-        await rtr.sh(`cat >${file}.new; chmod 755 ${file}.new; mv ${file}.new ${file}`, { stdin });
-      }
+      await rtr.sh(fakeTool(tool, script));
+    },
+    strike: async (kind, at = 0) => {
+      const script = kind && `n=$(($(cat /run/struck 2>/dev/null) + 1)); echo $n >/run/struck\n${STRUCK[kind](at)}`;
+      await rtr.sh('rm -f /run/struck');
+      const tools = ['ip', 'nft', 'conntrack'].map((tool) => fakeTool(tool, script));
+      await rtr.sh(tools.join('\n'));
     },
     strays: async () => {
       const seen = await Promise.all(

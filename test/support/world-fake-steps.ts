@@ -4,7 +4,10 @@ import type { TestWorld } from './world.ts';
 
 const isPpp = (device: string) => device.startsWith('ppp');
 
-export function fakeSteps(world: TestWorld): Steps {
+/** Where operations can be struck: in the world of the faults. */
+const NOWHERE: Steps['struck'] = () => Promise.reject(new Error('nothing can be struck in this world'));
+
+export function fakeSteps(world: TestWorld, struck = NOWHERE): Steps {
   const { fake, files } = world;
   const flush = (device: string) => fake.addressesOf(device).forEach((address) => fake.delAddress(device, address));
   const give = (device: string, address: string) => {
@@ -57,5 +60,12 @@ export function fakeSteps(world: TestWorld): Steps {
     },
     dropFirewall: () => fake.setFirewall(undefined),
     loseState: () => world.loseState(),
+    nft: (line) => {
+      // Tables of others, and single rules, are nothing that the fake has.
+      const table = /^delete (table inet wanhook\w*)$/.exec(line)?.[1];
+      if (table === undefined || (table.endsWith('_memory') && fake.memory() === undefined)) return;
+      fake.runSync('nft', ['-f', '-'], `${table}\ndelete ${table}\n`);
+    },
+    struck,
   };
 }

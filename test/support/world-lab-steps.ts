@@ -6,6 +6,8 @@ import { metricOf, type Steps } from './world-steps.ts';
 
 /** The kernel tells of a carrier in its own time (net/core/link_watch.c); at once, where it can. */
 const CARRIER_MS = 20;
+/** So many does a run start, more or less. */
+const COMMANDS = 7;
 const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
 export function labSteps(router: Router): Steps {
@@ -65,6 +67,17 @@ export function labSteps(router: Router): Steps {
     },
     dropFirewall: async () => {
       await rtr.run(['nft', 'delete', 'table', 'inet', 'wanhook'], { check: false });
+    },
+    nft: async (line) => {
+      await rtr.run(['nft', ...line.split(' ')], { check: false });
+    },
+    struck: async (kind, at, work) => {
+      await router.strike(kind, 1 + (at % COMMANDS));
+      try {
+        await work().catch(() => undefined);
+      } finally {
+        await router.strike(undefined);
+      }
     },
     loseState: async () => {
       await rtr.sh('rm -f /run/wanhook/state.json');

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 
 const MEMORY = '/dev/shm';
-const root = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'wanhook-test-'));
+export const scratchRoot = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'wanhook-test-'));
 let count = 0;
 
 // Not at the process's exit: vitest ends its workers by a signal.
-afterAll(() => rmSync(root, { recursive: true, force: true }), 60_000);
+afterAll(() => rmSync(scratchRoot, { recursive: true, force: true }), 60_000);
 
 /** The path of a directory that does not exist yet; it goes when the test file has run. */
 export function scratchDirectory(name: string): string {
-  return join(root, `${name}-${count++}`);
+  return join(scratchRoot, `${name}-${count++}`);
 }

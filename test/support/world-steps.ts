@@ -15,9 +15,14 @@
  *   monitor dsl dead IPv6                   on its IPv6
  *   stranger rule add pref 5 lookup 100        somebody's ip command
  *   stranger drops the firewall
+ *   stranger nft delete table inet wanhook      somebody's nft command
  *   the state is lost
+ *   together ip-up … | wanhook apply            at the same time
+ *   struck die 17 ip-up …                       at its 17th operation it is killed (die), or that one fails (fail), or all
+ *                                               from there on (broken), or it takes too long (hang)
  */
 import type { HookInput } from '../../src/events/hook-input.ts';
+import type { Kind } from './faults-gate.ts';
 import type { LinkHealth } from '../../src/model.ts';
 import { hookInput } from './world-hook-input.ts';
 
@@ -38,6 +43,8 @@ export interface Steps {
   stranger(line: string): Promise<void> | void;
   dropFirewall(): Promise<void> | void;
   loseState(): Promise<void> | void;
+  nft(line: string): Promise<void> | void;
+  struck(kind: Kind, at: number, work: () => Promise<void>): Promise<void>;
 }
 
 export const PEER = '192.0.2.254';
@@ -54,7 +61,18 @@ export async function playStep(on: Steps, step: string): Promise<void> {
     case 'monitor':
       await on.judge(words[0] ?? '', words[1] as LinkHealth['verdict'], words[2] === 'IPv6' ? 6 : undefined);
       return;
+    case 'together':
+      await Promise.all(
+        words
+          .join(' ')
+          .split(' | ')
+          .map((each) => playStep(on, each)),
+      );
+      return;
+    case 'struck':
+      return on.struck(words[0] as Kind, Number(words[1]), () => playStep(on, words.slice(2).join(' ')));
     case 'stranger':
+      if (words[0] === 'nft') return on.nft(words.slice(1).join(' '));
       return on.stranger(words.join(' '));
     case 'wanhook':
       if (words[0] === 'apply') await on.apply();

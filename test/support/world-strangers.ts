@@ -28,3 +28,15 @@ export const OURS = [
   'nexthop del id 20003',
   'nexthop del id 20999',
 ];
+
+/** Somebody's `nft` commands, on tables of ours and of his own. */
+export const TABLES = [
+  'delete table inet wanhook',
+  'delete table inet wanhook_kept',
+  'delete table inet wanhook_memory',
+  'flush chain inet wanhook postrouting',
+  'delete element inet wanhook wan { eth1 }',
+  'add table inet theirs',
+  'add chain inet theirs forward { type filter hook forward priority 0; policy accept; }',
+  'add rule inet theirs forward ct mark 0x1000000 counter',
+];

@@ -4,24 +4,17 @@
  */
 import { createRandom, type Random } from './world-random.ts';
 import { PEER } from './world-steps.ts';
-import { OURS, THEIRS } from './world-strangers.ts';
-
-export interface WalkLine {
-  readonly name: string;
-  readonly kind: 'ppp' | 'dhcp';
-  readonly id: number;
-  /** Where it is, or was last. */
-  device: string;
-  address: string;
-  /** Its device is there, up, has carrier and the address. */
-  state: 'up' | 'gone' | 'down' | 'unplugged';
-  /** The last word wanhook heard of it was a true one, and nobody took it out by hand. */
-  known: boolean;
-  /** The address that was said then. */
-  told: string;
-  /** Its router advertises itself. */
-  advertised?: 'yes' | undefined;
-}
+import { OURS, TABLES, THEIRS } from './world-strangers.ts';
+import {
+  anyClient,
+  configure,
+  downHook,
+  newAddress,
+  startLines,
+  UNITS,
+  upHook,
+  type WalkLine,
+} from './world-walk-lines.ts';
 
 export interface Walk {
   readonly steps: readonly string[];
@@ -38,18 +31,6 @@ export interface WalkOptions {
   readonly moves: boolean;
 }
 
-const [CABLE_ROUTER, CABLE, CABLE2] = ['198.51.100.1', '198.51.100.2', '198.51.100.3'] as const;
-const UNITS = ['ppp0', 'ppp1', 'ppp7'];
-
-function startLines(): WalkLine[] {
-  return [
-    { name: 'dsl1', kind: 'ppp', id: 1, device: 'ppp0', address: '192.0.2.11', state: 'gone', known: false, told: '' },
-    { name: 'dsl2', kind: 'ppp', id: 2, device: 'ppp1', address: '192.0.2.12', state: 'gone', known: false, told: '' },
-    { name: 'cable', kind: 'dhcp', id: 3, device: 'eth1', address: CABLE, state: 'gone', known: false, told: '' },
-    { name: 'cable2', kind: 'dhcp', id: 4, device: 'eth2', address: CABLE2, state: 'gone', known: false, told: '' },
-  ];
-}
-
 interface Walker {
   readonly random: Random;
   readonly lines: WalkLine[];
@@ -61,22 +42,6 @@ interface Walker {
   lostState: boolean;
 }
 
-const linkKeys = ({ id, kind, name, device }: WalkLine) =>
-  `ID=${id} ${kind === 'ppp' ? `PPP_IPPARAM=${name}` : `DEVICE=${device}`}`;
-const configure = (line: WalkLine, more = '') => `config links/${line.name}.env ${linkKeys(line)}${more}`;
-
-/** The hook that goes with the line's state, as its daemon calls it. */
-function upHook(line: WalkLine, address = line.address): string {
-  return line.kind === 'ppp'
-    ? `ip-up ${line.device} ${address} ${PEER} ${line.name}`
-    : `dhclient BOUND ${line.device} ${address} ${CABLE_ROUTER}`;
-}
-function downHook(line: WalkLine, address = line.address): string {
-  return line.kind === 'ppp'
-    ? `ip-down ${line.device} ${address} ${PEER} ${line.name}`
-    : `dhclient EXPIRE ${line.device} ${address}`;
-}
-
 /** Bring the line up; the hook follows, or (rarely) is lost. */
 function comeUp(walker: Walker, line: WalkLine): void {
   const { random, steps, options } = walker;
@@ -86,10 +51,11 @@ function comeUp(walker: Walker, line: WalkLine): void {
     const taken = walker.lines.filter((other) => other.state !== 'gone').map(({ device }) => device);
     line.device = random.pick(UNITS.filter((unit) => !taken.includes(unit)));
   }
-  if (random.below(2) === 0) line.address = newAddress(walker, line);
+  if (random.below(2) === 0) line.address = newAddress(walker.random, line);
   steps.push(`line ${line.device} up ${line.address}`);
   line.state = 'up';
   line.known = false;
+  line.client = anyClient(random);
   if (random.below(6) > 0) {
     steps.push(upHook(line));
     heard(walker, line);
@@ -109,10 +75,6 @@ function heard({ lines, amiss }: Walker, line: WalkLine, said = line.address): v
   line.told = said;
 }
 
-function newAddress({ random }: Walker, { kind, id }: WalkLine): string {
-  return kind === 'ppp' ? `192.0.2.${id * 60 + random.below(40)}` : `198.51.100.${id * 40 + random.below(40)}`;
-}
-
 function goDown(walker: Walker, line: WalkLine): void {
   const { random, steps } = walker;
   if (line.state === 'gone') return;
@@ -127,10 +89,12 @@ function goDown(walker: Walker, line: WalkLine): void {
 /** A hook that says what is not, or no longer, so. It must not change what wanhook makes of a living line. */
 function sayNonsense(walker: Walker, line: WalkLine): void {
   const { random, steps } = walker;
-  const old = newAddress(walker, line);
+  const old = newAddress(walker.random, line);
   const choices: (() => string)[] = [
     () => upHook(line),
     () => upHook(line, old),
+    // The same line, managed twice.
+    () => upHook(line, line.address, anyClient(random)),
     () => `ipv6-up ${line.device} - - ${line.name}`,
     () => 'ip-up ppp9 10.0.0.9 10.0.0.1 vpn',
   ];
@@ -166,7 +130,7 @@ function disturb(walker: Walker, line: WalkLine): void {
   } else if (line.state === 'up') {
     const what = random.below(3);
     if (what === 0) {
-      line.address = newAddress(walker, line);
+      line.address = newAddress(walker.random, line);
       steps.push(`line ${line.device} has ${line.address}`);
     } else {
       line.state = what === 1 ? 'down' : 'unplugged';
@@ -203,6 +167,9 @@ function reconfigure(walker: Walker, line: WalkLine): void {
     ' WEIGHT=5 TIER=3',
     ' IPV6=no',
     ' NPT=yes',
+    ' METERED=yes',
+    ' FAILBACK=delay:30',
+    ' FAILBACK=manual TIER=2',
   ];
   const main = [
     '',
@@ -213,6 +180,11 @@ function reconfigure(walker: Walker, line: WalkLine): void {
     ' ON_DOWN=block WEIGHT=9',
     ' PROBE=dns://203.0.113.9/a.b',
     ' IPV6=no',
+    ' BALANCE=client',
+    ' BALANCE=pair',
+    ' ON_DOWN=block BALANCE=client REBALANCE=return',
+    ' FAILBACK=delay:30',
+    ' LAST_RESORT=block',
   ];
   const what = random.below(8);
   if (what === 0 || what === 2) {
@@ -234,6 +206,25 @@ function byHand(walker: Walker): void {
   if (said === 'event down eth1' && cable) cable.known = false;
 }
 
+/** What wanhook does is interrupted, or is done while it does something else. */
+function complicate(walker: Walker, line: WalkLine): void {
+  const { random, steps, lines } = walker;
+  const step = steps.at(-1) ?? '';
+  const dice = random.below(10);
+  if (dice > 1 || /^(?:config|line|stranger|the state|monitor|wanhook event)/.test(step)) return;
+  if (dice === 0) {
+    steps[steps.length - 1] =
+      `struck ${random.pick(['die', 'die', 'fail', 'broken', 'hang'])} ${random.below(90)} ${step}`;
+    // The event may not have got as far as the disk.
+    line.known = false;
+    return;
+  }
+  const other = lines.find(({ state, device }) => state === 'up' && device !== line.device);
+  if (other === undefined) return;
+  steps[steps.length - 1] = `together ${step} | ${upHook(other)} | ${random.pick(['wanhook apply', upHook(other)])}`;
+  heard(walker, other);
+}
+
 export function walk(seed: number, options: WalkOptions): Walk {
   const random = createRandom(seed);
   const walker: Walker = {
@@ -250,7 +241,7 @@ export function walk(seed: number, options: WalkOptions): Walk {
   steps.push('wanhook apply');
   while (steps.length < options.length) {
     const line = random.pick(lines);
-    const dice = random.below(108);
+    const [dice, before] = [random.below(108), steps.length];
     if (dice >= 100) advertise(walker, line);
     else if (dice < 30) comeUp(walker, line);
     else if (dice < 44) goDown(walker, line);
@@ -259,15 +250,17 @@ export function walk(seed: number, options: WalkOptions): Walk {
     else if (dice < 70) disturb(walker, line);
     else if (dice < 77) steps.push(`stranger ${random.pick(THEIRS)}`);
     else if (dice < 84) steps.push(`stranger ${random.pick(OURS)}`);
-    else if (dice < 86) steps.push('stranger drops the firewall');
+    else if (dice < 86) steps.push(random.pick(['stranger drops the firewall', `stranger nft ${random.pick(TABLES)}`]));
     else if (dice < 91) reconfigure(walker, line);
     else if (dice < 94) byHand(walker);
-    else if (dice < 98) steps.push(`monitor ${line.name} ${random.pick(['dead', 'dead', 'alive'])}`);
+    else if (dice < 98)
+      steps.push(`monitor ${line.name} ${random.pick(['dead', 'dead', 'alive', 'dead IPv6', 'alive IPv6'])}`);
     else if (dice < 99) {
       steps.push('the state is lost');
       walker.lostState = true;
       for (const each of lines) each.known = false;
     } else steps.push('wanhook apply');
+    if (steps.length > before) complicate(walker, line);
   }
   // Whoever was editing is done.
   steps.push(...lines.map((line) => configure(line, line.id === 2 ? ' WEIGHT=3' : '')), 'config wanhook.env');

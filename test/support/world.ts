@@ -122,9 +122,9 @@ export function createTestWorld(files: ConfigText = new Map(), fake: FakeKernel 
         world.errors.push(said.problems.join('; '));
         return;
       }
-      const config = trialConfig(world) ?? world.loadConfig().config ?? loadGoodConfig(stateDirectory);
-      if (config !== undefined && findLink(config, said.event, world.state().links) === undefined) return;
       try {
+        const config = trialConfig(world) ?? world.loadConfig().config ?? loadGoodConfig(stateDirectory);
+        if (config !== undefined && findLink(config, said.event, world.state().links) === undefined) return;
         await world.event(said.event);
       } catch (error) {
         world.errors.push(explain(error));

@@ -1,6 +1,6 @@
 /** The whole sequence on the fake kernel, when something goes wrong in the middle of it. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseHook } from '../../src/events/hooks.ts';
@@ -42,6 +42,14 @@ async function started(...steps: readonly string[]): Promise<TestWorld> {
 /** All that wanhook leaves in the kernel. */
 const whole = ({ fake }: TestWorld) => [...fake.dump('ours').toSorted(), fake.firewall(), ...sysctlsOf(fake.procSys)];
 const pendingCount = ({ stateDirectory }: TestWorld) => readdirSync(join(stateDirectory, 'events')).length;
+
+const DEVICE_THAT_IS_FULL = '/dev/full';
+const readingAs =
+  ({ kernel }: TestWorld, key: string, value: string): TestWorld['kernel']['readSysctls'] =>
+  (keys) => ({
+    ...kernel.readSysctls(keys.filter((each) => each !== key)),
+    ...(keys.includes(key) && { [key]: value }),
+  });
 
 function eventOf(text: string) {
   const [name = '', ...words] = text.split(' ');
@@ -204,8 +212,8 @@ test('a broken configuration, and a last good one of an older version: as if the
 test('a run sweeps what killed ones were writing', async () => {
   const world = await started(...ALL_UP);
   const dead = spawnSync('true').pid;
-  for (const name of ['state.json', 'events/1-1.json', 'lib/clients.json']) {
-    mkdirSync(join(world.stateDirectory, 'lib'), { recursive: true });
+  for (const name of ['state.json', 'events/1-1.json', 'scripts/1-1.json', 'lib/clients.json']) {
+    for (const folder of ['lib', 'scripts']) mkdirSync(join(world.stateDirectory, folder), { recursive: true });
     writeFileSync(join(world.stateDirectory, `${name}.${dead}.tmp`), '');
   }
   await play(world, UP1);
@@ -318,6 +326,31 @@ test('stop gives sysctls back, except those that somebody changed since', async 
   world.fake.setSysctl('net/ipv4/ip_dynaddr', '7');
   await world.stop();
   expect(sysctlsOf(world.fake.procSys)).toEqual(['conf/eth1/rp_filter = 1', 'ip_dynaddr = 7', 'ip_forward = 1']);
+});
+
+test('a memory that somebody took away and could not write that down is forgotten: no hook looks for it any more', async () => {
+  const world = await started(...ALL_UP, 'config wanhook.env BALANCE=pair', 'wanhook apply');
+  const { memory } = world.state();
+  await play(world, 'config wanhook.env', 'wanhook apply');
+  world.writeState({ ...world.state(), ...(memory && { memory }) });
+  await play(world, UP1);
+  expect([memory === undefined, world.state().memory]).toEqual([false, undefined]);
+});
+
+test('an old value that the system would not take back is given back by the next run', async () => {
+  const world = await started(...ALL_UP);
+  const forwarding = join(world.fake.procSys, 'net/ipv4/ip_dynaddr');
+  rmSync(forwarding);
+  symlinkSync(DEVICE_THAT_IS_FULL, forwarding);
+  // As a read-only /proc/sys, which root cannot be kept from writing to here: read as set, written in vain.
+  const stuck = { ...world, kernel: { ...world.kernel, readSysctls: readingAs(world, 'net/ipv4/ip_dynaddr', '1') } };
+  await reconcile(stuck, { cause: 'wanhook stop', stopped: true });
+  expect(world.warnings.join()).toContain('cannot set sysctl net/ipv4/ip_dynaddr to 0: ENOSPC');
+  rmSync(forwarding);
+  world.fake.setSysctl('net/ipv4/ip_dynaddr', '1');
+  await world.stop();
+  expect(sysctlsOf(world.fake.procSys)).toEqual([]);
+  expect(world.state().sysctls).toEqual({});
 });
 
 test('local TCP from an address that a link has lost is ended, once, and nobody else’s', async () => {
