@@ -97,7 +97,25 @@ LOOK
     done </proc/net/if_inet6
   } 2>/dev/null |
     WANHOOK_EARLY=stdin WANHOOK_CHANGES=$changes WANHOOK_STARTED=$started "$node" /usr/lib/wanhook/hooks/load.cjs "$hook" "$@" ||
-    logger -t wanhook -p daemon.err "hook $hook ${1-${interface-}}: \"$node\" failed with status $?: run install.sh again"
+    give_up $? "$@"
+}
+
+# A hook exits 0 whatever happens: this is Node itself. With no memory, another try at once would end the same way; what was to
+# be done waits for the next hook. Not without bound, where Node is broken for days (src/state/inbox.ts takes 512).
+give_up() {
+  status=$1
+  shift
+  { : >$run/runner; } 2>/dev/null
+  kept=lost
+  [ "$hook" = pending ] || { has_room && drop_it "$@"; } && kept='left to the next hook'
+  logger -t wanhook -p daemon.err "hook $hook ${1-${interface-}}: \"$node\" failed with status $status: run install.sh again," \
+    "unless memory was short; the event is $kept"
+  exit 0
+}
+
+has_room() {
+  set -- "$drop"/*[0-9]
+  [ $# -lt 512 ]
 }
 
 # Whoever should take it may hang, or be killed this instant: then it is done from here.

@@ -194,9 +194,13 @@ async function once(world: World, options: Options): Promise<Report> {
   }
 }
 
+/** Whoever can drop rubbish can drop a lot of it: syslog and the journal need not hold all. */
+const MOST_TOLD = 3;
+
 /** A hook that dropped rubbish has gone: syslog hears it from whoever took it. */
 function tellDamaged({ warn }: World, damaged: Inbox['damaged'], notes: string[]): void {
-  const told = damaged.flatMap(({ note }) => note ?? []);
+  const all = damaged.flatMap(({ note }) => note ?? []);
+  const told = all.length <= MOST_TOLD ? all : [...all.slice(0, MOST_TOLD), `and ${all.length - MOST_TOLD} more`];
   notes.push(...told);
   if (told.length > 0) warn(told.join('; '));
 }

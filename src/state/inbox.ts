@@ -49,7 +49,10 @@ export function pendingEvents(directory: string): Inbox {
   ].toSorted((a, b) => (a.key < b.key ? -1 : 1));
   const excess = Math.max(0, found.length - MOST_PENDING);
   const pending: PendingEvent[] = [];
-  const damaged: Inbox['damaged'] = found.slice(0, excess).map(({ path }) => ({ path, note: noEvent(path) }));
+  const tooMany = `more than ${MOST_PENDING} events waited in ${directory}: the oldest ${excess} are removed`;
+  const damaged: Inbox['damaged'] = found
+    .slice(0, excess)
+    .map(({ path }, index) => ({ path, ...(index === 0 && { note: tooMany }) }));
   for (const { path, read } of found.slice(excess)) {
     const { event, note, later = false } = read(path);
     if (later) continue;
@@ -59,7 +62,7 @@ export function pendingEvents(directory: string): Inbox {
   return { pending, damaged };
 }
 
-const noEvent = (path: string) => `${path} is not an event, or one too many: removed`;
+const noEvent = (path: string) => `${path} is not an event: removed`;
 
 interface Read {
   readonly event?: LinkEvent;

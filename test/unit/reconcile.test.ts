@@ -141,9 +141,17 @@ test('files that are no events are removed, told, and do no harm', async () => {
   writeFileSync(join(world.stateDirectory, 'events/1-1.json'), '{"kind":');
   await world.apply();
   expect(pendingCount(world)).toBe(0);
-  expect(world.journal().at(-1)?.notes).toEqual([
-    expect.stringMatching(/1-1\.json is not an event, or one too many: removed$/),
-  ]);
+  expect(world.journal().at(-1)?.notes).toEqual([expect.stringMatching(/1-1\.json is not an event: removed$/)]);
+});
+
+test('a thousand files that are no events are told in a few words', async () => {
+  const world = await started('line ppp0 up 192.0.2.11', UP1);
+  for (let n = 1; n <= 1000; n++) writeFileSync(join(world.stateDirectory, `events/${n}-1.json`), '{"kind":');
+  await world.apply();
+  expect(pendingCount(world)).toBe(0);
+  const { notes } = world.journal().at(-1)!;
+  expect(notes).toHaveLength(4);
+  expect(notes.join()).toMatch(/the oldest 488 are removed,.* is not an event: removed,and 510 more$/);
 });
 
 test('a damaged state is told, and everything is found again', async () => {

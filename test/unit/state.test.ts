@@ -147,6 +147,7 @@ test('of more than 512 events the newest count, so that /run cannot fill up', ()
   }
   const { pending, damaged } = pendingEvents(run);
   expect([pending.length, damaged.length]).toEqual([512, 88]);
+  expect(damaged.flatMap(({ note }) => note ?? [])).toEqual([expect.stringMatching(/: the oldest 88 are removed$/)]);
   expect([pending[0]?.event.device, pending.at(-1)?.event.device]).toEqual(['ppp88', 'ppp599']);
 });
 

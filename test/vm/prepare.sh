@@ -3,10 +3,17 @@
 # Idempotent; a second run costs about 0.1 s. Prints the cache directory on stdout, everything else on stderr.
 #
 # Cache: $WANHOOK_VM_CACHE, or $XDG_CACHE_HOME/wanhook-vm, or node_modules/.cache/wanhook-vm in the repository.
+# WANHOOK_VM_KERNEL=backports: this release's backports kernel instead, in a cache of its own (…-backports).
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 repo=$(CDPATH='' cd -- "$here/../.." && pwd)
 cache=${WANHOOK_VM_CACHE:-${XDG_CACHE_HOME:-$repo/node_modules/.cache}/wanhook-vm}
+kernel=${WANHOOK_VM_KERNEL:-stock}
+case $kernel in
+  stock) ;;
+  backports) cache=$cache-backports ;;
+  *) echo "vm/prepare: WANHOOK_VM_KERNEL=$kernel: expected stock or backports" >&2; exit 2 ;;
+esac
 say() { printf 'vm/prepare: %s\n' "$*" >&2; }
 
 # Two machines may be wanted at once: one of them makes ready for both.
@@ -47,13 +54,26 @@ if [ -n "$(find "$stamp" -newer "$init" -newer "$here/prepare.sh" 2>/dev/null)" 
 fi
 
 if [ ! -e "$cache/kernel" ]; then
+  # Backports are asked with lists of their own: the machine's sources stay as they are.
+  apt_conf=
+  if [ "$kernel" = backports ]; then
+    codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+    mkdir -p "$cache/apt/lists/partial" "$cache/apt/archives/partial"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $codename-backports main" \
+      >"$cache/apt/sources.list"
+    printf '%s\n' "Dir::Etc::SourceList \"$cache/apt/sources.list\";" 'Dir::Etc::SourceParts "/dev/null";' \
+      "Dir::State::Lists \"$cache/apt/lists\";" "Dir::Cache \"$cache/apt\";" 'APT::Sandbox::User "root";' \
+      'Acquire::Languages "none";' >"$cache/apt/apt.conf"
+    apt_conf=$cache/apt/apt.conf
+  fi
+  if [ -n "$apt_conf" ]; then export APT_CONFIG="$apt_conf"; fi
   find_kernel() { apt-cache depends linux-image-amd64 2>/dev/null | awk '/Depends: linux-image-[0-9]/ {print $2; exit}'; }
   package=$(find_kernel)
   if [ -z "$package" ]; then
     timeout 300 apt-get update -qq >&2
     package=$(find_kernel)
   fi
-  [ -n "$package" ] || { say 'apt offers no linux-image-amd64'; exit 1; }
+  [ -n "$package" ] || { say "apt offers no linux-image-amd64 ($kernel)"; exit 1; }
   say "downloading $package (about 70 MB, once)"
   rm -rf "$cache/unpack" && mkdir -p "$cache/unpack"
   # A cached package list may name a version that the mirror has dropped since: refresh and ask again.
@@ -63,7 +83,7 @@ if [ ! -e "$cache/kernel" ]; then
   depmod -b "$cache/unpack/root" "$release"
   rm -f "$cache"/unpack/*.deb
   mv "$cache/unpack/root" "$cache/kernel"
-  rm -rf "$cache/unpack"
+  rm -rf "$cache/unpack" "$cache/apt"
 fi
 
 # The initramfs: busybox and the modules that reach the host's root file system. Everything else comes from there.
