@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import { release } from 'node:os';
+import { PROTO } from './render.ts';
 import type { Runner } from './runner.ts';
 
 /** Longer than resolv.conf's first try with its default timeout (5 s); a boot without lines must not wait for more. */
@@ -21,13 +21,14 @@ export async function acceptsTable(runner: Runner, lines: readonly string[]): Pr
   return code === 0;
 }
 
-/** Since Linux 5.16 and iproute2 5.16; a backported kernel often comes with an older ip(8), which refuses the word. */
+/**
+ * Does the kernel itself keep a gateway's address known (`managed`)? Asked by something that whoever knows the word refuses, for
+ * a proxy is never managed. An older kernel ignores it and makes the proxy entry, which goes at once (of a documentation address,
+ * on lo: nobody asks for it there); an older ip(8) has another complaint.
+ */
 export async function managesNeighbours(runner: Runner): Promise<boolean> {
-  const { stdout } = await runner.run('ip', ['-V']);
-  return [release(), /iproute2-(\d+\.\d+)/.exec(stdout)?.[1] ?? '0.0'].every(isFrom516);
-}
-
-function isFrom516(version: string): boolean {
-  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
-  return major > 5 || (major === 5 && minor >= 16);
+  const proxy = ['proxy', '192.0.2.255', 'dev', 'lo'];
+  const { code, stderr } = await runner.run('ip', ['neigh', 'add', ...proxy, 'managed', 'protocol', PROTO]);
+  if (code === 0) await runner.run('ip', ['neigh', 'del', ...proxy]);
+  return /Invalid NTF_|Invalid argument/.test(stderr);
 }

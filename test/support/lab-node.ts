@@ -7,7 +7,7 @@
  * dies, so even `kill -9` of the test leaves nothing behind. No name is registered (`ip netns` leaves files).
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { execInside, type ProcessHandle, type RunOptions, type RunResult, spawnInside } from './lab-process.ts';
+import { execInside, type ProcessHandle, type RunOptions, type RunResult, SLOW, spawnInside } from './lab-process.ts';
 
 export interface LabNode {
   readonly name: string;
@@ -29,7 +29,7 @@ export interface Holder extends LabNode {
 }
 
 /** How long a holder may take for one half of its set-up; it needs some 20 ms. */
-const SETUP_LIMIT_MS = 10_000;
+const SETUP_LIMIT_MS = 10_000 * SLOW;
 
 /**
  * The upper layers live on a tmpfs that is unmounted again: the overlays keep it alive, and no test can

@@ -3,6 +3,9 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
+/** Time limits are for a machine; an emulated one (test/kernels.sh) needs so many times as long. */
+export const SLOW = Number(process.env['WANHOOK_TEST_SLOW'] ?? 1);
+
 export interface RunOptions {
   readonly stdin?: string;
   /** Added to a small fixed environment (PATH, HOME, LC_ALL); the test runner's own is never passed on. */
@@ -116,7 +119,7 @@ export async function execInside(
   child.stdin.on('error', () => undefined); // EPIPE: the command did not want to read it all
   child.stdin.end(options.stdin ?? '');
 
-  const limit = options.timeoutMs ?? 30_000;
+  const limit = (options.timeoutMs ?? 30_000) * SLOW;
   const overtime = new AbortController();
   const timer = setTimeout(() => {
     overtime.abort();
@@ -158,7 +161,7 @@ export function spawnInside(pid: number, argv: readonly string[], options: RunOp
       const onLine = (line: string) => {
         if (pattern.test(line)) finish(line);
       };
-      const timer = setTimeout(finish, timeoutMs);
+      const timer = setTimeout(finish, timeoutMs * SLOW);
       reader.on('line', onLine);
       // The reader may hand out its last lines a tick after the exit.
       void exited.then(() => setImmediate(() => finish(lines.find((line) => pattern.test(line)))));

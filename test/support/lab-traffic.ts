@@ -3,7 +3,7 @@ import { buildSync } from 'esbuild';
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { LabNode } from './lab-node.ts';
-import type { ProcessHandle } from './lab-process.ts';
+import { type ProcessHandle, SLOW } from './lab-process.ts';
 import { SERVER } from './lab-topology.ts';
 import type { HoldSummary } from './traffic-hold.ts';
 import type { Proto } from './traffic-io.ts';
@@ -99,7 +99,7 @@ function commonArgv(options: TrafficOptions): string[] {
     ...['--from', (options.localAddresses ?? []).join(',')],
     ...['--port', String(options.port ?? PORT)],
     ...['--proto', options.proto ?? 'tcp'],
-    ...['--timeout', String(options.timeoutMs ?? 1000)],
+    ...['--timeout', String((options.timeoutMs ?? 1000) * SLOW)],
   ];
 }
 

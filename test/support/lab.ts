@@ -8,6 +8,7 @@
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { SLOW } from './lab-process.ts';
 import { lineControl, type LineControl } from './lab-lines.ts';
 import { type Holder, type Init, type LabNode, startHolder } from './lab-node.ts';
 import {
@@ -59,7 +60,7 @@ const run = promisify(execFile);
 
 /** A shell outside; what it runs is `nsenter -n …` only, so the host's own network is never touched. */
 export async function hostShell(script: string): Promise<void> {
-  await run('/bin/sh', ['-euc', script], { timeout: 10_000, cwd: '/' });
+  await run('/bin/sh', ['-euc', script], { timeout: 10_000 * SLOW, cwd: '/' });
 }
 
 /** All or nothing: when one namespace fails, those that did start are ended before the error is passed on. */
