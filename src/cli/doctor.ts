@@ -52,7 +52,7 @@ async function look(context: Context, world: World): Promise<Facts> {
     ...(routing && { routing }),
     tools: gather.tools(),
     node: nodeFact(),
-    features: await gather.features(config, doors),
+    features: await gather.features(config, doors, decision?.state.learned),
     ...(manifest && { installed: manifest }),
     hiders: gather.hiders(),
     hooked: gather.hooked(),

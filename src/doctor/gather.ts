@@ -2,7 +2,7 @@ import type { Decision } from '../decide.ts';
 import { balanceTable, groupId, linkTable } from '../desired/numbers.ts';
 import { seenStatuses } from '../desired/picture.ts';
 import { PROTO } from '../kernel/render.ts';
-import type { Config } from '../model.ts';
+import type { Config, Learned } from '../model.ts';
 import { isCopy, pppOptions } from '../ppp-options.ts';
 import { fileText, lookAt, namesIn, readableLines } from './files.ts';
 import { foreignRules, jsonOf, objectsIn, rulesetOf } from './foreign.ts';
@@ -178,7 +178,11 @@ function parsed(text = '[]'): Record<string, unknown>[] {
 }
 
 /** By asking the kernel to take it (`nft -c`), or by what it shows. */
-export async function features(config: Config | undefined, { accepts }: Doors): Promise<Feature[]> {
+export async function features(
+  config: Config | undefined,
+  { ask, accepts }: Doors,
+  learned?: Learned,
+): Promise<Feature[]> {
   const chain = (type: string, line: string) => `chain probe {\n type ${type};\n ${line}\n}`;
   const wants = (is: (config: Config) => boolean) => config !== undefined && is(config);
   const asked: readonly (readonly [name: string, lines: readonly string[], without: string, wanted: boolean])[] = [
@@ -190,6 +194,21 @@ export async function features(config: Config | undefined, { accepts }: Doors): 
   const found: Feature[] = [];
   for (const [name, lines, without, wanted] of asked)
     found.push({ name, without, wanted, there: await accepts(lines) });
+  const ipAnswers = async (...argv: readonly string[]) => (await ask('ip', argv)) !== undefined;
+  found.push({
+    name: 'nexthop objects (Linux and iproute2 5.3)',
+    // Where there is no ip at all, that is told.
+    there: (await ipAnswers('nexthop', 'show', 'proto', PROTO)) || !(await ipAnswers('-V')),
+    without: 'nothing of wanhook works',
+    wanted: true,
+  });
+  found.push({
+    name: '"managed" neighbours (Linux and iproute2 5.16)',
+    // The last apply has tried.
+    there: learned?.managedNeighbours !== false,
+    without: 'a gateway that was silent for a while gets its share back only when somebody asks for it',
+    wanted: false,
+  });
   const cgroups = lookAt('/sys/fs/cgroup/cgroup.controllers') !== undefined;
   found.push({
     name: 'cgroup v2 at /sys/fs/cgroup',

@@ -72,6 +72,24 @@ test('for people: one line what, one line how', async () => {
   expect(stdout).toMatch(/^LINK +DEVICE +MANAGED BY\nline1 .* nobody\n/);
 });
 
+test('what kernel and tools lack is found by trying, whatever version they say they have', async () => {
+  const REFUSING = `case " $* " in *" -V "*) ;; *nexthop*) echo 'Object "nexthop" is unknown, try "ip help".' >&2; exit 1 ;;
+    *managed*) echo 'Error: either "to" is duplicate, or "managed" is a garbage.' >&2; exit 255 ;; esac
+exec "$REAL" "$@"`;
+  const lacks = async () =>
+    (await look()).findings.filter(({ about }) => about === 'kernel').map(({ problem }) => problem);
+  expect((await lacks()).filter((problem) => /nexthop|managed/.test(problem))).toEqual([]);
+  await router.fake('ip', REFUSING);
+  await router.wanhook('apply');
+  const lacking = await lacks();
+  expect(lacking).toContainEqual(expect.stringMatching(/^has no nexthop objects .*: nothing of wanhook works$/));
+  await router.fake('ip', REFUSING.replace('*nexthop*', 'never'));
+  await router.must('apply');
+  expect(await lacks()).toContainEqual(expect.stringMatching(/^has no "managed" neighbours/));
+  await router.fake('ip', undefined);
+  await router.must('apply');
+});
+
 test('a broken configuration is told with file and line, among the rest', async () => {
   await router.configure([{ ID: 99, DEVICE: 'ppp0' }]);
   const { findings } = await look();
