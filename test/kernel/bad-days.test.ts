@@ -151,7 +151,7 @@ test('a clock that jumps 20 years, forward and back: FAILBACK waits, and no long
 test('3,000 left drops: the next hook takes the newest, throws the others away, and says so once', async () => {
   await lab.rtr
     .sh(`mkdir -p -m 700 /run/wanhook/hooks; cd /run/wanhook/hooks; n=0; while [ $n -lt 3000 ]; do n=$((n + 1))
-    printf 'ip-up\\0006\\0ppp1\\0eth0\\0000\\000${lab.lines[1]!.address}\\000192.0.2.254\\0dsl1\\0' >$n-$n; done`);
+    printf 'ip-up\\0006\\0ppp1\\0eth0\\0000\\000${lab.lines[1]!.address}\\000192.0.2.254\\0dsl1\\0.\\0' >$n-$n; done`);
   await lab.lineUp(1);
   await hook(UP, 0);
   await lab.rtr.sh('for try in $(seq 100); do [ -z "$(ls /run/wanhook/hooks)" ] && exit; sleep 0.1; done; exit 1');
