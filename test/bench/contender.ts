@@ -15,6 +15,8 @@ export interface Contender {
   hook(lab: Lab, verb: 'up' | 'down', line: number): readonly string[];
   /** Does everything again: argv. */
   readonly reload?: readonly string[];
+  /** Puts everything right after a scene, if the hook and `reload` do not. */
+  readonly restore?: readonly string[];
   /** To be measured one after the other, with both lines up at first and at last. */
   readonly commands?: readonly (readonly string[])[];
   /** It finds out by itself that a line is dead; how long that may take. */

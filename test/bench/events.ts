@@ -9,8 +9,8 @@ export interface EventRow extends Figures {
   readonly timesNode?: { readonly wall: number; readonly cpu: number };
   /** The same event with the script. */
   readonly timesScript?: { readonly wall: number; readonly cpu: number };
-  /** Until the last change of one such hook. */
-  readonly timesOne?: number | null;
+  /** As a multiple of one hook: until all have returned, until the last change. */
+  readonly timesOne?: { readonly wall: number; readonly applied: number | null };
 }
 
 const NODE: readonly string[] = [process.execPath, '-e', '0'];
@@ -54,9 +54,9 @@ async function events(routers: readonly EventRouter[], links: number, rounds: nu
   for (let turn = 0; turn < rounds; turn++) {
     book.add('node', await cost(routers[0]!.rtr, { argv: NODE, quietMs: 1 }));
     for (const event of EVENTS) {
-      for (const { who, rtr, event: given } of routers) {
+      for (const router of routers) {
         const quietMs = event === 'not ours' ? 1 : 120;
-        book.add(`${who} ${event}`, await cost(rtr, { ...given(event), quietMs }));
+        book.add(`${router.who} ${event}`, await cost(router.rtr, { ...router.event(event), quietMs }));
       }
     }
   }
@@ -66,16 +66,23 @@ async function events(routers: readonly EventRouter[], links: number, rounds: nu
 /** A line comes up, and 64 hooks say so. */
 async function burst(routers: readonly EventRouter[], rounds: number, known: readonly EventRow[]): Promise<EventRow[]> {
   const rows: EventRow[] = [];
-  for (const { who, rtr, event } of routers) {
+  for (const router of routers) {
+    const { who, rtr } = router;
+    const [down, up] = [router.event('down'), router.event('up')];
     const costs: Cost[] = [];
     for (let turn = 0; turn < rounds; turn++) {
-      await rtr.run([...event('down').argv], { check: false });
-      const before = `ip link del ppp1\n${event('up').before}`;
-      costs.push(await cost(rtr, { before, argv: event('up').argv, count: BURST, quietMs: 300 }));
+      await rtr.run([...down.argv], { check: false });
+      const before = `${down.before}\n${up.before}`;
+      costs.push(await cost(rtr, { before, argv: up.argv, count: BURST, quietMs: 300 }));
     }
     const got = figures(costs);
-    const one = known.find((row) => row.who === who && row.event === 'up')?.appliedMs ?? null;
-    const timesOne = one === null || got.appliedMs === null ? null : round(got.appliedMs / one, 1);
+    const one = known.find((row) => row.who === who && row.event === 'up');
+    const ratio = (own: number | null, other: number | null | undefined) =>
+      own === null || other === null || other === undefined ? null : round(own / other, 1);
+    const timesOne = {
+      wall: ratio(got.wallMs, one?.wallMs) ?? NaN,
+      applied: ratio(got.appliedMs, one?.appliedMs),
+    };
     rows.push({ links: 2, who, event: '64 hooks at once', ...got, timesOne });
   }
   return rows;

@@ -16,6 +16,8 @@ type From = (typeof FROM)[number];
 export interface Loss {
   readonly lost: number;
   readonly sent: number;
+  /** Lost, too, but begun before: on their way by the line that went. */
+  readonly inFlight: number;
   /** Until the first new connection from which on all work; null: they did not, as long as we looked. */
   readonly worksMs: number | null;
 }
@@ -38,7 +40,8 @@ export interface Outages {
 
 interface Scene {
   readonly name: string;
-  begin(lab: Lab, contender: Contender): Promise<unknown>;
+  /** When the trouble began, if that can be said better than by the time of the call. */
+  begin(lab: Lab, contender: Contender): Promise<number | undefined>;
   end(lab: Lab): Promise<void>;
 }
 
@@ -46,22 +49,37 @@ const hook = (lab: Lab, contender: Contender, verb: 'up' | 'down') =>
   lab.rtr.run([...contender.hook(lab, verb, 0)], { check: false, timeoutMs: 60_000 });
 
 /** Whoever dials tells of a hang-up, and of nothing else: what is shut down here, or dead there, is found out by looking. */
+const untold = (begin: (lab: Lab) => Promise<void>) => async (lab: Lab) => {
+  await begin(lab);
+  return undefined;
+};
 const SCENES: readonly Scene[] = [
   {
     name: 'hang-up',
     begin: async (lab, contender) => {
-      await lab.lineHangup(0);
+      // To the millisecond: what is on its way by that line is lost with anybody.
+      const stamp = await lab.rtr.sh(`date +%s%N; exec ip link del dev ${lab.lines[0]!.device}`);
       await hook(lab, contender, 'down');
+      return Number(stamp) / 1e6;
     },
     end: (lab) => lab.lineUp(0),
   },
-  { name: 'admin down', begin: (lab) => lab.lineAdminDown(0), end: (lab) => lab.lineUp(0) },
-  { name: 'carrier lost', begin: (lab) => lab.carrier(0, false), end: (lab) => lab.carrier(0, true) },
-  { name: 'dead gateway', begin: (lab) => lab.deadGateway(0, true), end: (lab) => lab.deadGateway(0, false) },
+  { name: 'admin down', begin: untold((lab) => lab.lineAdminDown(0)), end: (lab) => lab.lineUp(0) },
+  {
+    name: 'carrier lost',
+    begin: untold((lab) => lab.carrier(0, false)),
+    end: (lab) => lab.carrier(0, true),
+  },
+  {
+    name: 'dead gateway',
+    begin: untold((lab) => lab.deadGateway(0, true)),
+    end: (lab) => lab.deadGateway(0, false),
+  },
   {
     name: 'reload, nothing wrong',
     begin: async (lab, { reload }) => {
       if (reload !== undefined) await lab.rtr.run([...reload], { timeoutMs: 60_000 });
+      return undefined;
     },
     end: () => Promise.resolve(),
   },
@@ -73,13 +91,25 @@ const AFTER_MS = 1500;
 /** Nothing was lost for so long at the end: it is over. */
 const CALM_MS = 300;
 
-function lossOf({ probes, startedAt, sent, lost }: ProbeResult, at: number): Loss {
+function lossOf({ probes, startedAt, sent }: ProbeResult, at: number): Loss {
+  const bad = probes.filter(({ ok }) => !ok);
+  const lost = bad.filter((probe) => startedAt + probe.at >= at).length;
+  const inFlight = bad.length - lost;
   const last = probes.findLastIndex(({ ok }) => !ok);
   const end = probes.at(-1)?.at ?? 0;
   const works = probes[last + 1]?.at;
-  if (last < 0) return { lost, sent, worksMs: 0 };
-  if (works === undefined || end - probes[last]!.at < CALM_MS) return { lost, sent, worksMs: null };
-  return { lost, sent, worksMs: Math.max(0, Math.round(startedAt + works - at)) };
+  if (lost === 0) return { lost, inFlight, sent, worksMs: 0 };
+  if (works === undefined || end - probes[last]!.at < CALM_MS) return { lost, inFlight, sent, worksMs: null };
+  return { lost, inFlight, sent, worksMs: Math.max(0, Math.round(startedAt + works - at)) };
+}
+
+/** Both lines are in use, and nothing is lost. */
+async function isWell(lab: Lab): Promise<boolean> {
+  const shares = [
+    await lab.share({ from: 'lan', to: lab.servers, localAddresses: lab.clients, count: 44, timeoutMs: 3000 }),
+    await lab.share({ from: 'rtr', to: lab.servers, count: 44, timeoutMs: 3000 }),
+  ];
+  return shares.every(({ ok, sources }) => ok === 44 && Object.keys(sources).length === 2);
 }
 
 async function play(lab: Lab, contender: Contender, scene: Scene): Promise<OutageRow> {
@@ -90,16 +120,15 @@ async function play(lab: Lab, contender: Contender, scene: Scene): Promise<Outag
   };
   await sleep(300);
   const at = Date.now();
-  await scene.begin(lab, contender);
+  const began = (await scene.begin(lab, contender)) ?? at;
   const finds = scene.name === 'dead gateway' ? contender.noticesWithinMs : undefined;
   await sleep(finds ?? AFTER_MS);
   const lookedMs = Date.now() - at;
-  const [lan, rtr] = await Promise.all(FROM.map(async (from) => lossOf(await running[from].stop(), at)));
+  const [lan, rtr] = await Promise.all(FROM.map(async (from) => lossOf(await running[from].stop(), began)));
   await scene.end(lab);
   await hook(lab, contender, 'up');
-  if (contender.reload !== undefined && finds === undefined) {
-    await lab.rtr.run([...contender.reload], { check: false, timeoutMs: 60_000 });
-  }
+  const again = contender.restore ?? contender.reload;
+  if (again !== undefined) await lab.rtr.run([...again], { check: false, timeoutMs: 60_000 });
   return { who: contender.name, scene: scene.name, lookedMs, lan: lan!, rtr: rtr! };
 }
 
@@ -125,24 +154,45 @@ export interface OutageOptions {
   readonly rounds: number;
 }
 
-export async function benchOutages({ contenders, scenes, rounds }: OutageOptions): Promise<Outages> {
-  const wanted = CONTENDERS.filter(({ name }) => contenders?.includes(name) ?? true);
+/** A lab of its own, and a new one whenever the last scene has left something behind. */
+async function playAll(contender: Contender, { scenes, rounds }: OutageOptions): Promise<Omit<Outages, 'missing'>> {
   const outages: OutageRow[] = [];
   const commands: CommandRow[] = [];
-  for (const contender of wanted.filter(isThere)) {
+  const begin = async () => {
     const lab = await createLab({ links: ['ppp', 'ppp'], clients: 4, overlay: overlayDirs(), up: true });
-    try {
-      await contender.start(lab);
-      commands.push(...(await commandCosts(lab, contender, rounds)));
-      for (const scene of SCENES) {
-        if (scenes?.includes(scene.name) === false) continue;
-        if (scene.name.startsWith('reload') && contender.reload === undefined) continue;
-        outages.push(await play(lab, contender, scene));
-      }
-    } finally {
+    await contender.start(lab).catch(async (cause: unknown) => {
       await lab.destroy();
+      throw new Error(`cannot set up ${contender.name}`, { cause });
+    });
+    return lab;
+  };
+  let lab = await begin();
+  try {
+    if (!(await isWell(lab))) throw new Error(`${contender.name} does not share two lines`);
+    commands.push(...(await commandCosts(lab, contender, rounds)));
+    for (const scene of SCENES) {
+      if (scenes?.includes(scene.name) === false) continue;
+      if (scene.name.startsWith('reload') && contender.reload === undefined) continue;
+      if (!(await isWell(lab))) {
+        await lab.destroy();
+        lab = await begin();
+      }
+      outages.push(await play(lab, contender, scene));
     }
+    return { outages, commands };
+  } finally {
+    await lab.destroy();
   }
+}
+
+export async function benchOutages(options: OutageOptions): Promise<Outages> {
+  const wanted = CONTENDERS.filter(({ name }) => options.contenders?.includes(name) ?? true);
+  const all: Omit<Outages, 'missing'>[] = [];
+  for (const contender of wanted.filter(isThere)) all.push(await playAll(contender, options));
   const missing = wanted.filter((each) => !isThere(each)).map(({ needs }) => needs![1]);
-  return { outages, commands, missing: [...new Set(missing)] };
+  return {
+    outages: all.flatMap(({ outages }) => outages),
+    commands: all.flatMap(({ commands }) => commands),
+    missing: [...new Set(missing)],
+  };
 }

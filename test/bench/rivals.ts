@@ -40,6 +40,7 @@ const ENABLE: Contender = {
   needs: NEEDS,
   start: startShorewall,
   hook: (lab, verb, line) => [SHOREWALL, verb === 'up' ? 'enable' : 'disable', lab.lines[line]!.device],
+  restore: [SHOREWALL, 'reload'],
   commands: [
     [SHOREWALL, 'disable', 'ppp0'],
     [SHOREWALL, 'enable', 'ppp0'],
