@@ -14,8 +14,6 @@ export interface EventRow extends Figures {
 }
 
 const NODE: readonly string[] = [process.execPath, '-e', '0'];
-const BURST = 64;
-
 /** Costs by contender and event, round by round. */
 class Book {
   readonly #costs = new Map<string, Cost[]>();
@@ -29,13 +27,13 @@ class Book {
 
 const SCRIPT: Who = 'write-ups’ script';
 
-function rowsOf(book: Book, links: number): EventRow[] {
+function rowsOf(book: Book, contenders: readonly Who[], links: number): EventRow[] {
   const base = book.get('node');
   const both = (own: readonly Cost[], other: readonly Cost[]) => ({
     wall: times(own, other, 'wall'),
     cpu: times(own, other, 'cpu'),
   });
-  const rows = WHO.flatMap((who) =>
+  const rows = contenders.flatMap((who) =>
     EVENTS.map((event): EventRow => {
       const own = book.get(`${who} ${event}`);
       const script = book.get(`${SCRIPT} ${event}`);
@@ -60,20 +58,28 @@ async function events(routers: readonly EventRouter[], links: number, rounds: nu
       }
     }
   }
-  return rowsOf(book, links);
+  return rowsOf(
+    book,
+    routers.map(({ who }) => who),
+    links,
+  );
 }
 
 /** A line comes up, and 64 hooks say so. */
-async function burst(routers: readonly EventRouter[], rounds: number, known: readonly EventRow[]): Promise<EventRow[]> {
+async function burst(
+  routers: readonly EventRouter[],
+  { bursts, hooks = 64 }: EventOptions,
+  known: readonly EventRow[],
+): Promise<EventRow[]> {
   const rows: EventRow[] = [];
   for (const router of routers) {
     const { who, rtr } = router;
     const [down, up] = [router.event('down'), router.event('up')];
     const costs: Cost[] = [];
-    for (let turn = 0; turn < rounds; turn++) {
+    for (let turn = 0; turn < bursts; turn++) {
       await rtr.run([...down.argv], { check: false });
       const before = `${down.before}\n${up.before}`;
-      costs.push(await cost(rtr, { before, argv: up.argv, count: BURST, quietMs: 300 }));
+      costs.push(await cost(rtr, { before, argv: up.argv, count: hooks, quietMs: 300 }));
     }
     const got = figures(costs);
     const one = known.find((row) => row.who === who && row.event === 'up');
@@ -92,17 +98,22 @@ export interface EventOptions {
   /** Rounds by number of links, in ascending order of links. */
   readonly rounds: readonly (readonly [links: number, rounds: number])[];
   readonly bursts: number;
+  /** In a burst; default 64. */
+  readonly hooks?: number;
+  /** Default: all. */
+  readonly contenders?: readonly Who[];
 }
 
-export async function benchEvents({ rounds, bursts }: EventOptions): Promise<EventRow[]> {
+export async function benchEvents(options: EventOptions): Promise<EventRow[]> {
+  const { rounds, bursts, contenders = WHO } = options;
   const routers: EventRouter[] = [];
   try {
-    for (const who of WHO) routers.push(await createEventRouter(who));
+    for (const who of contenders) routers.push(await createEventRouter(who));
     const rows: EventRow[] = [];
     for (const [links, count] of rounds) {
       const some = await events(routers, links, count);
       rows.push(...some);
-      if (links === 2 && bursts > 0) rows.push(...(await burst(routers, bursts, some)));
+      if (links === 2 && bursts > 0) rows.push(...(await burst(routers, options, some)));
     }
     return rows;
   } finally {
