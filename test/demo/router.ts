@@ -28,7 +28,7 @@ done
 `;
 
 /** `./install.sh --no-deps`, from this checkout; its last words. */
-export async function install(lab: Lab): Promise<string> {
+export async function install(lab: Pick<Lab, 'rtr'>): Promise<string> {
   await lab.rtr.sh(CLEAR);
   // What mktemp and npm leave behind belongs into the router's own /run.
   const env = { HOME: '/run', TMPDIR: '/run' };
