@@ -105,7 +105,7 @@ LOOK
 give_up() {
   status=$1
   shift
-  { : >$run/runner; } 2>/dev/null
+  { echo >$run/runner; } 2>/dev/null # not ":": a shell whose special builtin cannot be redirected ends there
   kept=lost
   [ "$hook" = pending ] || { has_room && drop_it "$@"; } && kept='left to the next hook'
   logger -t wanhook -p daemon.err "hook $hook ${1-${interface-}}: \"$node\" failed with status $status: run install.sh again," \
