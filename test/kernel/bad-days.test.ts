@@ -20,12 +20,8 @@ let lab: Lab;
 beforeAll(async () => {
   lab = await createLab({ links: ['ppp', 'ppp'], overlay: overlayDirs() });
   await install(lab);
-  await lab.rtr.sh(
-    `rm -f /usr/bin/logger; cat >/usr/sbin/logger; chmod 755 /usr/sbin/logger; cp -a ${LOAD} /etc/load`,
-    {
-      stdin: LOGGER,
-    },
-  );
+  // A hook's PATH begins with /usr/sbin, which is private here; /usr/bin is the host's.
+  await lab.rtr.sh(`cat >/usr/sbin/logger; chmod 755 /usr/sbin/logger; cp -a ${LOAD} /etc/load`, { stdin: LOGGER });
   await configure(lab, { dsl0: link(0), dsl1: link(1) });
 });
 afterAll(() => lab.destroy());

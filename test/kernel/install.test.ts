@@ -621,7 +621,8 @@ describe('the shims', () => {
       const text = await machine.sh('cat /run/dump 2>/dev/null || echo null; rm -f /run/dump');
       const got = JSON.parse(text) as { args: string[]; env: Record<string, string>; cwd: string } | null;
       if (got === null) return null;
-      const { WANHOOK_STARTED: started, ...env } = got.env;
+      const { WANHOOK_STARTED: started, WANHOOK_CHANGES: changes, ...env } = got.env;
+      expect(changes).toMatch(/^(\d+\.\d+)?$/);
       expect(started).toMatch(/^\d+$/);
       return { ...got, env };
     };
