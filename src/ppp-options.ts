@@ -9,6 +9,9 @@ const WITH_WORD = new Set(
   ).split(' '),
 );
 
+/** Longer is no options file, and it takes long to read. */
+const MOST = 65_536;
+
 export interface PppOption {
   readonly line: number;
   readonly option: string;
@@ -18,7 +21,7 @@ export interface PppOption {
 
 /** A peers or options file, as pppd's options.c reads words: quotes, backslashes, and # to the end of the line. */
 export function pppOptions(text: string): PppOption[] {
-  const words = wordsOf(text);
+  const words = wordsOf(text.slice(0, MOST));
   const found: PppOption[] = [];
   for (let at = 0; at < words.length; at++) {
     const { line, word } = words[at] as Word;

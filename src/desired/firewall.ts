@@ -21,6 +21,8 @@ interface Wan {
 /** IPv4 header and TCP header without options (RFC 9293 §3.7.1). */
 const HEADERS = 40;
 const ETHERNET_MTU = 1500;
+/** pppd's smallest (MINMRU). Below it nothing is clamped: nft would refuse the whole table for a size below zero. */
+const LEAST_MTU = 128;
 
 /**
  * The whole table `inet wanhook` as nft(8) text. It depends on which devices the links use, not on which links are up,
@@ -81,7 +83,7 @@ function statusOfEach(in4: readonly LinkStatus[], in6: readonly LinkStatus[]): L
 
 function wanOf(config: Config, { link, device, mtu }: LinkStatus): Wan[] {
   if (device === undefined && link.onDown !== 'block') return [];
-  const fromMtu = mtu !== undefined && mtu < ETHERNET_MTU ? mtu - HEADERS : undefined;
+  const fromMtu = mtu !== undefined && mtu >= LEAST_MTU && mtu < ETHERNET_MTU ? mtu - HEADERS : undefined;
   const mss = link.mss === 'auto' ? fromMtu : link.mss === 'off' ? undefined : link.mss;
   const mark = hex(linkMark(config, link).value);
   return [

@@ -103,7 +103,7 @@ export function parseIpBatch(stdout: string): IpObserved {
 function splitArrays(stdout: string): Json[][] | undefined {
   const parts = stdout.split(/\n(?=\[)/).map((part) => part.trim());
   try {
-    return parts.filter((part) => part !== '').map((part) => objectsIn(JSON.parse(part)));
+    return parts.filter((part) => part !== '').map((part) => objectsIn(JSON.parse(part)).filter(isSane));
   } catch {
     return undefined;
   }
@@ -116,6 +116,16 @@ function objectsIn(list: unknown): Json[] {
     (entry: unknown): entry is Json => typeof entry === 'object' && entry !== null && Object.keys(entry).length > 0,
   );
 }
+
+/** Where ip(8) prints addresses or numbers it prints nothing else: what has another word there is not repeated to it. */
+const ADDRESS = /^(?:all|default|[\da-f]*[.:][\da-f.:]*(?:\/\d{1,3})?)$/;
+const NUMBER = /^(?:0x[\da-f]{1,8}|\d{1,10})$/;
+const WORDS: Readonly<Record<string, RegExp>> = {
+  ...{ src: ADDRESS, dst: ADDRESS, gateway: ADDRESS, prefsrc: ADDRESS },
+  ...{ table: NUMBER, fwmark: NUMBER, fwmask: NUMBER },
+};
+const isSane = (json: Json) =>
+  Object.entries(WORDS).every(([key, pattern]) => json[key] === undefined || pattern.test(text(json, key) ?? ''));
 
 function readDevice(json: Json): Device {
   const flags = list(json, 'flags');
@@ -269,7 +279,7 @@ function text(json: Json, key: string): string | undefined {
 
 function number(json: Json, key: string): number | undefined {
   const value = json[key];
-  return typeof value === 'number' ? value : undefined;
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
 
 function list(json: Json, key: string): readonly unknown[] {

@@ -57,7 +57,7 @@ function readLink(devices: Map<string, string>, rest: string, deleted: boolean):
 
 /** `3: eth1    inet 198.51.100.2/24 scope 0 eth1\       valid_lft forever preferred_lft forever` */
 function readAddress(rest: string): string | undefined {
-  const device = /^\d+: (\S+)\s+inet /.exec(rest)?.[1];
+  const device = /^\d+: (\S{1,15})\s+inet /.exec(rest)?.[1];
   return device === undefined ? undefined : `${device} address`;
 }
 
@@ -66,7 +66,7 @@ function readAddress(rest: string): string | undefined {
  * says it again: only what is new, gone, or deprecated counts. Link-local ones (scope 253) tell nothing.
  */
 function readAddress6(known: Map<string, string>, rest: string, deleted: boolean): string | undefined {
-  const pattern = /^\d+: (\S+)\s+inet6 (\S+) (?:peer \S+ )?scope 0 ([^\\]*)/;
+  const pattern = /^\d+: (\S{1,15})\s+inet6 (\S{1,45}) (?:peer \S+ )?scope 0 ([^\\]*)/;
   const [, device, address, flags = ''] = pattern.exec(rest) ?? [];
   if (device === undefined || address === undefined || /\b(?:tentative|dadfailed)\b/.test(flags)) return undefined;
   const key = `${device} ${address}`;

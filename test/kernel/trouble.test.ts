@@ -177,7 +177,7 @@ mount -t tmpfs -o ${options} full /run/wanhook; cp -a /run/kept/. /run/wanhook/;
       expect(stderr).toMatch(/^\/etc\/wanhook\/links\/line2\.env:3: WEIGHT="900" is not valid: expected /m);
       expect(stderr).toMatch(/^\/etc\/wanhook\/links\/line3\.env: /m);
       expect(stderr).toMatch(/^\/etc\/wanhook\/links\/noise\.env/m);
-      expect(stderr).toMatch(/^\/etc\/wanhook\/links\/dir\.env: cannot read/m);
+      expect(stderr).toMatch(/^\/etc\/wanhook\/links\/dir\.env: is no file/m);
     }
     expect(await router.snapshot()).toBe(before);
     await router.down(0);

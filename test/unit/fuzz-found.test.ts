@@ -53,7 +53,13 @@ test('what ip prints in places where it prints something else is passed by', () 
   const { devices } = parseIpBatch(`${odd}[]\n[]\n[{"id":1,"group":[null,5]}]\n[]\n[]\n`);
   expect(devices.map(({ name }) => name)).toEqual(['eth1']);
   const { rules } = parseIpBatch('[]\n[{"priority":1,"src":"1;flush","protocol":"201"}]\n[]\n[]\n[]\n[]\n');
-  expect(rules).toEqual([{ pref: 1 }]);
+  expect(rules).toEqual([]);
+});
+
+test('a route to a word that is no address is not deleted', () => {
+  const none = '[]\n';
+  const routes = '[{"dst":"ppp0","table":"20001","protocol":"201"},{"dst":"default","table":"20001"}]\n';
+  expect(parseIpBatch(none + none + routes + none + none + none).routes).toHaveLength(1);
 });
 
 test('listings of others that are no JSON, or other JSON, say nothing', () => {
@@ -82,4 +88,18 @@ test('a file of a million lines does not become a million problems', () => {
   expect(problems.some(({ message }) => message === 'more than 1000 lines: the rest was not read')).toBe(true);
   const long = parseConfig({ links: [{ path: 'x', name: 'x', text: `ID=${'1'.repeat(9000)}` }] });
   expect(long.problems[0]?.message).toBe('longer than 8192 characters');
+});
+
+test('the kernel watch repeats no more of a line than a device’s name', () => {
+  expect(lineReader()(`[ADDR]3: ${'a'.repeat(300)}    inet 198.51.100.2/24 scope 0`)).toBeUndefined();
+});
+
+test.each([0, 20, 127])('an MTU of %i makes no clamp, and the table stays one that nft takes', async (mtu) => {
+  const world = createTestWorld(new Map([['links/dsl.env', 'ID=1\nDEVICE=ppp0\n']]));
+  world.fake.addDevice('ppp0', { mtu, pointToPoint: true });
+  world.fake.addAddress('ppp0', '192.0.2.11', '192.0.2.254');
+  world.fake.setUp('ppp0', true);
+  await world.apply();
+  expect(world.fake.firewall()).toContain('"ppp0"');
+  expect(world.fake.firewall()).not.toContain('mss_');
 });
