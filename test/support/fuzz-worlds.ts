@@ -93,7 +93,7 @@ export function guardedWorld(files: ReadonlyMap<string, string>): {
 }
 
 const FILE =
-  /^(?:(?:lib\/)?(?:state|config|applied|clients|trial|health)\.json|health|journal\.jsonl(?:\.1)?|events\/[\d-]+\.json|hooks\/\d+-\d+|lib)$/;
+  /^(?:(?:lib\/)?(?:state|config|applied|clients|trial|health)\.json|health|changes|names|journal\.jsonl(?:\.1)?|events\/[\d-]+\.json|hooks\/\d+-\d+|lib)$/;
 
 /** Nothing was said that may not be; every message is for people; files have the names they may have, or were `placed`. */
 function expectWhole(world: TestWorld, refused: readonly string[], placed: readonly string[]): void {

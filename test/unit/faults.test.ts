@@ -13,7 +13,8 @@ import { noCounts, playFaults } from '../support/faults-play.ts';
 const DIRECTORY = join(import.meta.dirname, '../scenarios');
 const SRC = join(import.meta.dirname, '../../src');
 /** No part of what a run does: a log that is followed, and the monitor's watch of a folder. */
-const BESIDE = /^(?:(?:fstat|read)Sync in cli\/journal-tail\.ts|watch in state\/dropped\.ts)$/;
+const BESIDE =
+  /^(?:(?:fstat|read)Sync in cli\/journal-tail\.ts|(?:constants|fstatSync) in config\/load\.ts|watch in state\/dropped\.ts)$/;
 const SCENARIOS = readdirSync(DIRECTORY).filter((file) => file.endsWith('.txt'));
 const ONE = process.env['FAULTS_IN'];
 /** Most of a step's time is its own, whatever number of its points is played: so a sample is some points of some steps. */
