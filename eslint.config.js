@@ -21,7 +21,7 @@ const MAY_IMPORT = {
   'src/survey/**': ['checked', 'ppp-options'],
   'src/desired/**': ['checked', 'ipv6', 'liveness'],
   'src/plan.ts': ['forwarding', 'kernel'],
-  'src/kernel/**': ['checked', 'ipv6', 'start-time'],
+  'src/kernel/**': ['checked', 'forwarding', 'ipv6', 'start-time'],
   'src/lock.ts': ['start-time'],
   'src/log.ts': ['kernel'],
   'src/journal.ts': [],

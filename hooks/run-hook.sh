@@ -62,10 +62,12 @@ drop_it() {
   for name in $handed $delegated; do
     eval "[ -z \"\${$name+set}\" ]" || eval "set -- \"\$@\" \"$name=\$$name\""
   done
+  [ ! -e "$drop/$started-$$" ] || return 1
   set -C
   printf '%s\0' "$hook" "$count" "$@" . >"$drop/$started-$$"
   dropped=$?
   set +C
+  [ $dropped = 0 ] || rm -f "$drop/$started-$$" # no room: half of it is none
   return $dropped
 } 2>/dev/null
 

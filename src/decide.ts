@@ -63,6 +63,8 @@ export interface Early {
   readonly watched?: boolean;
   /** What state/changes.ts said before all of this was looked up. */
   readonly changes?: string;
+  /** How long ago, in milliseconds. */
+  readonly age?: () => number;
 }
 
 /** What a run saw, and what is to be done. */

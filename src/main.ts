@@ -201,8 +201,10 @@ function earlyLook(): Early {
   const [ip = '', table = '', ip6] = readFileSync(0, 'utf8').split('\f');
   const listing = normalListing(table);
   const changes = process.env['WANHOOK_CHANGES'] ?? '';
+  const at = performance.now();
+  const age = () => performance.now() - at;
   try {
-    return { ip: parseIpBatch(ip), listing, changes, ...(ip6 !== undefined && { ip6: parseIp6Batch(ip6) }) };
+    return { ip: parseIpBatch(ip), listing, changes, age, ...(ip6 !== undefined && { ip6: parseIp6Batch(ip6) }) };
   } catch {
     return { listing };
   }

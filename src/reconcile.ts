@@ -257,6 +257,9 @@ async function nothingNew(world: World, known: Known, early: Early): Promise<Rep
   return isSame && encodeState(decision.state) === encodeState(state) ? { ...decision, refused: new Map() } : undefined;
 }
 
+/** A lock that is free is had in less. */
+const FRESH_MS = 500;
+
 /**
  * What was seen before the lock was taken, as far as it can be built on. All of it, if it was seen after the only event there
  * is, and no run of ours has changed anything since: then it is as good as another look, which would cost a process. What
@@ -264,9 +267,11 @@ async function nothingNew(world: World, known: Known, early: Early): Promise<Rep
  * their own, and what the kernel then refuses is looked at again.
  */
 function stillTrue(world: World, { pending }: Known, { eventPath }: Options, early: Early): Early {
-  const { listing, watched = false, changes } = early;
+  const { listing, watched = false, changes, age } = early;
   const isOnly = pending.length > 0 && pending.every(({ path }) => path === eventPath);
-  if (isOnly && !isSinceLook(world.stateDirectory, changes)) return early;
+  // Whoever waited for the lock looks again: of an address or a carrier that came meanwhile nobody else may tell.
+  const isFresh = age === undefined || age() < FRESH_MS;
+  if (isOnly && isFresh && !isSinceLook(world.stateDirectory, changes)) return early;
   return listing === undefined ? {} : { listing, watched };
 }
 

@@ -59,7 +59,10 @@ export function sameLine(in4: readonly LinkStatus[], in6: readonly LinkStatus[])
     const four = in4.find(({ link }) => link.name === status.link.name);
     if (!status.up || four?.up !== true || four.dead === undefined) return [];
     const { device, address } = status;
-    return [[status.link.name, { verdict: 'dead', since: 0, reason: four.dead.reason, device, address }] as const];
+    // Both families keep the same line when none is left: IPv4 has seen which one answers, or loses least.
+    const answers = four.dead.lastResort === true;
+    const dead = { verdict: 'dead', since: 0, reason: four.dead.reason, device, address } as const;
+    return [[status.link.name, answers ? { ...dead, answers } : dead] as const];
   });
   return Object.fromEntries(found);
 }

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, explain, WanhookError } from '../errors.ts';
+import { acceptRa } from '../forwarding.ts';
 import type { EndedFlows, Op, Sysctls } from '../model.ts';
 import { keptCondition } from './kept-check.ts';
 import { openMemory, type Memory } from './memory.ts';
@@ -145,7 +146,10 @@ function steps(ops: readonly Op[]): Op[][] {
   for (const op of ops) {
     const last = found.at(-1);
     const fits = (first: Op) =>
-      ipWords(first) !== undefined && ipWords(op) !== undefined && familyOf(first) === familyOf(op);
+      ipWords(first) !== undefined &&
+      ipWords(op) !== undefined &&
+      familyOf(first) === familyOf(op) &&
+      'linkLocal' in first === 'linkLocal' in op;
     if (last?.[0] !== undefined && fits(last[0])) last.push(op);
     else found.push([op]);
   }
@@ -168,6 +172,8 @@ async function applyStep(runner: Runner, procSys: string, step: readonly Op[]): 
     case 'neighbour-replace':
     case 'neighbour-del':
       return changeNeighbour(runner, neighbourWords(op.op, op.neighbour));
+    case 'address-del':
+      return askForRouters(runner, procSys, op.linkLocal.device, step);
     case 'conntrack-delete':
       return forgetConnections(runner, op.mark);
     case 'socket-kill':
@@ -182,16 +188,18 @@ function must(act: string, outcome: Outcome): [] {
   return [];
 }
 
+const batchLine = (op: Op | undefined) => (op === undefined ? '' : (ipWords(op) ?? []).join(' '));
+const batchText = (ops: readonly Op[]) => `${ops.map(batchLine).join('\n')}\n`;
+
 /** Without `-4`, which would make the kernel refuse a nexthop group; everything else there is IPv4 by default. */
 async function ipBatch(runner: Runner, ops: readonly Op[]): Promise<[]> {
-  const lines = ops.map((op) => (ipWords(op) ?? []).join(' '));
   const family = ops[0] !== undefined && familyOf(ops[0]) === 6 ? ['-6'] : [];
-  const outcome = await runner.run('ip', [...family, '-batch', '-'], `${lines.join('\n')}\n`);
+  const outcome = await runner.run('ip', [...family, '-batch', '-'], batchText(ops));
   if (outcome.code === 0) return [];
   // "Command failed -:3": batch mode stops there, so everything before it is done.
   const at = Number(/Command failed -:(\d+)/.exec(outcome.stderr)?.[1] ?? 0);
   throw new RefusedError(
-    `"${['ip', ...family, lines[at - 1] ?? '-batch'].join(' ')}" was refused: ${told(outcome)}`,
+    `"${['ip', ...family, batchLine(ops[at - 1]) || '-batch'].join(' ')}" was refused: ${told(outcome)}`,
     ops[at - 1],
     ops.length - Math.max(0, at - 1),
   );
@@ -226,6 +234,14 @@ async function killSockets(runner: Runner, address: string): Promise<[]> {
 async function changeNeighbour(runner: Runner, argv: readonly string[]): Promise<[]> {
   await runner.run('ip', argv);
   return [];
+}
+
+/** Routing works without: the router speaks by itself, sooner or later. Not heard all the same: nobody is asked. */
+async function askForRouters(runner: Runner, procSys: string, device: string, ops: readonly Op[]): Promise<string[]> {
+  const key = acceptRa(device);
+  if (readSysctls(procSys, [key])[key] !== '2') return [];
+  const outcome = await runner.run('ip', ['-6', '-batch', '-'], batchText(ops));
+  return outcome.code === 0 ? [] : [`cannot ask for an IPv6 router on ${device}: ip: ${told(outcome)}`];
 }
 
 /** That there are none is exit code 1. Connections that cannot be ended hang: worth telling, but routing is right. */

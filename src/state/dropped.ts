@@ -63,6 +63,15 @@ export function makeDropFolder(directory: string): void {
 /** How often is looked where the kernel has no watch to spare (EMFILE: fs.inotify.max_user_instances). */
 const LOOK_MS = 500;
 
+/** What cannot be read is told by the run that takes it. */
+function unlessUnreadable(ask: () => boolean): boolean {
+  try {
+    return ask();
+  } catch {
+    return true;
+  }
+}
+
 /** For whoever stays: called whenever a hook has dropped something. */
 export function watchDropped(
   directory: string,
@@ -73,8 +82,9 @@ export function watchDropped(
   let watcher: FSWatcher | undefined;
   let timer: NodeJS.Timeout | undefined;
   const look = () => {
-    if (droppedHooks(directory).length > 0) dropped();
+    if (unlessUnreadable(() => droppedHooks(directory).length > 0)) dropped();
   };
+  const isWhole = (name: string) => readDropped(readIfThere(join(folder, name)) ?? '') !== undefined;
   const poll = (error: unknown) => {
     watcher?.close();
     warn(`cannot watch ${folder}, looking there twice a second instead: ${explain(error)}`);
@@ -85,7 +95,7 @@ export function watchDropped(
       makeDropFolder(directory);
       watcher = watch(folder, (_, name) => {
         // Its beginning is an event, too, and our own taking it away: there is something to do when it is whole.
-        if (name !== null && NAME.test(name) && readDropped(readIfThere(join(folder, name)) ?? '')) dropped();
+        if (name !== null && NAME.test(name) && unlessUnreadable(() => isWhole(name))) dropped();
         else if (!existsSync(folder)) again();
       });
       watcher.on('error', poll);

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  statSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -95,7 +96,8 @@ export function requirePrivate(path: string): void {
   if (why !== undefined)
     throw new WanhookError(`will not use ${path}: it ${why}; look first who has written what is in it`);
   const parent = dirname(path);
-  const around = lstatSync(parent);
+  // Where the system has put it: /var/lib may be a link to another disk.
+  const around = statSync(parent);
   const whyParent = (around.mode & STICKY) === 0 ? whyNotTrusted(parent, around) : undefined;
   // In a sticky one, such as /tmp, nobody takes away what is another's.
   if (whyParent !== undefined) throw new WanhookError(`will not use ${path}: ${parent} ${whyParent}`);

@@ -169,7 +169,9 @@ function sourcesOf(own: readonly DeviceAddress6[], taken: readonly Prefix6[]): s
   return [...new Set(found)].toSorted();
 }
 
-const linkLocalOf = ({ addresses6 = [] }: Device) => addresses6.find(({ local }) => isLinkLocalIpv6(local));
+/** As pppd has them: with a peer, and by themselves. Any other was given by somebody who may want it left alone. */
+const linkLocalOf = ({ addresses6 = [] }: Device) =>
+  addresses6.find(({ local, prefix, peer }) => peer !== undefined && prefix === 128 && isLinkLocalIpv6(local));
 
 /** pppd tells the kernel who is at the other end. */
 const peerOf = ({ addresses6 = [] }: Device): string | undefined =>

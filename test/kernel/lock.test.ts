@@ -17,9 +17,10 @@ async function open(options: RouterOptions): Promise<Router> {
 /**
  * Stands in for a tool and notes when each call began and ended, and whose child it was. The hook under test starts
  * ip, nft and conntrack only while it holds the lock (flock and logger it may call outside), so from a process's first
- * call to its last is a part of the time for which it held it. `-V` asks the tool, not the kernel.
+ * call to its last is a part of the time for which it held it. What only asks what kernel and tools can do (`proxy`, in
+ * src/kernel/ask.ts) is asked before.
  */
-const LOGGED = (name: string) => `[ "$1" != -V ] || exec "$REAL" "$@"
+const LOGGED = (name: string) => `case "$*" in *' proxy '*) exec "$REAL" "$@" ;; esac
 printf '%s %s begin ${name}\\n' $PPID "$EPOCHREALTIME" >>/run/calls
 "$REAL" "$@"
 code=$?

@@ -105,6 +105,16 @@ test('a line whose IPv4 is dead is dead, unless its IPv6 speaks for itself', () 
   expect(Object.keys(sameLine(in4, [six(1), six(2, OWN), six(3)]))).toEqual(['l1']);
 });
 
+test('where every line is dead, both families keep the one that IPv4 has found to answer', () => {
+  const answers = all(said(1), said(2, { answers: true }));
+  const in4 = withHealth({ lastResort: 'keep' }, [up(1), up(2)], answers).statuses;
+  const in6 = [six(1), six(2)];
+  const found = withHealth({ lastResort: 'block' }, in6, sameLine(in4, in6)).statuses;
+  const kept = (statuses: readonly LinkStatus[]) =>
+    statuses.filter((status) => status.up && status.dead?.lastResort === true).map(({ link }) => link.name);
+  expect([kept(in4), kept(found)]).toEqual([['l2'], ['l2']]);
+});
+
 async function started(...config: readonly string[]): Promise<TestWorld> {
   const world = createTestWorld();
   const steps = [

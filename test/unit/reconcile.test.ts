@@ -477,15 +477,15 @@ function look(world: TestWorld) {
   const { stdout } = world.fake.runSync('ip', ['-N', '-j', '-batch', '-'], `${OBSERVE_BATCH.join('\n')}\n`);
   const listing = world.state().firewall?.listing ?? '';
   const changes = readFileSync(join(world.stateDirectory, 'changes'), 'utf8').trim();
-  return () => ({ ip: parseIpBatch(stdout), listing, changes });
+  return (age = 0) => ({ ip: parseIpBatch(stdout), listing, changes, age: () => age });
 }
 
 /** The hook with that look; how many commands it ran. */
-async function early(world: TestWorld, given: ReturnType<typeof look>, text: string): Promise<number> {
+async function early(world: TestWorld, given: ReturnType<typeof look>, text: string, age?: number): Promise<number> {
   const before = world.fake.commands();
   let earlyLook: typeof given | undefined = given;
   const once = () => {
-    const now = earlyLook?.() ?? {};
+    const now = earlyLook?.(age) ?? {};
     earlyLook = undefined;
     return now;
   };
@@ -506,6 +506,9 @@ test('an early look that shows nothing to do starts nothing; any other is built 
   world.fake.ip('rule del pref 20300 from 192.0.2.11 lookup 20001 protocol 201');
   expect(await early(world, look(world), UP1), 'a rule is missing').toBe(2);
   expect(whole(world)).toEqual(before);
+
+  world.fake.ip('rule del pref 20300 from 192.0.2.11 lookup 20001 protocol 201');
+  expect(await early(world, look(world), UP1, 20_000), 'it has waited for the lock').toBe(3);
 
   const old = look(world);
   await play(world, 'line ppp1 hangs up', 'ip-down ppp1 192.0.2.12 192.0.2.254 dsl2');

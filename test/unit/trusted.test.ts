@@ -100,6 +100,16 @@ asRoot(
   },
 );
 
+test('the place of the state directory may be a link of the system’s', () => {
+  const disk = scratchDirectory('disk');
+  mkdirSync(disk, { mode: 0o755 });
+  const place = scratchDirectory('lib');
+  symlinkSync(disk, place);
+  const directory = join(place, 'wanhook');
+  makePrivateDirectory(directory);
+  expect(() => requirePrivate(directory)).not.toThrow();
+});
+
 test('a link in the place of the state directory is not followed', () => {
   const elsewhere = scratchDirectory('elsewhere');
   mkdirSync(elsewhere);
