@@ -68,7 +68,7 @@ export async function firstHour(): Promise<string> {
     await lab.lineUp(CABLE);
     await lab.rtr.run(['ip', 'route', 'add', 'default', 'via', lab.lines[CABLE]!.gateway, 'dev', 'eth1']);
     const on = new Transcript(lab);
-    await look(on);
+    await look(on, lab);
     await installIt(on, lab);
     await configure(on);
     await tryIt(on, lab);
@@ -80,7 +80,7 @@ export async function firstHour(): Promise<string> {
   }
 }
 
-async function look(on: Transcript): Promise<void> {
+async function look(on: Transcript, lab: Lab): Promise<void> {
   on.say('# The first hour: from a bare machine to two working lines');
   on.say(
     'Typed as root into a real kernel, in a lab of network namespaces; `npm run docs:first-hour` has written this file, and a\n' +
@@ -90,6 +90,8 @@ async function look(on: Transcript): Promise<void> {
     'The machine has a LAN and two lines: cable by DHCP (`dhclient`), and DSL, for which `pppoeconf` has written\n' +
       '`/etc/ppp/peers/dsl`. All traffic goes by the cable.',
   );
+  // The kernel says a second after the carrier that a device is UP (net/core/link_watch.c).
+  await lab.rtr.sh('until ip -br link show lan0 | grep -qw UP; do sleep 0.05; done');
   await on.type('ip -br -4 address');
   await on.type('ip route show default');
 }
