@@ -194,6 +194,27 @@ drop_verdict() {
   fi
 }
 
+# course NAME NEW-ADDRESS DROP-COMMAND…: `meanwhile`, if defined, is called once the line is gone.
+course() {
+  local name=$1 address=$2
+  shift 2
+  say "$name"
+  isp_next_address A "$address"
+  drop_course "$name" dsl1 "$@"
+  if declare -F meanwhile >/dev/null; then meanwhile; fi
+  line_back dsl1 "$address" 60
+  check_balance "$name: three lines in the balance again" 60 dsl1 dsl2 cable
+  if [ "$1" = drop_kill9 ]; then
+    check_no_hook "$name: no ip-down" 'ip-down *'
+  else
+    check_hook "$name: ip-down, old address" 10 "ip-down $OLD_DEV ethA * $OLD $PEER dsl1 *"
+  fi
+  check_hook "$name: ip-up, new address" 10 "ip-up ppp* ethA * $address $PEER dsl1 *"
+  drop_verdict "$name" dsl1
+  check_spoofed "$name"
+  unset -f meanwhile
+}
+
 # line_back LINK ADDRESS SECONDS: waits until the line has this address; BACK is that moment.
 line_back() {
   await "$3" link_has "$1" "$2" || check "$1 is back with $2" no yes
