@@ -196,13 +196,17 @@ async function ipBatch(runner: Runner, ops: readonly Op[]): Promise<[]> {
   const family = ops[0] !== undefined && familyOf(ops[0]) === 6 ? ['-6'] : [];
   const outcome = await runner.run('ip', [...family, '-batch', '-'], batchText(ops));
   if (outcome.code === 0) return [];
-  // "Command failed -:3": batch mode stops there, so everything before it is done.
-  const at = Number(/Command failed -:(\d+)/.exec(outcome.stderr)?.[1] ?? 0);
+  const at = failedAt(outcome);
   throw new RefusedError(
-    `"${['ip', ...family, batchLine(ops[at - 1]) || '-batch'].join(' ')}" was refused: ${told(outcome)}`,
-    ops[at - 1],
-    ops.length - Math.max(0, at - 1),
+    `"${['ip', ...family, batchLine(ops[at]) || '-batch'].join(' ')}" was refused: ${told(outcome)}`,
+    ops[at],
+    ops.length - Math.max(0, at),
   );
+}
+
+/** "Command failed -:3": batch mode stops there, so everything before it is done. -1: nobody knows. */
+function failedAt({ stderr }: Pick<Outcome, 'stderr'>): number {
+  return Number(/Command failed -:(\d+)/.exec(stderr)?.[1] ?? 0) - 1;
 }
 
 /** A sysctl that cannot be set (a container's read-only /proc/sys) is told, but does not keep routing from working. */
@@ -241,7 +245,11 @@ async function askForRouters(runner: Runner, procSys: string, device: string, op
   const key = acceptRa(device);
   if (readSysctls(procSys, [key])[key] !== '2') return [];
   const outcome = await runner.run('ip', ['-6', '-batch', '-'], batchText(ops));
-  return outcome.code === 0 ? [] : [`cannot ask for an IPv6 router on ${device}: ip: ${told(outcome)}`];
+  if (outcome.code === 0) return [];
+  // Taken away, and not given back: pppd's address must not be lost.
+  const lost = ops[failedAt(outcome)];
+  if (lost?.op === 'address-add') await runner.run('ip', ['-6', ...(ipWords(lost) ?? [])]);
+  return [`cannot ask for an IPv6 router on ${device}: ip: ${told(outcome)}`];
 }
 
 /** That there are none is exit code 1. Connections that cannot be ended hang: worth telling, but routing is right. */

@@ -122,9 +122,9 @@ function cellTests<E extends string>(
 /** pppd needs a kernel with PPP: what becomes of its words is checked in the VM, by these scenarios. */
 export const IN_VM: Readonly<Record<ClientEvent, readonly [words: string, scenario: string, says: string]>> = {
   up: ['`ip-up`: up', '30-steady', 'product_ready'],
-  renew: ['`ip-down`, `ip-up`: down, up (redialled)', '40-drops', "course 'HUP, same address'"],
+  renew: ['`ip-down`, `ip-up`: down, up (redialled)', '42-drops-more', "course 'HUP, same address'"],
   renumber: ['`ip-down`, `ip-up`: down, up with the new address', '40-drops', "course 'server kill, new address'"],
-  cable: ['`ip-down` after the LCP timeout: down; `ip-up`: up', '40-drops', "course 'LCP timeout'"],
+  cable: ['`ip-down` after the LCP timeout: down; `ip-up`: up', '42-drops-more', "course 'LCP timeout'"],
   down: ['`ip-down`: down', '40-drops', 'ppp_hangup dsl1'],
   crash: ['no hook; the kernel takes the dead line out of the balance', '40-drops', "course 'kill -9'"],
   redial: ['`ip-up`, perhaps on another unit: up', '40-drops', "course 'HUP, unit taken'"],

@@ -46,13 +46,17 @@ Object.assign(lockfile, {
   lock: (file: string, options: { fs: object }) => lockOf(file, { ...options, fs: { ...options.fs } }),
 });
 
+/** An address that is given back at once: what a kill between the two costs, README's Decisions say. Nothing here repairs it. */
+const GIVEN_BACK = /^addr del (.*)\naddr add \1$/;
+
 /** A batch stops at the line that is refused; any other command is refused as a whole. */
 function gatedRunner(fake: FakeKernel): Runner {
   return {
     run: (tool, argv, stdin = '') =>
       new Promise<Outcome>((resolve) => {
         const command = [tool, ...argv].join(' ');
-        const lines = BATCH.test(command) ? stdin.split('\n').filter((line) => line !== '') : [];
+        const isWhole = GIVEN_BACK.test(stdin.trim());
+        const lines = BATCH.test(command) && !isWhole ? stdin.split('\n').filter((line) => line !== '') : [];
         const operation = { door: 'kernel', name: command, parts: Math.max(1, lines.length) } as const;
         const outcome = gate.pass(operation, {
           whole: () => fake.runSync(tool, argv, stdin),
