@@ -5,7 +5,7 @@ import { sharingLinks } from '../desired/routing.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { isLive } from '../liveness.ts';
 import type { Config, FixedClient, LinkConfig } from '../model.ts';
-import { hasText, parseJson } from '../state/json.ts';
+import { hasText, parseJson } from '../json.ts';
 
 /** Where a client's next connection goes (BALANCE=client), and why. */
 interface Place {

@@ -1,7 +1,7 @@
 import type { Decision } from '../decide.ts';
 import { balanceTable, linkTable } from '../desired/numbers.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { isObject, parseJson } from '../state/json.ts';
+import { isObject, parseJson } from '../json.ts';
 import type { Answer } from './explain-answer.ts';
 import type { Question } from './explain-question.ts';
 

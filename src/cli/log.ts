@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT, WanhookError } from '../errors.ts';
 import type { JournalEntry } from '../journal.ts';
-import { hasText, parseJson } from '../state/json.ts';
+import { hasText, parseJson } from '../json.ts';
 import { worldFor, type Common, type Context } from './context.ts';
 import { journalLines, openTail } from './journal-tail.ts';
 

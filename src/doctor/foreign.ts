@@ -1,19 +1,10 @@
+import { isObject, parseJson } from '../json.ts';
 import type { ForeignMark, ForeignRule } from './facts.ts';
 
 type Json = Readonly<Record<string, unknown>>;
-const isJson = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The objects of a list; none if it is no list. */
-export const objectsIn = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isJson) : []);
-
-/** Undefined: that is no JSON. */
-export function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
+export const objectsIn = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 
 /** The kernel's own: local, main, default. */
 const KERNEL_PREFS = new Set([0, 32766, 32767]);
@@ -56,15 +47,15 @@ export interface Ruleset {
 
 /** Pure. Rejects nothing: what it does not know it passes by. */
 export function rulesetOf(text: string): Ruleset {
-  const listing = jsonOf(text);
-  const objects = isJson(listing) ? objectsIn(listing['nftables']) : [];
+  const listing = parseJson(text);
+  const objects = isObject(listing) ? objectsIn(listing['nftables']) : [];
   const flowtables: string[] = [];
   const marks: ForeignMark[] = [];
   const hidden = new Set<string>();
   const early = new Set<string>();
   for (const object of objects) {
     const [kind, body] = Object.entries(object)[0] ?? [];
-    if (!isJson(body) || isOurs(body)) continue;
+    if (!isObject(body) || isOurs(body)) continue;
     const table = `${String(body['family'])} ${String(body['table'])}`;
     if (kind === 'chain' && comesBeforeUs(body)) early.add(`${table} ${String(body['name'])}`);
     if (kind === 'flowtable') flowtables.push(`${table} ${String(body['name'])}`);
@@ -74,7 +65,7 @@ export function rulesetOf(text: string): Ruleset {
     for (const statement of objectsIn(body['expr'])) {
       const { bits, mark } = markWritten(statement['mangle']);
       if (bits !== 0 && !(mark === 'meta' && early.has(chain))) marks.push({ where, bits });
-      if (isJson(statement['xt']) && /^(?:CONN)?MARK$/.test(String(statement['xt']['name']))) hidden.add(table);
+      if (isObject(statement['xt']) && /^(?:CONN)?MARK$/.test(String(statement['xt']['name']))) hidden.add(table);
     }
   }
   return { flowtables, marks, hiddenMarks: [...hidden] };
@@ -90,15 +81,15 @@ const MANGLE = -150;
 
 /** Which bits of a mark may `meta mark set …` or `ct mark set …` change? 0: it sets no mark. */
 function markWritten(mangle: unknown): { bits: number; mark?: 'meta' | 'ct' } {
-  const mark = isJson(mangle) ? markOf(mangle['key']) : undefined;
-  return isJson(mangle) && mark !== undefined ? { mark, bits: ~keptBits(mangle['value'], mark) >>> 0 } : { bits: 0 };
+  const mark = isObject(mangle) ? markOf(mangle['key']) : undefined;
+  return isObject(mangle) && mark !== undefined ? { mark, bits: ~keptBits(mangle['value'], mark) >>> 0 } : { bits: 0 };
 }
 
 function markOf(expression: unknown): 'meta' | 'ct' | undefined {
-  if (!isJson(expression)) return undefined;
+  if (!isObject(expression)) return undefined;
   return (['meta', 'ct'] as const).find((kind) => {
     const part = expression[kind];
-    return isJson(part) && part['key'] === 'mark';
+    return isObject(part) && part['key'] === 'mark';
   });
 }
 
@@ -108,7 +99,7 @@ function markOf(expression: unknown): 'meta' | 'ct' | undefined {
  */
 function keptBits(value: unknown, mark: 'meta' | 'ct'): number {
   if (markOf(value) === mark) return 0xffffffff;
-  const [operator, operands] = isJson(value) ? (Object.entries(value)[0] ?? []) : [];
+  const [operator, operands] = isObject(value) ? (Object.entries(value)[0] ?? []) : [];
   if (!Array.isArray(operands) || typeof operands[1] !== 'number') return 0;
   const inner = keptBits(operands[0], mark);
   if (operator === '&') return (inner & operands[1]) >>> 0;

@@ -1,11 +1,12 @@
 import type { Decision } from '../decide.ts';
 import { balanceTable, groupId, linkTable } from '../desired/numbers.ts';
 import { seenStatuses } from '../desired/picture.ts';
+import { parseJson } from '../json.ts';
 import { PROTO } from '../kernel/render.ts';
 import type { Config, Learned } from '../model.ts';
 import { isCopy, pppOptions } from '../ppp-options.ts';
 import { fileText, lookAt, namesIn, readableLines } from './files.ts';
-import { foreignRules, jsonOf, objectsIn, rulesetOf } from './foreign.ts';
+import { foreignRules, objectsIn, rulesetOf } from './foreign.ts';
 import type { ClientName, Facts, Feature, Foreign, InstalledFile, Manager, Routing, ToolFact } from './facts.ts';
 
 /** How to ask the kernel; undefined: it does not answer, or the tool is missing. */
@@ -174,7 +175,7 @@ export async function foreign(config: Config | undefined, { ask }: Doors): Promi
 
 /** An empty table prints a bare `[`. */
 function parsed(text = '[]'): Record<string, unknown>[] {
-  return objectsIn(jsonOf(text)).filter((entry) => Object.keys(entry).length > 0);
+  return objectsIn(parseJson(text)).filter((entry) => Object.keys(entry).length > 0);
 }
 
 /** By asking the kernel to take it (`nft -c`), or by what it shows. */

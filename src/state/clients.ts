@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseIpv4 } from '../checked.ts';
 import { errorCode, WanhookError } from '../errors.ts';
 import { makePrivateDirectory, readIfThere, writeAtomically } from './files.ts';
-import { isObject, parseJson } from './json.ts';
+import { isObject, parseJson } from '../json.ts';
 
 /** Every client's own link by the link's ID, as it is to survive a reboot: `{"version":1,"clients":{"10.0.0.2":1}}`. */
 type Saved = ReadonlyMap<string, number>;

@@ -3,7 +3,7 @@ import type { Loaded } from '../config/load.ts';
 import { parseConfig, type ConfigFile, type ConfigFiles } from '../config/parse.ts';
 import type { Config } from '../model.ts';
 import { readIfThere, writeAtomically } from './files.ts';
-import { hasText, isObject, parseJson } from './json.ts';
+import { hasText, isObject, parseJson } from '../json.ts';
 
 /**
  * The last configuration without a problem: what hooks go on with while somebody is editing a broken one. Kept as its

@@ -7,7 +7,7 @@ import { parseHook } from '../events/hooks.ts';
 import type { LinkEvent } from '../model.ts';
 import { startTime } from '../start-time.ts';
 import { droppedHooks, isBeingWritten, makeDropFolder, readDropped } from './dropped.ts';
-import { hasText, parseJson } from './json.ts';
+import { hasText, parseJson } from '../json.ts';
 import { readIfThere, removeIfThere } from './files.ts';
 import { isEventSource } from './source.ts';
 import { spool, spooled } from './spool.ts';

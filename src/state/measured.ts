@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startTime } from '../start-time.ts';
 import { makePrivateDirectory, readIfThere, removeIfThere, writeAtomically } from './files.ts';
-import { isObject, parseJson } from './json.ts';
+import { isObject, parseJson } from '../json.ts';
 
 /**
  * What the monitor measures, apart from the record, because it is new every few seconds and decides nothing; and its sign

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { isObject, parseJson } from './json.ts';
+import { isObject, parseJson } from '../json.ts';
 import { makePrivateDirectory, readIfThere, removeIfThere, writeAtomically } from './files.ts';
 import { spool, spooled } from './spool.ts';
 

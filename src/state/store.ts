@@ -3,7 +3,7 @@ import { isDeviceName, isLineName, isUsableIpv4, parseIpv4 } from '../checked.ts
 import { delegatedPrefix, isUsableIpv6, parseIpv6, parsePrefix6 } from '../ipv6.ts';
 import type { Condition, LinkHealth, State } from '../model.ts';
 import { readIfThere, writeAtomically } from './files.ts';
-import { hasText, isObject, parseJson } from './json.ts';
+import { hasText, isObject, parseJson } from '../json.ts';
 import { EMPTY_STATE } from './record.ts';
 import { isEventSource } from './source.ts';
 

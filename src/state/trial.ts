@@ -4,7 +4,7 @@ import type { ConfigFiles } from '../config/parse.ts';
 import type { Config } from '../model.ts';
 import { makePrivateDirectory, readIfThere, removeIfThere, writeAtomically } from './files.ts';
 import { usable, withoutComments } from './good-config.ts';
-import { hasText, isObject, parseJson } from './json.ts';
+import { hasText, isObject, parseJson } from '../json.ts';
 
 /**
  * `wanhook try`: a configuration that holds until a time unless it is confirmed, and the one that holds after it. One file

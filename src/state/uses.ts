@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { errorCode, WanhookError } from '../errors.ts';
 import type { Use } from '../model.ts';
 import { removeIfThere, readIfThere, writeAtomically } from './files.ts';
-import { hasText, parseJson } from './json.ts';
+import { hasText, parseJson } from '../json.ts';
 
 /** The cgroups of `wanhook use`, and the notes that say what they were made for. */
 

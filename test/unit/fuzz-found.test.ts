@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { quoted } from '../../src/checked.ts';
 import { entryText } from '../../src/cli/log.ts';
 import { parseConfig } from '../../src/config/parse.ts';
-import { jsonOf, objectsIn, rulesetOf } from '../../src/doctor/foreign.ts';
+import { objectsIn, rulesetOf } from '../../src/doctor/foreign.ts';
+import { parseJson } from '../../src/json.ts';
 import { showProblem, WanhookError } from '../../src/errors.ts';
 import { parseHook } from '../../src/events/hooks.ts';
 import { parseMaps } from '../../src/kernel/memory.ts';
@@ -66,7 +67,7 @@ test('listings of others that are no JSON, or other JSON, say nothing', () => {
   for (const text of ['', 'x', '5', 'null', '{"nftables":5}', '{"nftables":[null,{"rule":{"expr":5}}]}']) {
     expect(rulesetOf(text)).toEqual({ flowtables: [], marks: [], hiddenMarks: [] });
   }
-  expect(objectsIn(jsonOf('[null,1,{"a":1}]'))).toEqual([{ a: 1 }]);
+  expect(objectsIn(parseJson('[null,1,{"a":1}]'))).toEqual([{ a: 1 }]);
   expect(readCounters('{"nftables":[{"counter":{"name":"answers_1"}}]}')?.size).toBe(0);
 });
 

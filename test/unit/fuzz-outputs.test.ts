@@ -3,7 +3,8 @@
  * words for people. A kernel that lies cannot make wanhook say what it may not.
  */
 import fc from 'fast-check';
-import { foreignRules, jsonOf, objectsIn, rulesetOf } from '../../src/doctor/foreign.ts';
+import { foreignRules, objectsIn, rulesetOf } from '../../src/doctor/foreign.ts';
+import { parseJson } from '../../src/json.ts';
 import { normalListing, parseIp6Batch, parseIpBatch, parseMainGateway } from '../../src/kernel/observe.ts';
 import { parseMaps } from '../../src/kernel/memory.ts';
 import { lineReader, readNftLine } from '../../src/monitor/kernel-lines.ts';
@@ -141,7 +142,7 @@ holds('counters as JSON', json('counters'), (text) => {
     'counters',
   );
 });
-holds('ip -j rule show', json('rules'), (text) => void foreignRules(objectsIn(jsonOf(text)), '201'));
+holds('ip -j rule show', json('rules'), (text) => void foreignRules(objectsIn(parseJson(text)), '201'));
 
 holds(
   'a resolver’s answer',
