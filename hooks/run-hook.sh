@@ -1,34 +1,75 @@
 #!/bin/sh
-# run-hook.sh HOOK [ARGUMENT…]: what the shims in /etc share; they start it with a clean environment. Always exits 0.
-# run-hook.sh pending: nothing new, but do what hooks have left.
-hook=$1
-shift
+# What the shims in /etc share. They source it in a shell that ends here, with hook= set: what follows is builtins alone until
+# that environment is left behind, for it may be a stranger's; where somebody is there who takes what is dropped, that is all.
+# Else it starts itself anew, with a clean environment and one of
+#   run-hook.sh HOOK [ARGUMENT…]
+#   run-hook.sh pending        nothing new, but do what hooks have left.
+#   run-hook.sh patient FILE   until somebody has taken what was dropped.
+# Always exits 0.
+unalias -a # of whoever sources this
+set +efu
+unset -f read printf eval test echo kill [
+unset IFS
 run=/run/wanhook
 drop=$run/hooks
 
-# Not ours? Decided before Node starts. First by the line of names that the last run has left, which costs no process but only
-# says yes: what it does not know may be new. Then by the files where the names of every line stand; comments do not count.
-# The last ones are what hooks go on with while somebody is editing a broken one, or after a "wanhook try"; and the devices that
-# lines have now: a DHCPv6 client on a dialled line knows nothing else.
-is_ours() {
-  known=''
-  { read -r known <$run/names; } 2>/dev/null
-  for edge in ' ' ''; do
-    [ -n "$edge" ] || known=$(grep -hsv '^[[:space:]]*#' /etc/wanhook/wanhook.env /etc/wanhook/links/*.env \
-      $run/config.json /var/lib/wanhook/trial.json $run/health)
-    # pppd's device, ipparam and linkname; DHCP clients' device; NetworkManager's; networkd's and ifupdown's
-    for name in "${1-}" "${6-}" "${LINKNAME-}" "${interface-}" "${DEVICE_IP_IFACE-}" "${IFACE-}"; do
-      case $name in '' | lo) continue ;; esac
-      case $edge$known$edge in *"$edge$name$edge"*) return 0 ;; esac
+# What each daemon's environment says of a line: all that is handed on.
+case ${hook-$1} in
+  ip-* | ipv6-*) handed='LINKNAME DNS1 DNS2' ;;
+  dhclient)
+    handed='reason interface exit_status new_starts new_ip_address new_subnet_mask new_routers
+      new_rfc3442_classless_static_routes new_domain_name_servers old_ip_address new_ip6_prefix old_ip6_prefix'
+    ;;
+  dhcpcd)
+    handed='reason interface new_ip_address new_subnet_mask new_routers new_classless_static_routes new_domain_name_servers
+      old_ip_address'
+    # Delegated prefixes: so many requests, and so many prefixes each.
+    for pd in 1 2 3 4; do
+      for prefix in 1 2 3 4; do
+        name=dhcp6_ia_pd${pd}_prefix$prefix
+        handed="$handed new_$name new_${name}_length old_$name"
+      done
     done
+    ;;
+  udhcpc) handed='interface ip subnet router staticroutes dns' ;;
+  networkmanager) handed='DEVICE_IP_IFACE IP4_ADDRESS_0 IP4_GATEWAY IP4_NAMESERVERS' ;;
+  networkd) handed='IFACE STATE IP_ADDRS json' ;;
+  ifupdown) handed='PHASE IFACE ADDRFAM METHOD IF_ADDRESS IF_NETMASK IF_GATEWAY' ;;
+  *) handed='' ;;
+esac
+
+# is_named EDGE TEXT [ARGUMENT…]: do the arguments or variables name a line that stands in the text, between such edges?
+is_named() {
+  edge=$1
+  known=$2
+  shift 2
+  # pppd's device, ipparam and linkname; DHCP clients' device; NetworkManager's; networkd's and ifupdown's
+  for name in "${1-}" "${6-}" "${LINKNAME-}" "${interface-}" "${DEVICE_IP_IFACE-}" "${IFACE-}"; do
+    case $name in '' | lo) continue ;; esac
+    case $edge$known$edge in *"$edge$name$edge"*) return 0 ;; esac
   done
   return 1
 }
 
-# Sets ticks: when process $1 began, in the kernel's ticks since boot; empty if it is gone. Field 22 of proc(5)'s stat,
+# By the line of names that the last run has left, which costs no process but only says yes: what it does not know may be new.
+is_known() {
+  names=''
+  { read -r names <$run/names; } 2>/dev/null
+  is_named ' ' "$names" "$@"
+}
+
+# Not ours? Decided before Node starts, by the files where the names of every line stand; comments do not count.
+# The last ones are what hooks go on with while somebody is editing a broken one, or after a "wanhook try"; and the devices that
+# lines have now: a DHCPv6 client on a dialled line knows nothing else.
+is_ours() {
+  is_known "$@" || is_named '' "$(grep -hsv '^[[:space:]]*#' /etc/wanhook/wanhook.env /etc/wanhook/links/*.env \
+    $run/config.json /var/lib/wanhook/trial.json $run/health)" "$@"
+}
+
+# Sets ticks: when process $1 began, in the kernel's ticks since boot; empty if it is gone; and stat. Field 22 of proc(5)'s stat,
 # counted behind the name, which may hold anything.
 ticks_of() {
-  stat=
+  stat=''
   { read -r stat <"/proc/$1/stat"; } 2>/dev/null
   # shellcheck disable=SC2086 # words
   set -- ${stat##*)}
@@ -42,42 +83,90 @@ taken_by() {
   [ -n "$since" ] && ticks_of "$pid" && [ "$ticks" = "$since" ]
 }
 
-# What the shims hand on of a daemon's environment.
-handed='LINKNAME DNS1 DNS2 reason interface exit_status new_starts new_ip_address new_subnet_mask new_routers
-  new_rfc3442_classless_static_routes new_classless_static_routes new_domain_name_servers old_ip_address new_ip6_prefix
-  old_ip6_prefix ip subnet router staticroutes dns DEVICE_IP_IFACE IP4_ADDRESS_0 IP4_GATEWAY IP4_NAMESERVERS IFACE STATE
-  IP_ADDRS IP6_ADDRS json PHASE ADDRFAM METHOD IF_ADDRESS IF_NETMASK IF_GATEWAY'
+# A link, or another user's? Nothing in there is read, or written to.
+is_strange() {
+  [ -L $run ] || { [ -e $run ] && [ ! -O $run ]; }
+}
 
 # By this shell alone: each process (cat, mv) would cost as much as all of it. So it grows under its own name, and whoever
 # takes it knows by its last word that it is whole (src/state/dropped.ts).
 drop_it() {
   count=$#
-  delegated=''
-  [ "$hook" != dhcpcd ] || for pd in 1 2 3 4; do
-    for prefix in 1 2 3 4; do
-      name=dhcp6_ia_pd${pd}_prefix$prefix
-      delegated="$delegated new_$name new_${name}_length old_$name"
-    done
-  done
-  for name in $handed $delegated; do
+  for name in $handed; do
     eval "[ -z \"\${$name+set}\" ]" || eval "set -- \"\$@\" \"$name=\$$name\""
   done
-  [ ! -e "$drop/$started-$$" ] || return 1
+  [ ! -e "$drop/$started-$me" ] || return 1
   set -C
-  printf '%s\0' "$hook" "$count" "$@" . >"$drop/$started-$$"
+  printf '%s\0' "$hook" "$count" "$@" . >"$drop/$started-$me"
   dropped=$?
   set +C
-  [ $dropped = 0 ] || rm -f "$drop/$started-$$" # no room: half of it is none
+  [ $dropped = 0 ] || : >"$drop/$started-$me" # no room: half of it is none
   return $dropped
 } 2>/dev/null
 
-# Rules, routes (src/kernel/observe.ts) and the firewall are listed while node starts, on standard input: if they show that
-# nothing is to be done, nothing is started from there. "changes", read before: src/state/changes.ts.
-start_node() {
-  changes=''
-  { read -r changes <$run/changes; } 2>/dev/null
-  {
-    timeout 10 ip -N -j -batch - <<'LOOK'
+itself=/usr/lib/wanhook/run-hook.sh
+path=/usr/sbin:/usr/bin:/sbin:/bin
+
+# Ends here if it is somebody else's business. Sets hook to "pending" if whoever was to take it has gone meanwhile: perhaps he
+# has not seen it.
+leave_to_others() {
+  for who in monitor runner; do
+    taken_by $who || continue
+    drop_it "$@" || return
+    /usr/bin/env -i PATH=$path LC_ALL=C /bin/sh $itself patient "$drop/$started-$me" &
+    ! taken_by $who || exit 0
+    hook=pending
+    return
+  done
+}
+
+# Whoever should take it may hang, or be killed this instant: then it is done from here.
+be_patient() {
+  while sleep 1 && [ -e "$1" ]; do
+    taken_by runner || exec /bin/sh $itself pending
+  done
+}
+
+ticks_of self # the process that asks: in a subshell, $$ would be another one
+me=${stat%% *}
+started=$ticks
+
+# Sourced: a clean environment has no such variable.
+if [ -n "${hook-}" ]; then
+  exec </dev/null >/dev/null 2>&1
+  is_strange || ! is_known "$@" || leave_to_others "$@"
+  [ "$hook" != pending ] || { set -- && handed=''; }
+  set -- /bin/sh $itself "$hook" "$@"
+  for name in $handed; do
+    eval "[ -z \"\${$name+set}\" ]" || eval "set -- \"$name=\$$name\" \"\$@\""
+  done
+  exec /usr/bin/env -i PATH=$path LC_ALL=C "$@"
+fi
+
+hook=$1
+shift
+if [ "$hook" = patient ]; then
+  be_patient "$1"
+  exit 0
+fi
+if is_strange; then
+  exec logger -t wanhook -p daemon.err "hook $hook: $run is a link, or not root's: look who has made it, then rm -r it"
+fi
+if [ "$hook" = pending ]; then
+  # Many hooks may have lost their patience with the same monitor.
+  ! taken_by runner || exit 0
+else
+  is_ours "$@" || exit 0
+  # Half of it, for want of room, by the same process before it started itself anew.
+  [ ! -e "$drop/$started-$me" ] || rm -f "$drop/$started-$me"
+  leave_to_others "$@"
+  [ "$hook" != pending ] || set --
+fi
+
+# Rules, routes (src/kernel/observe.ts) and the firewall are listed while node starts: if they show that nothing is to be done,
+# nothing is started from there.
+look() {
+  ip -N -j -batch - <<'LOOK'
 address show
 rule show
 route show table all proto 201 root 0.0.0.0/0
@@ -85,21 +174,30 @@ nexthop show proto 201
 neigh show proto 201
 neigh show nud permanent
 LOOK
-    printf '\f'
-    timeout 10 nft -s list table inet wanhook
-    while read -r _ _ _ scope _; do # IPv6 only where there is a global address: no process for nothing
-      [ "$scope" = 00 ] || continue
-      printf '\f'
-      timeout 10 ip -6 -N -j -batch - <<'LOOK'
+  printf '\f'
+  while read -r _ _ _ scope _; do # IPv6 only where there is a global address: no process for nothing
+    [ "$scope" = 00 ] || continue
+    ip -6 -N -j -batch - <<'LOOK'
 rule show
 route show table all proto 201
 route show default table 254
 LOOK
-      break
-    done </proc/net/if_inet6
-  } 2>/dev/null |
-    WANHOOK_EARLY=stdin WANHOOK_CHANGES=$changes WANHOOK_STARTED=$started "$node" /usr/lib/wanhook/hooks/load.cjs "$hook" "$@" ||
-    give_up $? "$@"
+    break
+  done </proc/net/if_inet6
+  printf '\f'
+  exec nft -s list table inet wanhook
+}
+
+# Into a file, not a pipe: who looks may hang, and neither node nor this shell waits for him for ever. "changes", read before:
+# src/state/changes.ts.
+start_node() {
+  changes=''
+  { read -r changes <$run/changes; } 2>/dev/null
+  set -C
+  look 2>/dev/null >"$run/look-$started.$me.tmp" &
+  set +C
+  WANHOOK_LOOK="$started.$me $!" WANHOOK_CHANGES=$changes WANHOOK_STARTED=$started \
+    "$node" /usr/lib/wanhook/hooks/load.cjs "$hook" "$@" || give_up $? "$@"
 }
 
 # A hook exits 0 whatever happens: this is Node itself. With no memory, another try at once would end the same way; what was to
@@ -107,6 +205,7 @@ LOOK
 give_up() {
   status=$1
   shift
+  rm -f "$run/look-$started.$me.tmp"
   { echo >$run/runner; } 2>/dev/null # not ":": a shell whose special builtin cannot be redirected ends there
   kept=lost
   [ "$hook" = pending ] || { has_room && drop_it "$@"; } && kept='left to the next hook'
@@ -120,35 +219,6 @@ has_room() {
   [ $# -lt 512 ]
 }
 
-# Whoever should take it may hang, or be killed this instant: then it is done from here.
-be_patient() {
-  while sleep 1 && [ -e "$drop/$started-$$" ]; do
-    taken_by runner || exec /bin/sh "$0" pending
-  done
-}
-
-# A stranger's? Nothing in there is read, or written to.
-if [ -L $run ] || { [ -e $run ] && [ ! -O $run ]; }; then
-  exec logger -t wanhook -p daemon.err "hook $hook: $run is a link, or not root's: look who has made it, then rm -r it"
-fi
-
-[ "$hook" = pending ] || is_ours "$@" || exit 0
-ticks_of $$
-started=$ticks
-if [ "$hook" != pending ]; then
-  for who in monitor runner; do
-    taken_by $who || continue
-    drop_it "$@" || break
-    be_patient &
-    # Gone meanwhile? Then it may not have seen it.
-    taken_by $who || { hook=pending && set -- && break; }
-    exit 0
-  done
-# Many hooks may have lost their patience with the same monitor.
-elif taken_by runner; then
-  exit 0
-fi
-
 cd / && unset PWD OLDPWD # cd exports them
 node=@NODE@
 [ -x "$node" ] || node=$(PATH=/usr/local/sbin:/usr/local/bin:$PATH; command -v node || command -v nodejs)
@@ -158,11 +228,11 @@ node=${node:-node}
 while :; do
   oldest=none
   [ "$hook" != pending ] || { set -- "$drop"/*[0-9] && oldest=$1 && set --; }
-  { echo "$$ $started" >$run/runner; } 2>/dev/null
+  { echo "$me $started" >$run/runner; } 2>/dev/null
   start_node "$@"
   { : >$run/runner; } 2>/dev/null
   set -- "$drop"/*[0-9]
   [ -e "$1" ] && [ "$1" != "$oldest" ] || exit 0
-  [ "$hook" = pending ] || { /bin/sh "$0" pending & exit 0; }
+  [ "$hook" = pending ] || { /bin/sh $itself pending & exit 0; }
   set --
 done

@@ -16,12 +16,18 @@ export function hasEnded(pid: number, started: string): boolean {
   return found === undefined ? !isThere(pid) : found.dead || found.started !== started;
 }
 
-function statOf(pid: number): { dead: boolean; started: string | undefined } | undefined {
+/** Does it run, and has that one started it? */
+export function isChildOf(pid: number, parent: number): boolean {
+  const found = statOf(pid);
+  return found?.dead === false && found.parent === parent;
+}
+
+function statOf(pid: number): { dead: boolean; parent: number; started: string | undefined } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The command in parentheses may hold spaces and parentheses itself.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return { dead: fields[0] === 'Z' || fields[0] === 'X', started: fields[19] };
+    return { dead: fields[0] === 'Z' || fields[0] === 'X', parent: Number(fields[1]), started: fields[19] };
   } catch {
     return undefined;
   }

@@ -17,8 +17,14 @@ fi
 npm run --silent build
 
 # One after another: they would starve each other on a small machine.
+WANHOOK_SUMMARY=$(mktemp)
+export WANHOOK_SUMMARY
+trap 'rm -f "$WANHOOK_SUMMARY"' EXIT
 status=0
 for project in unit kernel vm timed alone; do
+  began=$(date +%s)
   npx vitest run --project "$project" "$@" || status=1
+  echo "$project: $(($(date +%s) - began)) s" >>"$WANHOOK_SUMMARY"
 done
+cat "$WANHOOK_SUMMARY"
 exit "$status"

@@ -111,7 +111,7 @@ describe('below a directory', () => {
       chmodSync(path, 0o750);
       install(distro);
       install(distro);
-      expect(readFileSync(path, 'utf8')).toContain('run-hook.sh ip-up');
+      expect(readFileSync(path, 'utf8')).toContain('hook=ip-up');
       expect(readFileSync(before, 'utf8')).toBe(theirs);
       const args = ['ppp0', '', '0', '192.0.2.1', '192.0.2.2', ''];
       expect(spawnSync(path, args, { env: { MINE: 'passed on' } }).status).toBe(0);
@@ -158,7 +158,7 @@ describe('below a directory', () => {
       put(at('ipv6-down'), OLD);
       record('ipv6-down', `file ${sumOf(at('ipv6-down'))} $1`);
       const warnings = runIt();
-      for (const name of ['ip-up', 'ipv6-up', 'ipv6-down']) expect(read(at(name))).toMatch(/run-hook\.sh ip/);
+      for (const name of ['ip-up', 'ipv6-up', 'ipv6-down']) expect(read(at(name))).toMatch(/hook=ip/);
       expect([BEFORE, `${BEFORE}.1`].map((end) => read(at('ip-up', end)))).toEqual([undefined, `${ours}: mine\n`]);
       expect(read(at('ip-down', BEFORE))).toBe(NEW);
       expect([BEFORE, `${BEFORE}.1`].map((end) => read(at('ipv6-up', end)))).toEqual([NEW, OLD]);

@@ -251,7 +251,7 @@ describe('below a directory', () => {
     const want = [...EXECUTABLES.map((path) => `${at(path)} 755 0:0`), ...FILES.map((path) => `${at(path)} 644 0:0`)];
     expect(got.toSorted()).toEqual(want.toSorted());
     for (const path of EXECUTABLES) expect(read(path)).not.toMatch(/@[A-Z]+@/);
-    expect(read('/etc/ppp/ipv6-down.d/wanhook')).toContain('run-hook.sh ipv6-down "$@"');
+    expect(read('/etc/ppp/ipv6-down.d/wanhook')).toContain('hook=ipv6-down');
   });
 
   test('the second run changes nothing', () => {
@@ -522,6 +522,9 @@ describe('the shims', () => {
     NODE_EXTRA_CA_CERTS: '/nonexistent',
     LD_PRELOAD: '/nonexistent.so',
   };
+  /** Of a daemon's environment, what is handed on. */
+  const handed = (env: Readonly<Record<string, string>>, names: readonly string[]) =>
+    Object.fromEntries(Object.entries(env).filter(([name]) => names.includes(name)));
   /** As pppd starts its hooks: no PATH, an environment that a member of group dip had a hand in. */
   const pppd = (script: string, args: readonly string[], env: Record<string, string> = HOSTILE) =>
     machine.run([script, ...args], { env, exactEnv: true });
@@ -621,12 +624,13 @@ describe('the shims', () => {
       const text = await machine.sh('cat /run/dump 2>/dev/null || echo null; rm -f /run/dump');
       const got = JSON.parse(text) as { args: string[]; env: Record<string, string>; cwd: string } | null;
       if (got === null) return null;
-      const { WANHOOK_STARTED: started, WANHOOK_CHANGES: changes, ...env } = got.env;
+      const { WANHOOK_STARTED: started, WANHOOK_CHANGES: changes, WANHOOK_LOOK: look, ...env } = got.env;
+      expect(look).toMatch(/^\d+\.\d+ \d+$/);
       expect(changes).toMatch(/^(\d+\.\d+)?$/);
       expect(started).toMatch(/^\d+$/);
       return { ...got, env };
     };
-    const CLEAN = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', WANHOOK_EARLY: 'stdin' };
+    const CLEAN = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 
     test.each([
       ['its device', ['ppp7', '', '0', '192.0.2.1', '', ''], {}, true],
@@ -658,8 +662,7 @@ describe('the shims', () => {
       const hook = name.split('.')[0]!;
       await machine.sh(`printf 'ID=4\\nDEVICE=${args[0]!}\\n' >/etc/wanhook/links/captured.env`);
       await pppd(`/etc/ppp/${hook}.d/wanhook`, args, env);
-      const { LINKNAME = '', DNS1 = '', DNS2 = '' } = env;
-      expect(await dump()).toEqual({ args, env: { ...CLEAN, LINKNAME, DNS1, DNS2 }, cwd: '/' });
+      expect(await dump()).toEqual({ args, env: { ...CLEAN, ...handed(env, ['LINKNAME', 'DNS1', 'DNS2']) }, cwd: '/' });
     });
 
     const LEASE = [
@@ -675,8 +678,7 @@ describe('the shims', () => {
         const source = '. /etc/dhcp/dhclient-exit-hooks.d/zz-wanhook';
         const got = await machine.run(['/bin/sh', '-euc', source], { exactEnv: true, env: { ...env, ...HOSTILE } });
         expect(got).toMatchObject({ code: 0, stdout: '' });
-        const want = Object.fromEntries(LEASE.map((key) => [key, env[key] ?? '']));
-        expect(await dump()).toEqual({ args: [], env: { ...CLEAN, ...want }, cwd: '/' });
+        expect(await dump()).toEqual({ args: [], env: { ...CLEAN, ...handed(env, LEASE) }, cwd: '/' });
       },
     );
   });

@@ -29,15 +29,17 @@ const ROOT = path.resolve(import.meta.dirname, '../..');
 
 /** Says when a hook has ended, and about what it was. */
 const LOGGED = `#!/bin/sh
-/bin/sh /usr/lib/wanhook/run-hook.real "$@"
-case $1 in
-  networkmanager) said="$3 $2" ;;
-  udhcpc) said="$2 $interface" ;;
+# Started anew by the real one, it is not the hook any more.
+[ -n "\${hook-}" ] || exec /bin/sh /usr/lib/wanhook/run-hook.real "$@"
+(. /usr/lib/wanhook/run-hook.real)
+case $hook in
+  networkmanager) said="$2 $1" ;;
+  udhcpc) said="$1 $interface" ;;
   networkd) said="$STATE $IFACE" ;;
   ifupdown) said="$PHASE $IFACE" ;;
-  *) said="\${reason-$2} \${interface-}" ;;
+  *) said="\${reason-$1} \${interface-}" ;;
 esac
-echo "$1 $said" >>/run/hooks.log
+echo "$hook $said" >>/run/hooks.log
 exit 0
 `;
 

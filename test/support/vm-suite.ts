@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { runVm } from './vm.ts';
+import { runVm, type VmRun } from './vm.ts';
 
 /** Of the whole machine. Each scenario has its own limit besides ("# limit: N" in its file). */
 const LIMIT_SECONDS = 1200;
@@ -28,7 +28,7 @@ export async function vmSuite(mine: readonly string[]): Promise<void> {
     test.skip('nothing wanted of this machine', () => undefined);
     return;
   }
-  const run = await runVm({ limitSeconds: LIMIT_SECONDS, only: wanted });
+  const run = await runTwice(wanted);
   const tail = () => `${run.console.split('\n').slice(-60).join('\n')}\nlogs: ${run.outDir}`;
 
   test('the machine boots and ends by itself', () => {
@@ -51,4 +51,28 @@ export async function vmSuite(mine: readonly string[]): Promise<void> {
       });
     }
   });
+}
+
+/** Emulated, on a machine that others use, too: a scenario that fails is run once more, and told of. */
+async function runTwice(wanted: readonly string[]): Promise<VmRun> {
+  const first = await runVm({ limitSeconds: LIMIT_SECONDS, only: wanted });
+  const again = wanted.filter((name) => hasFailed(first, name));
+  if (again.length === 0) return first;
+  const failed = first.checks.filter(({ ok }) => !ok).map(({ check, got, want }) => `${check}: got ${got}, want ${want}`);
+  console.warn(`tried again: ${again.join(', ')} (logs: ${first.outDir})\n${failed.join('\n')}`);
+  const second = await runVm({ limitSeconds: LIMIT_SECONDS, only: again });
+  const isOld = (name: string) => !again.includes(name);
+  return {
+    ...second,
+    checks: [...first.checks.filter(({ check }) => isOld(scenarioOf(check))), ...second.checks],
+    scenarios: [...first.scenarios.filter(({ scenario }) => isOld(scenario)), ...second.scenarios],
+  };
+}
+
+const scenarioOf = (check: string) => check.split(': ')[0] ?? '';
+
+function hasFailed({ checks, scenarios: ended }: VmRun, name: string): boolean {
+  const scenario = ended.find((one) => one.scenario === name);
+  const isBad = scenario === undefined || (scenario.status !== 0 && scenario.skip === undefined);
+  return isBad || checks.some(({ check, ok }) => !ok && scenarioOf(check) === name);
 }

@@ -2,6 +2,8 @@
  * Every recorded hook call (test/support/captures/) and what it means; none may be without a row here. Then what daemons,
  * peers and servers may send but ours never did.
  */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { isHook, parseHook } from '../../src/events/hooks.ts';
 import { captureFolders, capturesIn, inWords, readCapture } from '../support/world-captures.ts';
@@ -219,15 +221,39 @@ const CLIENTS: Readonly<Record<string, string>> = {
   ifupdown: 'ifupdown',
 };
 
-function meaning(folder: string, name: string): string {
+function hookOf(folder: string, name: string): string {
   const client = Object.keys(CLIENTS).find((prefix) => folder.startsWith(prefix));
-  const hook = client === undefined ? name.replace(/\..*/, '') : CLIENTS[client]!;
+  return client === undefined ? name.replace(/\..*/, '') : CLIENTS[client]!;
+}
+
+function meaning(folder: string, name: string): string {
+  const hook = hookOf(folder, name);
   return isHook(hook) ? inWords(parseHook(hook, readCapture(folder, name))) : NOT_OURS;
 }
 
 test.each(captureFolders())('%s: every recorded call means what the table says', (folder) => {
   const got = Object.fromEntries(capturesIn(folder).map((name) => [name, meaning(folder, name)]));
   expect(got).toEqual(CAPTURES[folder]);
+});
+
+const SHIM = readFileSync(new URL('../../hooks/run-hook.sh', import.meta.url), 'utf8');
+const HANDED = /^case \$\{hook-\$1\} in$[^]*?^esac$/m.exec(SHIM)?.[0] ?? 'exit 1';
+const handedBy = (hook: string): string[] =>
+  execFileSync('sh', ['-c', `hook=${hook}\n${HANDED}\necho "$handed"`], { encoding: 'utf8' })
+    .trim()
+    .split(/\s+/);
+
+test.each(captureFolders())('%s: what run-hook.sh hands on of it means the same, and decides alone', (folder) => {
+  const lists = new Map<string, readonly string[]>();
+  for (const name of capturesIn(folder)) {
+    const hook = hookOf(folder, name);
+    if (!isHook(hook)) continue;
+    const list = lists.get(hook) ?? handedBy(hook);
+    lists.set(hook, list);
+    const { args, env } = readCapture(folder, name);
+    const handed = Object.entries(env).filter(([key]) => list.includes(key));
+    expect(inWords(parseHook(hook, { args, env: Object.fromEntries(handed) })), name).toBe(CAPTURES[folder]?.[name]);
+  }
 });
 
 test('only arguments are believed: the environment may be stale, or a user’s', () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseHook } from '../../src/events/hooks.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
-import { OBSERVE_BATCH, parseIpBatch } from '../../src/kernel/observe.ts';
+import { OBSERVE_BATCH, OBSERVE_BATCH6, parseIpBatch } from '../../src/kernel/observe.ts';
 import type { Runner } from '../../src/kernel/runner.ts';
 import type { Learned } from '../../src/model.ts';
 import { reconcile } from '../../src/reconcile.ts';
@@ -555,7 +555,8 @@ test('an early look does not decide about pairs, which it has not seen', async (
 
 test('run-hook.sh looks up what we understand', () => {
   const script = readFileSync(new URL('../../hooks/run-hook.sh', import.meta.url), 'utf8');
-  expect(script).toContain(`timeout 10 ip -N -j -batch - <<'LOOK'\n${OBSERVE_BATCH.join('\n')}\nLOOK\n`);
+  expect(script).toContain(` ip -N -j -batch - <<'LOOK'\n${OBSERVE_BATCH.join('\n')}\nLOOK\n`);
+  expect(script).toContain(` ip -6 -N -j -batch - <<'LOOK'\n${OBSERVE_BATCH6.join('\n')}\nLOOK\n`);
 });
 
 test('one link that the kernel will not have does not keep the others from coming up', async () => {

@@ -143,8 +143,8 @@ asRoot.each<readonly [string, (path: string) => void, boolean]>([
 ])('run-hook.sh goes on where /run/wanhook is %s', (_, make, goesOn) => {
   const directory = scratchDirectory('run');
   make(directory);
-  const check = /^if \[ -L \$run \][^]*?^fi$/m.exec(shim)?.[0] ?? 'exit 9';
-  const script = `run=${directory} hook=x; logger() { :; }; ${check.replace('exec logger', 'exit 3 #')}\nexit 0`;
+  const check = /^is_strange\(\) \{[^]*?^\}$/m.exec(shim)?.[0] ?? 'exit 9';
+  const script = `run=${directory}; ${check}; ! is_strange || exit 3`;
   let code = 0;
   try {
     execFileSync('sh', ['-c', script]);
@@ -179,14 +179,24 @@ function textOf(path: string): string {
   }
 }
 
-/** `env -i`, and after it only what stands here: neither passwords nor anything that Node or the loader obeys. */
-test.each(['pppd', 'dhclient-exit-hook', 'udhcpc', 'networkmanager', 'networkd', 'ifupdown'])(
-  '%s.sh hands on named variables only',
+/** What a daemon is started with ends at `env -i`; no process is started before, and after it only named variables go on. */
+test('run-hook.sh hands on named variables only, neither passwords nor anything that Node or the loader obeys', () => {
+  const lists = [...shim.matchAll(/handed='([^']*)'/g)].map(([, names = '']) => names.split(/\s+/));
+  expect(lists.length).toBeGreaterThan(7);
+  for (const name of lists.flat()) expect(name).not.toMatch(/NODE|^LD_|PASS|SECRET|^ENV$|IFS|PATH/i);
+  expect(shim.match(/^.*\bexec \/usr\/bin\/env.*$/gm)).toEqual(['  exec /usr/bin/env -i PATH=$path LC_ALL=C "$@"']);
+});
+
+/** The shims: only assignments, builtins, and what sources run-hook.sh; but for pppd's and udhcpc's own scripts. */
+test.each(['pppd', 'dhclient-exit-hook', 'dhcpcd-hook', 'udhcpc', 'networkmanager', 'networkd', 'ifupdown'])(
+  '%s.sh starts nothing in the daemon’s environment',
   (name) => {
     const text = readFileSync(join(import.meta.dirname, `../../hooks/${name}.sh`), 'utf8');
-    const call = /\/usr\/bin\/env -i ([^]*?)\/bin\/sh /.exec(text)?.[1] ?? '';
-    const named = [...call.matchAll(/(?:^|\s)([A-Za-z_]\w*)=/g)].map(([, variable = '']) => variable);
-    expect(named).toContain('PATH');
-    expect(named.filter((one) => /NODE|^LD_|PASS|SECRET|^ENV$|IFS/i.test(one))).toEqual([]);
+    const lines = text.split('\n').filter((line) => !/^\s*#|^$/.test(line));
+    const plain =
+      /^\s*(?:if \[|elif \[|fi$|exit 0$|\[ -r |\w+=|set --|\. \/usr\/lib\/wanhook\/run-hook\.sh$|\((?:set -- && )?hook=\S+ && \. \/usr\/lib\/wanhook\/run-hook\.sh\))/;
+    expect(lines.filter((line) => !plain.test(line)).map((line) => line.trim())).toEqual(
+      name === 'pppd' ? ['"$0.before-wanhook" "$@"'] : [],
+    );
   },
 );
