@@ -1,17 +1,18 @@
 #!/bin/sh
-# What the shims in /etc share. They source it in a shell that ends here, with hook= set: what follows is builtins alone until
-# that environment is left behind, for it may be a stranger's; where somebody is there who takes what is dropped, that is all.
-# Else it starts itself anew, with a clean environment and one of
-#   run-hook.sh HOOK [ARGUMENT…]
+# What the shims in /etc share. They source it, with hook= set, in a shell that ends here. The environment is the daemon's, and
+# perhaps a stranger's: builtins may see it, processes get a clean one. With nothing to source it for:
 #   run-hook.sh pending        nothing new, but do what hooks have left.
 #   run-hook.sh patient FILE   until somebody has taken what was dropped.
 # Always exits 0.
 unalias -a # of whoever sources this
 set +efu
-unset -f read printf eval test echo kill [
+unset -f read printf eval test echo command cd [
 unset IFS
 run=/run/wanhook
 drop=$run/hooks
+itself=/usr/lib/wanhook/run-hook.sh
+clean='/usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C'
+exec </dev/null >/dev/null 2>&1
 
 # What each daemon's environment says of a line: all that is handed on.
 case ${hook-$1} in
@@ -54,7 +55,7 @@ is_named() {
 # By the line of names that the last run has left, which costs no process but only says yes: what it does not know may be new.
 is_known() {
   names=''
-  { read -r names <$run/names; } 2>/dev/null
+  read -r names <$run/names
   is_named ' ' "$names" "$@"
 }
 
@@ -62,7 +63,7 @@ is_known() {
 # The last ones are what hooks go on with while somebody is editing a broken one, or after a "wanhook try"; and the devices that
 # lines have now: a DHCPv6 client on a dialled line knows nothing else.
 is_ours() {
-  is_known "$@" || is_named '' "$(grep -hsv '^[[:space:]]*#' /etc/wanhook/wanhook.env /etc/wanhook/links/*.env \
+  is_known "$@" || is_named '' "$($clean grep -hsv '^[[:space:]]*#' /etc/wanhook/wanhook.env /etc/wanhook/links/*.env \
     $run/config.json /var/lib/wanhook/trial.json $run/health)" "$@"
 }
 
@@ -70,7 +71,7 @@ is_ours() {
 # counted behind the name, which may hold anything.
 ticks_of() {
   stat=''
-  { read -r stat <"/proc/$1/stat"; } 2>/dev/null
+  read -r stat <"/proc/$1/stat"
   # shellcheck disable=SC2086 # words
   set -- ${stat##*)}
   ticks=${20-}
@@ -79,7 +80,7 @@ ticks_of() {
 # Is somebody there who takes what is dropped? $run/monitor and $run/runner: PID TICKS ….
 taken_by() {
   pid='' since=''
-  { read -r pid since _ <"$run/$1"; } 2>/dev/null
+  read -r pid since _ <"$run/$1"
   [ -n "$since" ] && ticks_of "$pid" && [ "$ticks" = "$since" ]
 }
 
@@ -100,12 +101,9 @@ drop_it() {
   printf '%s\0' "$hook" "$count" "$@" . >"$drop/$started-$me"
   dropped=$?
   set +C
-  [ $dropped = 0 ] || : >"$drop/$started-$me" # no room: half of it is none
+  [ $dropped = 0 ] || $clean rm -f "$drop/$started-$me" # no room: half of it is none
   return $dropped
-} 2>/dev/null
-
-itself=/usr/lib/wanhook/run-hook.sh
-path=/usr/sbin:/usr/bin:/sbin:/bin
+}
 
 # Ends here if it is somebody else's business. Sets hook to "pending" if whoever was to take it has gone meanwhile: perhaps he
 # has not seen it.
@@ -113,7 +111,7 @@ leave_to_others() {
   for who in monitor runner; do
     taken_by $who || continue
     drop_it "$@" || return
-    /usr/bin/env -i PATH=$path LC_ALL=C /bin/sh $itself patient "$drop/$started-$me" &
+    $clean /bin/sh $itself patient "$drop/$started-$me" &
     ! taken_by $who || exit 0
     hook=pending
     return
@@ -122,8 +120,8 @@ leave_to_others() {
 
 # Whoever should take it may hang, or be killed this instant: then it is done from here.
 be_patient() {
-  while sleep 1 && [ -e "$1" ]; do
-    taken_by runner || exec /bin/sh $itself pending
+  while $clean sleep 1 && [ -e "$1" ]; do
+    taken_by runner || exec $clean /bin/sh $itself pending
   done
 }
 
@@ -131,34 +129,23 @@ ticks_of self # the process that asks: in a subshell, $$ would be another one
 me=${stat%% *}
 started=$ticks
 
-# Sourced: a clean environment has no such variable.
-if [ -n "${hook-}" ]; then
-  exec </dev/null >/dev/null 2>&1
-  is_strange || ! is_known "$@" || leave_to_others "$@"
-  [ "$hook" != pending ] || { set -- && handed=''; }
-  set -- /bin/sh $itself "$hook" "$@"
-  for name in $handed; do
-    eval "[ -z \"\${$name+set}\" ]" || eval "set -- \"$name=\$$name\" \"\$@\""
-  done
-  exec /usr/bin/env -i PATH=$path LC_ALL=C "$@"
+if [ -z "${hook-}" ]; then
+  hook=$1
+  shift
 fi
-
-hook=$1
-shift
 if [ "$hook" = patient ]; then
   be_patient "$1"
   exit 0
 fi
 if is_strange; then
-  exec logger -t wanhook -p daemon.err "hook $hook: $run is a link, or not root's: look who has made it, then rm -r it"
+  $clean logger -t wanhook -p daemon.err "hook $hook: $run is a link, or not root's: look who has made it, then rm -r it"
+  exit 0
 fi
 if [ "$hook" = pending ]; then
   # Many hooks may have lost their patience with the same monitor.
   ! taken_by runner || exit 0
 else
   is_ours "$@" || exit 0
-  # Half of it, for want of room, by the same process before it started itself anew.
-  [ ! -e "$drop/$started-$me" ] || rm -f "$drop/$started-$me"
   leave_to_others "$@"
   [ "$hook" != pending ] || set --
 fi
@@ -166,7 +153,7 @@ fi
 # Rules, routes (src/kernel/observe.ts) and the firewall are listed while node starts: if they show that nothing is to be done,
 # nothing is started from there.
 look() {
-  ip -N -j -batch - <<'LOOK'
+  $clean ip -N -j -batch - <<'LOOK'
 address show
 rule show
 route show table all proto 201 root 0.0.0.0/0
@@ -177,7 +164,7 @@ LOOK
   printf '\f'
   while read -r _ _ _ scope _; do # IPv6 only where there is a global address: no process for nothing
     [ "$scope" = 00 ] || continue
-    ip -6 -N -j -batch - <<'LOOK'
+    $clean ip -6 -N -j -batch - <<'LOOK'
 rule show
 route show table all proto 201
 route show default table 254
@@ -185,19 +172,23 @@ LOOK
     break
   done </proc/net/if_inet6
   printf '\f'
-  exec nft -s list table inet wanhook
+  exec $clean nft -s list table inet wanhook
 }
 
 # Into a file, not a pipe: who looks may hang, and neither node nor this shell waits for him for ever. "changes", read before:
 # src/state/changes.ts.
 start_node() {
   changes=''
-  { read -r changes <$run/changes; } 2>/dev/null
+  read -r changes <$run/changes
   set -C
-  look 2>/dev/null >"$run/look-$started.$me.tmp" &
+  look >"$run/look-$started.$me.tmp" &
   set +C
-  WANHOOK_LOOK="$started.$me $!" WANHOOK_CHANGES=$changes WANHOOK_STARTED=$started \
-    "$node" /usr/lib/wanhook/hooks/load.cjs "$hook" "$@" || give_up $? "$@"
+  looking=$!
+  set -- "$node" /usr/lib/wanhook/hooks/load.cjs "$hook" "$@"
+  for name in $handed; do
+    eval "[ -z \"\${$name+set}\" ]" || eval "set -- \"$name=\$$name\" \"\$@\""
+  done
+  $clean WANHOOK_LOOK="$started.$me $looking" WANHOOK_CHANGES="$changes" WANHOOK_STARTED="$started" "$@"
 }
 
 # A hook exits 0 whatever happens: this is Node itself. With no memory, another try at once would end the same way; what was to
@@ -205,11 +196,11 @@ start_node() {
 give_up() {
   status=$1
   shift
-  rm -f "$run/look-$started.$me.tmp"
-  { echo >$run/runner; } 2>/dev/null # not ":": a shell whose special builtin cannot be redirected ends there
+  $clean rm -f "$run/look-$started.$me.tmp"
+  echo >$run/runner
   kept=lost
   [ "$hook" = pending ] || { has_room && drop_it "$@"; } && kept='left to the next hook'
-  logger -t wanhook -p daemon.err "hook $hook ${1-${interface-}}: \"$node\" failed with status $status: run install.sh again," \
+  $clean logger -t wanhook -p daemon.err "hook $hook ${1-${interface-}}: \"$node\" failed with status $status: run install.sh again," \
     "unless memory was short; the event is $kept"
   exit 0
 }
@@ -219,7 +210,7 @@ has_room() {
   [ $# -lt 512 ]
 }
 
-cd / && unset PWD OLDPWD # cd exports them
+cd /
 node=@NODE@
 [ -x "$node" ] || node=$(PATH=/usr/local/sbin:/usr/local/bin:$PATH; command -v node || command -v nodejs)
 node=${node:-node}
@@ -228,11 +219,11 @@ node=${node:-node}
 while :; do
   oldest=none
   [ "$hook" != pending ] || { set -- "$drop"/*[0-9] && oldest=$1 && set --; }
-  { echo "$me $started" >$run/runner; } 2>/dev/null
-  start_node "$@"
-  { : >$run/runner; } 2>/dev/null
+  echo "$me $started" >$run/runner
+  start_node "$@" || give_up $? "$@"
+  printf '' >$run/runner # not ":": a shell ends there whose special builtin cannot be redirected
   set -- "$drop"/*[0-9]
   [ -e "$1" ] && [ "$1" != "$oldest" ] || exit 0
-  [ "$hook" = pending ] || { /bin/sh $itself pending & exit 0; }
+  [ "$hook" = pending ] || { $clean /bin/sh $itself pending & exit 0; }
   set --
 done

@@ -184,7 +184,11 @@ test('run-hook.sh hands on named variables only, neither passwords nor anything 
   const lists = [...shim.matchAll(/handed='([^']*)'/g)].map(([, names = '']) => names.split(/\s+/));
   expect(lists.length).toBeGreaterThan(7);
   for (const name of lists.flat()) expect(name).not.toMatch(/NODE|^LD_|PASS|SECRET|^ENV$|IFS|PATH/i);
-  expect(shim.match(/^.*\bexec \/usr\/bin\/env.*$/gm)).toEqual(['  exec /usr/bin/env -i PATH=$path LC_ALL=C "$@"']);
+  expect(shim).toMatch(/^clean='\/usr\/bin\/env -i PATH=[a-z:/]+ LC_ALL=C'$/m);
+  const code = shim.replace(/^ *#.*$|handed='[^']*'|"hook \$hook: .*$/gm, '').replace(/<<'LOOK'[^]*?^LOOK$/gm, '');
+  const started = [...code.matchAll(/(\S+) (?:grep|logger|rm|sleep|ip|nft|\/bin\/sh|WANHOOK_LOOK=\S+) /g)];
+  expect(started.length).toBeGreaterThan(9);
+  expect(started.filter(([, before = '']) => !before.endsWith('$clean')).map(([all]) => all)).toEqual([]);
 });
 
 /** The shims: only assignments, builtins, and what sources run-hook.sh; but for pppd's and udhcpc's own scripts. */
