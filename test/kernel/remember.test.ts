@@ -120,7 +120,7 @@ test('what a full memory costs: hooks read no pairs', async () => {
   ] as const) {
     // prettier-ignore
     await mode(balance);
-    for (const count of [0, 1000, balance === 'pair' ? 65_536 : 8000]) {
+    for (const count of [0, balance === 'pair' ? 65_536 : 8000]) {
       const elements = Array.from(
         { length: count },
         (_, n) => `10.99.${n >> 8}.${n & 255}${key} timeout 600s : 0x01000000`,

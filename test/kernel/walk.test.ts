@@ -8,7 +8,7 @@ import { createRouter } from '../support/router.ts';
 import { expectConvergedInLab, reset, takeWalkInLab } from '../support/walk-lab.ts';
 import { walk } from '../support/world-walk.ts';
 
-const [FIRST, LAST] = /^(?:(\d+)-)?(\d+)$/.exec(process.env['KERNEL_WALKS'] ?? '24')?.slice(1) ?? [];
+const [FIRST, LAST] = /^(?:(\d+)-)?(\d+)$/.exec(process.env['KERNEL_WALKS'] ?? '10')?.slice(1) ?? [];
 const FROM = Number(FIRST ?? 1);
 const ONE = process.env['WALK'];
 /** Seeds that have failed once. */

@@ -125,8 +125,8 @@ export const IN_VM: Readonly<Record<ClientEvent, readonly [words: string, scenar
   renew: ['`ip-down`, `ip-up`: down, up (redialled)', '42-drops-more', "course 'HUP, same address'"],
   renumber: ['`ip-down`, `ip-up`: down, up with the new address', '40-drops', "course 'server kill, new address'"],
   cable: ['`ip-down` after the LCP timeout: down; `ip-up`: up', '42-drops-more', "course 'LCP timeout'"],
-  down: ['`ip-down`: down', '40-drops', 'ppp_hangup dsl1'],
-  crash: ['no hook; the kernel takes the dead line out of the balance', '40-drops', "course 'kill -9'"],
+  down: ['`ip-down`: down', '41-gone', 'ppp_hangup dsl1'],
+  crash: ['no hook; the kernel takes the dead line out of the balance', '41-gone', "course 'kill -9'"],
   redial: ['`ip-up`, perhaps on another unit: up', '40-drops', "course 'HUP, unit taken'"],
 };
 

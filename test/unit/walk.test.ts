@@ -7,7 +7,7 @@ import { explain } from '../../src/errors.ts';
 import { expectConverged, takeWalk } from '../support/walk-play.ts';
 import { walk, type Walk } from '../support/world-walk.ts';
 
-const [FIRST, LAST] = /^(?:(\d+)-)?(\d+)$/.exec(process.env['WALKS'] ?? '300')?.slice(1) ?? [];
+const [FIRST, LAST] = /^(?:(\d+)-)?(\d+)$/.exec(process.env['WALKS'] ?? '150')?.slice(1) ?? [];
 const FROM = Number(FIRST ?? 1);
 const ONE = process.env['WALK'];
 /** Seeds that have failed once. */
