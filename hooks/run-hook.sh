@@ -61,9 +61,10 @@ is_known() {
 
 # Not ours? Decided before Node starts, by the files where the names of every line stand; comments do not count.
 # The last ones are what hooks go on with while somebody is editing a broken one, or after a "wanhook try"; and the devices that
-# lines have now: a DHCPv6 client on a dialled line knows nothing else.
+# lines have now: a DHCPv6 client on a dialled line knows nothing else. Sets named if Node need not ask again.
 is_ours() {
-  is_known "$@" || is_named '' "$($clean grep -hsv '^[[:space:]]*#' /etc/wanhook/wanhook.env /etc/wanhook/links/*.env \
+  if is_known "$@"; then named=yes && return; fi
+  is_named '' "$($clean grep -hsv '^[[:space:]]*#' /etc/wanhook/wanhook.env /etc/wanhook/links/*.env \
     $run/config.json /var/lib/wanhook/trial.json $run/health)" "$@"
 }
 
@@ -141,6 +142,7 @@ if is_strange; then
   $clean logger -t wanhook -p daemon.err "hook $hook: $run is a link, or not root's: look who has made it, then rm -r it"
   exit 0
 fi
+named=''
 if [ "$hook" = pending ]; then
   # Many hooks may have lost their patience with the same monitor.
   ! taken_by runner || exit 0
@@ -188,7 +190,8 @@ start_node() {
   for name in $handed; do
     eval "[ -z \"\${$name+set}\" ]" || eval "set -- \"$name=\$$name\" \"\$@\""
   done
-  $clean WANHOOK_LOOK="$started.$me $looking" WANHOOK_CHANGES="$changes" WANHOOK_STARTED="$started" "$@"
+  $clean WANHOOK_LOOK="$started.$me $looking" WANHOOK_CHANGES="$changes" WANHOOK_STARTED="$started" \
+    WANHOOK_NAMED="$named" "$@"
 }
 
 # A hook exits 0 whatever happens: this is Node itself. With no memory, another try at once would end the same way; what was to

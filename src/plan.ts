@@ -64,14 +64,20 @@ function planAll(observed: Observed, desired: Desired, six: readonly Op[]): Op[]
   ];
 }
 
-const sameWords = <T>(words: (item: T) => string[]) => {
-  const text = (item: T) => words(item).join(' ');
-  return (items: readonly T[]) => new Set(items.map(text));
+/** Each is asked for several times, and with 60 links there are hundreds. */
+const asText = <T extends object>(words: (item: T) => string[]) => {
+  const texts = new WeakMap<T, string>();
+  return (item: T) => {
+    const text = texts.get(item) ?? words(item).join(' ');
+    texts.set(item, text);
+    return text;
+  };
 };
-const ruleSet = sameWords(ruleWords);
-const routeSet = sameWords(routeWords);
-const nexthopSet = sameWords(nexthopWords);
-const groupSet = sameWords(groupWords);
+const ruleText = asText(ruleWords);
+const routeText = asText(routeWords);
+const nexthopText = asText(nexthopWords);
+const groupText = asText(groupWords);
+const setOf = <T>(items: readonly T[], text: (item: T) => string) => new Set(items.map(text));
 
 /** With forwarding the kernel resets some (state/sysctl-memory.ts): those we know come after it, right or not. */
 function sysctlSets({ sysctls: now }: Observed, { sysctls: wanted }: Desired): Op[] {
@@ -100,8 +106,8 @@ function firewallLoad(observed: Observed, { firewall }: Desired): Op[] {
 }
 
 function someMemberStays(observed: Observed, desired: Desired): boolean {
-  const there = nexthopSet(observed.nexthops);
-  return desired.nexthops.some((nexthop) => there.has(nexthopWords(nexthop).join(' ')));
+  const there = setOf(observed.nexthops, nexthopText);
+  return desired.nexthops.some((nexthop) => there.has(nexthopText(nexthop)));
 }
 
 function firewallDelete(observed: Observed, { firewall }: Desired): Op[] {
@@ -121,35 +127,33 @@ function memoryDelete(observed: Observed, { memory }: Desired): Op[] {
 
 /** Routes by a nexthop object wait for `balance`: they can only follow it. */
 function routeReplaces(observed: Observed, desired: Desired): Op[] {
-  const there = routeSet(observed.routes);
+  const there = setOf(observed.routes, routeText);
   return desired.routes
-    .filter((route) => route.nexthopId === undefined && !there.has(routeWords(route).join(' ')))
+    .filter((route) => route.nexthopId === undefined && !there.has(routeText(route)))
     .map((route) => ({ op: 'route-replace', route }));
 }
 
 function ruleAdds(observed: Observed, desired: Desired): Op[] {
-  const there = ruleSet(observed.rules);
-  return desired.rules
-    .filter((rule) => !there.has(ruleWords(rule).join(' ')))
-    .map((rule) => ({ op: 'rule-add', rule }));
+  const there = setOf(observed.rules, ruleText);
+  return desired.rules.filter((rule) => !there.has(ruleText(rule))).map((rule) => ({ op: 'rule-add', rule }));
 }
 
 function nexthopReplaces(observed: Observed, desired: Desired): Op[] {
-  const there = nexthopSet(observed.nexthops);
+  const there = setOf(observed.nexthops, nexthopText);
   return desired.nexthops
-    .filter((nexthop) => !there.has(nexthopWords(nexthop).join(' ')))
+    .filter((nexthop) => !there.has(nexthopText(nexthop)))
     .map((nexthop) => ({ op: 'nexthop-replace', nexthop }));
 }
 
 function balance(observed: Observed, { group, routes }: Desired): Op[] {
   if (group === undefined) return [];
   const sorted = observed.groups.map(({ id, members }) => ({ id, members: members.toSorted((a, b) => a.id - b.id) }));
-  const groupOps: Op[] = groupSet(sorted).has(groupWords(group).join(' ')) ? [] : [{ op: 'group-replace', group }];
+  const groupOps: Op[] = setOf(sorted, groupText).has(groupText(group)) ? [] : [{ op: 'group-replace', group }];
   // The route again with every change of the group: if its last member went a moment ago, or goes with the withdrawals
   // above, the kernel has taken both.
-  const there = groupOps.length > 0 ? new Set<string>() : routeSet(observed.routes);
+  const there = groupOps.length > 0 ? new Set<string>() : setOf(observed.routes, routeText);
   const routeOps = routes
-    .filter((route) => route.nexthopId === group.id && !there.has(routeWords(route).join(' ')))
+    .filter((route) => route.nexthopId === group.id && !there.has(routeText(route)))
     .map((route): Op => ({ op: 'route-replace', route }));
   return [...groupOps, ...routeOps];
 }
@@ -187,11 +191,11 @@ function routeDels(observed: Observed, desired: Desired): Op[] {
 
 /** What is not wanted, and every twin of what is. */
 function ruleDels(observed: Observed, desired: Desired): Op[] {
-  const wanted = ruleSet(desired.rules);
+  const wanted = setOf(desired.rules, ruleText);
   const seen = new Set<string>();
   return observed.rules
     .filter((rule) => {
-      const words = ruleWords(rule).join(' ');
+      const words = ruleText(rule);
       const twin = seen.has(words);
       seen.add(words);
       return twin || !wanted.has(words);

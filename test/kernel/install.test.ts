@@ -624,7 +624,14 @@ describe('the shims', () => {
       const text = await machine.sh('cat /run/dump 2>/dev/null || echo null; rm -f /run/dump');
       const got = JSON.parse(text) as { args: string[]; env: Record<string, string>; cwd: string } | null;
       if (got === null) return null;
-      const { WANHOOK_STARTED: started, WANHOOK_CHANGES: changes, WANHOOK_LOOK: look, ...env } = got.env;
+      const {
+        WANHOOK_STARTED: started,
+        WANHOOK_CHANGES: changes,
+        WANHOOK_LOOK: look,
+        WANHOOK_NAMED: named,
+        ...env
+      } = got.env;
+      expect(named).toMatch(/^(yes)?$/);
       expect(look).toMatch(/^\d+\.\d+ \d+$/);
       expect(changes).toMatch(/^(\d+\.\d+)?$/);
       expect(started).toMatch(/^\d+$/);

@@ -26,8 +26,8 @@ export default class PlainReporter {
 
 function wordsFor({ relativeModuleId }: TestModule, test: TestCase): string[] {
   const name = `${relativeModuleId} > ${test.fullName}`;
-  const { state, errors } = test.result();
-  if (state === 'failed') return [`FAILED ${name}: ${firstLine(errors?.[0]?.message ?? '')}`];
+  const result = test.result();
+  if (result.state === 'failed') return [`FAILED ${name}: ${firstLine(result.errors[0]?.message ?? '')}`];
   return test.diagnostic()?.flaky === true ? [`PASSED WHEN TRIED AGAIN ${name}`] : [];
 }
 

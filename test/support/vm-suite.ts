@@ -58,7 +58,9 @@ async function runTwice(wanted: readonly string[]): Promise<VmRun> {
   const first = await runVm({ limitSeconds: LIMIT_SECONDS, only: wanted });
   const again = wanted.filter((name) => hasFailed(first, name));
   if (again.length === 0) return first;
-  const failed = first.checks.filter(({ ok }) => !ok).map(({ check, got, want }) => `${check}: got ${got}, want ${want}`);
+  const failed = first.checks
+    .filter(({ ok }) => !ok)
+    .map(({ check, got, want }) => `${check}: got ${got}, want ${want}`);
   console.warn(`tried again: ${again.join(', ')} (logs: ${first.outDir})\n${failed.join('\n')}`);
   const second = await runVm({ limitSeconds: LIMIT_SECONDS, only: again });
   const isOld = (name: string) => !again.includes(name);
