@@ -112,7 +112,10 @@ function parseLink(
     problems.push({ file: path, message: 'IPV4=no and IPV6=no: nothing is left that the link could carry' });
   }
   if (values.IPV6 === false && hasPrefixes(values)) {
-    problems.push({ file: path, message: 'PREFIXES with IPV6=no: they are IPv6 prefixes, and would be nothing to the link' });
+    problems.push({
+      file: path,
+      message: 'PREFIXES with IPV6=no: they are IPv6 prefixes, and would be nothing to the link',
+    });
   }
   const probes = probeSettings(values, own, assignments, path, problems);
   if (values.ID === undefined) return undefined;

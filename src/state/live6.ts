@@ -72,7 +72,8 @@ function linkStatus6(
   { defaults, devices, subnets, now }: Around,
 ): LinkStatus {
   const isPpp = device?.pointToPoint === true || device?.noArp === true;
-  const isThere = (device?.addresses6 ?? []).length > 0 || (device !== undefined && !isPpp && link.gateway6 !== undefined);
+  const isThere =
+    (device?.addresses6 ?? []).length > 0 || (device !== undefined && !isPpp && link.gateway6 !== undefined);
   const isKnown = isThere || verdict?.address !== undefined;
   const delegated = prefixesOf(isKnown ? link : {}, record);
   const own = usable(device);

@@ -106,8 +106,7 @@ async function play(world: TestWorld, ...steps: readonly string[]): Promise<Test
   for (const step of steps) await playStep(fakeSteps(world), step);
   return world;
 }
-const played = (keys: string, ...steps: readonly string[]) =>
-  play(createTestWorld(), `${OFFICE}${keys}`, ...steps);
+const played = (keys: string, ...steps: readonly string[]) => play(createTestWorld(), `${OFFICE}${keys}`, ...steps);
 
 /** What the kernel has of ours about the prefixes `2001:db8:b:…`. */
 function inKernel(world: TestWorld): { rules: string[]; ends: string[]; own: string[] } {
@@ -116,8 +115,11 @@ function inKernel(world: TestWorld): { rules: string[]; ends: string[]; own: str
   const own = /set own6 \{.*elements = \{ (.*?) \}/.exec(world.fake.firewall() ?? '')?.[1] ?? '';
   return {
     rules: found(/pref 20300 from (2001:db8:b:\S+) lookup 20001 /),
-    ends: found(/route add unreachable (2001:db8:b:\S+) .*table 254 /),
-    own: own.split(', ').flatMap((each) => /^"eth1" \. (2001:db8:b:.*)$/.exec(each)?.[1] ?? []),
+    ends: found(/route add unreachable (2001:db8:b:\S+) /),
+    own: own
+      .split(', ')
+      .flatMap((each) => /^"eth1" \. (2001:db8:b:.*)$/.exec(each)?.[1] ?? [])
+      .toSorted(),
   };
 }
 const told = (world: TestWorld) => {
@@ -159,13 +161,24 @@ test('the key is taken away, and the client’s stays', async () => {
 });
 
 test('a line that never had IPv6: the kernel’s is left alone', async () => {
-  const world = await played(` PREFIXES=${ONE}`, 'line lan0 up 10.10.0.1', 'line eth1 up 198.51.100.2', 'wanhook apply');
+  const world = await played(
+    ` PREFIXES=${ONE}`,
+    'line lan0 up 10.10.0.1',
+    'line eth1 up 198.51.100.2',
+    'wanhook apply',
+  );
   expect(world.fake.dump('ours').filter((line) => line.startsWith('ip -6'))).toEqual([]);
   expect(await world.plan()).toEqual([]);
 });
 
 test('a lost state: what the file says is not taken for a client’s', async () => {
-  const world = await played(` PREFIXES=${ONE}`, ...UP, `dhclient BOUND6 eth1 ${TWO}`, 'the state is lost', 'wanhook apply');
+  const world = await played(
+    ` PREFIXES=${ONE}`,
+    ...UP,
+    `dhclient BOUND6 eth1 ${TWO}`,
+    'the state is lost',
+    'wanhook apply',
+  );
   expect(inKernel(world)).toEqual(everywhere(ONE, TWO));
   expect(world.state().v6?.links['office']?.prefixes).toEqual([TWO]);
 });
@@ -210,5 +223,21 @@ test('a static line: an address on the LAN is enough', async () => {
   const world = await played(keys, 'line lan0 up 10.10.0.1', ROUTER, 'line eth1 up 198.51.100.2', 'wanhook apply');
   expect(inKernel(world).rules).toEqual([ONE]);
   expect(route6(world)).toEqual([expect.stringContaining('via fe80::1 dev eth1')]);
+  expect(await world.plan()).toEqual([]);
+});
+
+test('killed when its rules were there and nobody had noted it: a hook finds them, without any address', async () => {
+  const bound = 'dhclient BOUND eth1 198.51.100.2 198.51.100.1';
+  const world = await played(` PREFIXES=${ONE}`, 'line lan0 up 10.10.0.1', 'line eth1 up 198.51.100.2', bound);
+  await play(world, 'stranger addr add fe80::5/64 dev eth1');
+  const before = world.state();
+  await play(world, 'dhclient RENEW eth1 198.51.100.2 198.51.100.1');
+  expect(inKernel(world)).toEqual({ ...everywhere(ONE), rules: [] });
+  // Meanwhile the key has gone.
+  world.writeState(before);
+  await play(world, `config links/office.env ID=1 DEVICE=eth1 PREFIXES=${TWO}`);
+  await play(world, 'dhclient RENEW eth1 198.51.100.2 198.51.100.1');
+  expect(world.errors).toEqual([]);
+  expect(inKernel(world)).toEqual({ ...everywhere(TWO), rules: [] });
   expect(await world.plan()).toEqual([]);
 });
