@@ -233,10 +233,15 @@ test('killed when its rules were there and nobody had noted it: a hook finds the
   const before = world.state();
   await play(world, 'dhclient RENEW eth1 198.51.100.2 198.51.100.1');
   expect(inKernel(world)).toEqual({ ...everywhere(ONE), rules: [] });
-  // Meanwhile the key has gone.
+  // Meanwhile the key says another one.
   world.writeState(before);
+  world.echoed.splice(0);
   await play(world, `config links/office.env ID=1 DEVICE=eth1 PREFIXES=${TWO}`);
   await play(world, 'dhclient RENEW eth1 198.51.100.2 198.51.100.1');
+  expect(world.echoed.filter((command) => command.startsWith('ip -6'))).toEqual([
+    `ip -6 route replace unreachable ${TWO} table 254 metric 65535 proto 201`,
+    `ip -6 route del unreachable ${ONE} table 254 metric 65535 proto 201`,
+  ]);
   expect(world.errors).toEqual([]);
   expect(inKernel(world)).toEqual({ ...everywhere(TWO), rules: [] });
   expect(await world.plan()).toEqual([]);
