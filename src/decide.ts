@@ -144,7 +144,8 @@ async function lookAtIpv6(
   early: Ip6Observed | undefined,
 ): Promise<Ip6Observed> {
   const isWanted = config.links.some(({ ipv6 }) => ipv6 !== false);
-  const isThere = devices.some(({ addresses6 = [] }) => addresses6.some(({ local }) => isUsableIpv6(local)));
+  const isNamed = config.links.some(({ prefixes }) => prefixes !== undefined);
+  const isThere = isNamed || devices.some(({ addresses6 = [] }) => addresses6.some(({ local }) => isUsableIpv6(local)));
   const isNeeded = state.v6 !== undefined || state.firewall === undefined || closely || (isWanted && isThere);
   return isNeeded ? (early ?? (await kernel.observe6())) : NO_IP6;
 }

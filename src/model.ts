@@ -14,6 +14,8 @@ export interface LinkConfig {
   /** For a line without a DHCP client: its gateway. Wins over what an event says. */
   readonly gateway?: string;
   readonly gateway6?: string;
+  /** IPv6 prefixes of the line's that no client tells of: they count like delegated ones. Absent: none. */
+  readonly prefixes?: readonly string[];
   /** Share of new connections relative to the other links; 1–255 (the kernel keeps a nexthop weight in 8 bits). */
   readonly weight: number;
   /** Links of the lowest tier that has a live link share the traffic; the others wait. */

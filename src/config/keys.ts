@@ -3,6 +3,7 @@ import type { Config, ConntrackHelper, LinkConfig } from '../model.ts';
 import { PROBE_DEFAULTS, PROBE_KEYS } from './probe-keys.ts';
 import { canonicalIpv6, isGatewayIpv6, isUsableIpv6, parseRange6, showIpv6, showRange6 } from '../ipv6.ts';
 import { integer, oneOf, words, yesNo, type Key } from './key.ts';
+import { prefixes } from './prefixes.ts';
 
 const device: Key<string> = {
   expected: 'a device name such as ppp0 or eth1 (at most 15 characters)',
@@ -91,8 +92,8 @@ const ports: Key<readonly number[]> = {
 /** A week: after that the pair is nobody's memory any more. */
 const LONGEST_PAIR = 604_800;
 
-/** `links/NAME.env`; each may also stand in `wanhook.env` as the default for all links. */
-export const LINK_KEYS = {
+/** What a link's file may have, and `wanhook.env` as the default for all links. */
+export const COMMON_LINK_KEYS = {
   ID: integer(1, 63),
   DEVICE: device,
   PPP_IPPARAM: lineNameKey,
@@ -119,6 +120,9 @@ export const LINK_KEYS = {
   MSS: mss,
   ...PROBE_KEYS,
 };
+
+/** `links/NAME.env`. Two links never have the same prefix: there is no default for all. */
+export const LINK_KEYS = { ...COMMON_LINK_KEYS, PREFIXES: prefixes };
 
 const client: Key<string> = {
   expected: 'an address, a prefix such as 192.168.1.64/26 or fd00:1::/64, or a MAC address',

@@ -1,7 +1,8 @@
 import type { Config, LinkConfig, Problem } from '../model.ts';
 import { parseClients } from './clients.ts';
 import { readAssignments } from './dotenv.ts';
-import { GLOBAL_DEFAULTS, GLOBAL_KEYS, LINK_DEFAULTS, LINK_KEYS } from './keys.ts';
+import { COMMON_LINK_KEYS, GLOBAL_DEFAULTS, GLOBAL_KEYS, LINK_DEFAULTS, LINK_KEYS } from './keys.ts';
+import { reportPrefixes } from './prefixes.ts';
 import { probeSettings } from './probe-settings.ts';
 import { parseRules } from './rules.ts';
 import { reportTunnels } from './tunnels.ts';
@@ -42,9 +43,9 @@ export function parseConfig(files: ConfigFiles): Parsed {
   const problems: Problem[] = [];
   const main = files.main === undefined ? new Map() : readAssignments(files.main.path, files.main.text, problems);
   const mainPath = files.main?.path ?? 'wanhook.env';
-  reportUnknown(mainPath, main, { ...GLOBAL_KEYS, ...LINK_KEYS }, problems);
+  reportUnknown(mainPath, main, { ...GLOBAL_KEYS, ...COMMON_LINK_KEYS }, problems);
   const globals = readValues(GLOBAL_KEYS, mainPath, main, problems);
-  const defaults = readValues(LINK_KEYS, mainPath, main, problems);
+  const defaults = readValues(COMMON_LINK_KEYS, mainPath, main, problems);
 
   const links = files.links.flatMap(({ path, text, name }) => {
     const link = parseLink(path, text, name, defaults, problems);
@@ -55,6 +56,7 @@ export function parseConfig(files: ConfigFiles): Parsed {
     links.map(({ link }) => link),
   );
   reportConflicts(config, links, problems);
+  reportPrefixes(links, problems);
   reportTunnels(links, problems);
   const { warnings, ...policy } = parseRules(files, config, problems);
   const clients = parseClients(files.clients ?? [], new Set(files.links.map(({ name }) => name)), problems);
@@ -88,7 +90,7 @@ function parseLink(
   path: string,
   text: string,
   name: string,
-  defaults: Values<typeof LINK_KEYS>,
+  defaults: Values<typeof COMMON_LINK_KEYS>,
   problems: Problem[],
 ): LinkConfig | undefined {
   if (!isLinkName(name)) {
@@ -97,7 +99,7 @@ function parseLink(
   const assignments = readAssignments(path, text, problems);
   reportUnknown(path, assignments, LINK_KEYS, problems);
   const own = readValues(LINK_KEYS, path, assignments, problems);
-  const values = { ...defaults, ...own };
+  const values: Values<typeof LINK_KEYS> = { ...defaults, ...own };
   // A key that is there but wrong has been reported already: do not call it missing as well.
   if (values.ID === undefined && !assignments.has('ID')) {
     problems.push({ file: path, message: `ID is missing: expected ${LINK_KEYS.ID.expected}, unique among the links` });
@@ -108,6 +110,12 @@ function parseLink(
   }
   if (values.IPV4 === false && values.IPV6 === false) {
     problems.push({ file: path, message: 'IPV4=no and IPV6=no: nothing is left that the link could carry' });
+  }
+  if (values.IPV6 === false && hasPrefixes(values)) {
+    problems.push({
+      file: path,
+      message: 'PREFIXES with IPV6=no: they are IPv6 prefixes, and would be nothing to the link',
+    });
   }
   const probes = probeSettings(values, own, assignments, path, problems);
   if (values.ID === undefined) return undefined;
@@ -121,6 +129,7 @@ function parseLink(
     ...(values.GATEWAY6 !== undefined && { gateway6: values.GATEWAY6 }),
     ...(values.IPV4 === false && { ipv4: false }),
     ...(values.IPV6 === false && { ipv6: false }),
+    ...(hasPrefixes(values) && { prefixes: values.PREFIXES }),
     weight: values.WEIGHT ?? LINK_DEFAULTS.weight,
     tier: values.TIER ?? LINK_DEFAULTS.tier,
     metered: values.METERED ?? LINK_DEFAULTS.metered,
@@ -134,6 +143,8 @@ function parseLink(
     ...probes,
   };
 }
+
+const hasPrefixes = ({ PREFIXES = [] }: Values<typeof LINK_KEYS>) => PREFIXES.length > 0;
 
 /** What no link can check alone: two lines that claim the same id, device or name, or an id too big for the mask. */
 function reportConflicts(

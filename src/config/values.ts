@@ -2,7 +2,7 @@ import { quoted } from '../checked.ts';
 import type { Problem } from '../model.ts';
 import type { Assignments } from './dotenv.ts';
 import type { Key } from './key.ts';
-import { GLOBAL_KEYS } from './keys.ts';
+import { GLOBAL_KEYS, LINK_KEYS } from './keys.ts';
 
 type Table = Record<string, Key<unknown>>;
 /** The values of a table's keys that were given. */
@@ -30,9 +30,15 @@ export function readValues<T extends Table>(table: T, file: string, from: Assign
 export function reportUnknown(file: string, from: Assignments, known: Table, problems: Problem[]): void {
   for (const [key, { line }] of from) {
     if (Object.hasOwn(known, key)) continue;
-    const message = Object.hasOwn(GLOBAL_KEYS, key)
-      ? `${key} belongs in wanhook.env, not in a link's file`
-      : `unknown key ${key}; known here: ${Object.keys(known).join(', ')}`;
-    problems.push({ file, line, message });
+    problems.push({ file, line, message: whyNot(key, known) });
   }
+}
+
+function whyNot(key: string, known: Table): string {
+  if (Object.hasOwn(GLOBAL_KEYS, key)) return `${key} belongs in wanhook.env, not in a link's file`;
+  // In wanhook.env, where most keys of a link may stand, too.
+  if (Object.hasOwn(known, 'BALANCE') && Object.hasOwn(LINK_KEYS, key)) {
+    return `${key} belongs in a link's file, not in wanhook.env`;
+  }
+  return `unknown key ${key}; known here: ${Object.keys(known).join(', ')}`;
 }

@@ -71,10 +71,15 @@ function linkStatus6(
   { name, present: device }: Place,
   { defaults, devices, subnets, now }: Around,
 ): LinkStatus {
-  const delegated = record?.prefixes ?? [];
+  const isPpp = device?.pointToPoint === true || device?.noArp === true;
+  const isThere =
+    (device?.addresses6 ?? []).length > 0 || (device !== undefined && !isPpp && link.gateway6 !== undefined);
+  const isKnown = isThere || verdict?.address !== undefined;
+  const delegated = prefixesOf(isKnown ? link : {}, record);
   const own = usable(device);
   const onDevice = device === undefined ? undefined : addressOf(device, verdict?.address);
-  const address = onDevice ?? within(delegated, devices)?.local;
+  // A session that has brought no IPv6 carries none, whoever has an address out of the line's prefix.
+  const address = onDevice ?? (isPpp && !isThere ? undefined : within(delegated, devices)?.local);
   const last = address ?? verdict?.address;
   const sources =
     own.length > 0
@@ -84,7 +89,6 @@ function linkStatus6(
         )
       : verdict?.sources;
   const mtu = device?.mtu ?? verdict?.mtu;
-  const isPpp = device?.pointToPoint === true || device?.noArp === true;
   const linkLocal = isPpp && own.length === 0 ? linkLocalOf(device) : undefined;
   const common = {
     ...({ family: 6, link } as const),
@@ -118,6 +122,14 @@ function linkStatus6(
   const expires = link.gateway6 === undefined && main?.expires !== undefined ? now + main.expires * 1000 : undefined;
   return { ...up, gateway, onlink: isOnlink(gateway, own), ...(expires !== undefined && { expires }) };
 }
+
+/**
+ * What is the line's, by its file and by its client. Nobody tells of the former: until IPv6 is seen on the line they count
+ * for nothing, so that a machine without it keeps its kernel's IPv6 as it is.
+ */
+const prefixesOf = ({ prefixes = [] }: Pick<LinkConfig, 'prefixes'>, record: LinkRecord | undefined): string[] => [
+  ...new Set([...prefixes, ...(record?.prefixes ?? [])]),
+];
 
 /** The kernel takes no gateway outside of every prefix, unless told. */
 const isOnlink = (gateway: string, own: readonly DeviceAddress6[]) =>

@@ -44,7 +44,10 @@ export function recoverRecords(config: Config, state: State, { routes, rules }: 
   return recovered.length === 0 ? state : { ...state, links: { ...state.links, ...Object.fromEntries(recovered) } };
 }
 
-/** The same for IPv6: addresses and gateways are the kernel's; what was delegated stands in our rules and routes. */
+/**
+ * The same for IPv6: addresses and gateways are the kernel's; what was delegated stands in our rules and routes. Not what
+ * the configuration says: that ends with it.
+ */
 export function recoverRecords6(config: Config, state: State, { routes, rules }: Ours, { tableOf }: Places): State {
   if (state.v6 !== undefined) return state;
   const delegated = new Set(routes.flatMap(({ table, destination }) => (table === MAIN ? (destination ?? []) : [])));
@@ -53,7 +56,7 @@ export function recoverRecords6(config: Config, state: State, { routes, rules }:
     const device = routes.find((one) => one.table === table && one.device !== undefined)?.device;
     if (device === undefined) return [];
     const own = rules.flatMap((rule) => (rule.table === table && rule.from !== undefined ? [rule.from] : []));
-    const prefixes = own.filter((from) => delegated.has(from));
+    const prefixes = own.filter((from) => delegated.has(from) && link.prefixes?.includes(from) !== true);
     const record: LinkRecord = { source: 'kernel', device, dns: [], ...(prefixes.length > 0 && { prefixes }) };
     return [[link.name, record] as const];
   });

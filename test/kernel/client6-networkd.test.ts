@@ -47,6 +47,21 @@ const line6 = () => six.line6();
 const silent = () => six.silent();
 const OTHER6 = 'up 2001:db8:a1::102 via fe80::1';
 
+/** The line's file says what networkd does not; where to read it. */
+async function saidByHand(): Promise<void> {
+  const prefix = '2001:db8:a1:100::/56';
+  const host = '2001:db8:a1:100::2';
+  const file = '/etc/wanhook/links/line1.env';
+  expect(await lab.rtr.sh('ip -6 route show type unreachable proto dhcp')).toContain(`unreachable ${prefix} `);
+  expect(await six.hostsOf(1)).not.toEqual([host]);
+  await lab.rtr.sh(`cp ${file} /run/line1.before; echo PREFIXES=${prefix} >>${file}`);
+  await lab.must('apply');
+  expect([await six.line6(), await six.prefixes(), await six.hostsOf(1)]).toEqual([LINE6, [prefix], [host]]);
+  await lab.rtr.sh(`cat /run/line1.before >${file}`);
+  await lab.must('apply');
+  expect([await six.line6(), await six.prefixes()]).toEqual([LINE6, []]);
+}
+
 beforeAll(async () => {
   lab = await createClientLab(CONFIG);
   six = await addDhcp6(lab);
@@ -61,6 +76,7 @@ describe('systemd-networkd', () => {
     up: async () => {
       await lab.watched(LINE6, start, line6);
       expect([await lab.line(), await six.lanes6(), await six.prefixes()]).toEqual([LINE, 2, []]);
+      await saidByHand();
     },
     renew: async () => {
       const before = await lab.hooks();

@@ -1,4 +1,4 @@
-/** A prefix delegated by a real DHCPv6 server to ISC's dhclient, and what the LAN is told of it. */
+/** A prefix delegated by a real DHCPv6 server to ISC's dhclient, and what the LAN is told of it; and one that nobody tells of. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createClientLab, type ClientLab } from '../support/client-lab.ts';
@@ -56,4 +56,22 @@ test('50-prefixes.example: hosts stop using the prefix of a line that is gone, a
 test('the prefix given back: no rule, no route', async () => {
   await lab.until(/dhclient RELEASE6 eth1/, () => lab.rtr.sh(`${DHCLIENT} -r eth1`));
   expect(await ofPrefix()).toBe('');
+});
+
+test('PREFIXES: a static line with a routed prefix, and nobody who tells of it', async () => {
+  await lab.rtr.sh('sysctl -qw net.ipv6.conf.eth2.autoconf=0');
+  await six.withdraw(1);
+  await expect.poll(() => lab.rtr.sh('ip -6 route show default dev eth2')).toBe('');
+  const keys = `GATEWAY6=fe80::1\nPREFIXES=${six.delegated(1)}`;
+  await lab.rtr.sh(
+    `ip -6 addr flush dev eth2 scope global; ip -6 addr add 2001:db8:a2::2/64 dev eth2 nodad
+    echo '${keys}' >>/etc/wanhook/links/line2.env`,
+  );
+  await lab.must('apply');
+  expect(await lab.plan()).toEqual([]);
+  const hosts = { from: 'lan', count: 20, to: six.servers, localAddresses: [six.hostOf(1)] } as const;
+  expect((await lab.share(hosts)).sources).toEqual({ [six.hostOf(1)]: 20 });
+  const unused = await lab.net.run(['ping', '-6', '-c1', '-W1', '2001:db8:a2:1ff::9'], { check: false });
+  expect(unused.stdout + unused.stderr).toContain('Destination unreachable');
+  expect(await six.strays()).toEqual([]);
 });

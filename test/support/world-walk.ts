@@ -158,7 +158,7 @@ function advertise(walker: Walker, line: WalkLine): void {
 function reconfigure(walker: Walker, line: WalkLine): void {
   const { random, steps } = walker;
   const keys = [
-    ' WEIGHT=5',
+    ` WEIGHT=5 PREFIXES=2001:db8:a${line.id}:100::/56,2001:db8:b${line.id}::/48`,
     ' TIER=2',
     ' ON_DOWN=block',
     ' MSS=1400',
