@@ -120,6 +120,47 @@ test('no memory for Node: the event is kept, and the next hook of any line makes
   await works(2);
 });
 
+/** A control group of the lab's own with so much memory, in either version of them; undefined where none can be made. */
+async function memoryGroup(bytes: number): Promise<string | undefined> {
+  const made = await lab.rtr.run(
+    [
+      'sh',
+      '-c',
+      `mkdir -p /run/groups; mount -t cgroup -o memory none /run/groups || mount -t cgroup2 none /run/groups || exit 1
+      group=/run/groups/wanhook-test-$$; mkdir $group || exit 1
+      for file in memory.limit_in_bytes memory.max; do
+        [ ! -e $group/$file ] || { echo ${bytes} >$group/$file && echo $group && exit; }
+      done
+      rmdir $group`,
+    ],
+    { check: false },
+  );
+  return made.stdout.trim() || undefined;
+}
+
+test('killed for want of memory, by the kernel: the event is kept, and the next hook makes good', async ({ skip }) => {
+  const group = await memoryGroup(6 * 2 ** 20);
+  if (group === undefined) return skip('no control group with a limit of memory can be made here');
+  try {
+    await lab.lineUp(1);
+    const before = await routing();
+    await lab.rtr.run(['sh', '-c', `echo $$ >${group}/cgroup.procs; exec ${UP} ${words(1)}`]).catch(() => undefined);
+    expect(await lab.rtr.sh(`cat ${group}/memory.events ${group}/memory.oom_control 2>/dev/null || :`)).toMatch(
+      /oom_kill [1-9]/,
+    );
+    expect(await routing()).toBe(before);
+    await works(1);
+    expect(await syslog()).toEqual([
+      expect.stringMatching(/failed with status 137: .* the event is left to the next hook/),
+    ]);
+    await hook(UP, 0);
+    expect(await states()).toEqual(['up', 'up']);
+    await works(2);
+  } finally {
+    await lab.rtr.sh(`rmdir ${group}; umount /run/groups`);
+  }
+});
+
 test('a clock that jumps 20 years, forward and back: FAILBACK waits, and no longer than it says', async () => {
   const hooksLive = (years: number) =>
     lab.rtr.sh(
