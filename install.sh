@@ -480,6 +480,9 @@ next_steps() {
   if [ $live = no ]; then
     say "installed below $destdir"
   elif ls /etc/wanhook/links/*.env >/dev/null 2>&1; then
+    # A version may be stricter than the one before: about who may write these files, say.
+    problems=$(/usr/sbin/wanhook check 2>&1 >/dev/null) ||
+      warn "this version does not take the configuration; until it is mended, hooks go on with the last good one: $problems"
     say 'Next: "wanhook check", "wanhook plan" (what would change), "wanhook apply", "wanhook status".'
   else
     say 'Next: "wanhook init" looks for your lines and proposes their files (or write /etc/wanhook/links/NAME.env by hand,'

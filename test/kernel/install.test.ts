@@ -411,6 +411,14 @@ describe('onto a live system', () => {
     await machine.sh(`printf 'ID=1\\nPPP_IPPARAM=dsl\\n' >${link}; wanhook apply`);
     expect(await machine.sh('ip rule')).toContain('20200:');
     expect((await inside([])).out).toContain('Next: "wanhook check"');
+    await machine.sh(`chmod 666 ${link}`);
+    const refused = await inside([]);
+    expect(refused).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/warning: this version does not take the configuration.*\/links\/dsl\.env/s) as string,
+    });
+    await machine.sh(`chmod 644 ${link}`);
+    expect((await inside([])).out).not.toContain('warning: this version');
     const got = await inside(['--uninstall']);
     expect(got.out).toContain('kept: your files in /etc/wanhook');
     expect(got.code).toBe(0);
