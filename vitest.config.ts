@@ -7,6 +7,9 @@ const TIMED = ['block', 'death', 'demo', 'drops', 'failback', 'keepalived', 'mod
 /** Counts what is on the machine. */
 const LAB = 'test/kernel/lab.test.ts';
 
+// Tests write configuration, and what others may write is refused.
+process.umask(0o022);
+
 /** Real daemons and clocks on a machine that others use, too. Whatever needed it is named at the end of `npm test`. */
 const RETRY = 1;
 

@@ -2,6 +2,7 @@
 # `sudo npm test`: install what the tests need, build, run every test. Root: they make network namespaces and boot a VM.
 set -eu
 cd "$(dirname "$0")/.."
+umask 022 # what others may write is refused
 
 if [ "$(id -u)" != 0 ]; then
   echo 'the tests make network namespaces and need root: sudo npm test (npm run test:unit does not)' >&2
