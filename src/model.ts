@@ -565,7 +565,8 @@ export type Op =
   | { readonly op: 'neighbour-replace' | 'neighbour-del'; readonly neighbour: Neighbour }
   | { readonly op: 'sysctl-set'; readonly key: string; readonly value: string }
   | { readonly op: 'address-add' | 'address-del'; readonly linkLocal: LinkLocal }
-  | { readonly op: 'firewall-load'; readonly text: string }
+  /** `added`: what is enough where the last text is what the kernel holds. */
+  | { readonly op: 'firewall-load'; readonly text: string; readonly added?: string }
   | { readonly op: 'firewall-delete' }
   | { readonly op: 'memory-load'; readonly text: string }
   | { readonly op: 'memory-delete' }

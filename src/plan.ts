@@ -1,4 +1,5 @@
 import { acceptRa, isDeaf, switchOf } from './forwarding.ts';
+import { additions } from './kernel/additions.ts';
 import { groupWords, nexthopWords, routeWords, ruleWords } from './kernel/render.ts';
 import type { Desired, Neighbour, Observed, Op, Route, Rule } from './model.ts';
 
@@ -102,7 +103,9 @@ function solicitations({ sysctls: now }: Observed, { sysctls: wanted, unheard = 
 }
 
 function firewallLoad(observed: Observed, { firewall }: Desired): Op[] {
-  return firewall === undefined || observed.firewall === firewall ? [] : [{ op: 'firewall-load', text: firewall }];
+  if (firewall === undefined || observed.firewall === firewall) return [];
+  const added = typeof observed.firewall === 'string' ? additions(observed.firewall, firewall) : undefined;
+  return [{ op: 'firewall-load', text: firewall, ...(added !== undefined && { added }) }];
 }
 
 function someMemberStays(observed: Observed, desired: Desired): boolean {

@@ -381,5 +381,6 @@ function chooseConfig(
 function journalWords(op: Op): string {
   if (op.op === 'memory-load') return 'nft -f - (table inet wanhook_memory)';
   if (op.op === 'firewall-delete') return 'nft delete table inet wanhook';
-  return op.op === 'firewall-load' ? 'nft -f - (table inet wanhook)' : pasteable(op);
+  if (op.op === 'firewall-load') return `nft -f - (table inet wanhook${op.added === undefined ? '' : ', additions'})`;
+  return pasteable(op);
 }

@@ -156,7 +156,7 @@ export function pasteable(op: Op): string {
       // sysctl(8) takes the path's slashes as they are, so that a dot in a device name stays one.
       return `sysctl -qw ${op.key}=${shellWord(op.value)}`;
     case 'firewall-load':
-      return `nft -f - <<'EOF'\n${firewallTransaction(op.text)}EOF`;
+      return `nft -f - <<'EOF'\n${op.added ?? firewallTransaction(op.text)}EOF`;
     case 'firewall-delete':
       return `nft -f - <<'EOF'\n${FIREWALL_DELETE}EOF`;
     case 'memory-load':

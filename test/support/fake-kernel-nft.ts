@@ -31,6 +31,13 @@ export function nftLoad(state: FakeState, text: string): Outcome {
     if (verb === 'delete') tables.set(name, undefined);
     else if (verb === undefined && named !== undefined) tables.set(name, table ?? `table inet ${name} {\n}\n`);
     else if (defined !== undefined) {
+      if (name === 'wanhook' && table !== undefined && table !== EMPTY) {
+        const merged = merge(table, taken);
+        const problem = problemOf(merged);
+        if (problem !== undefined) return refused(`Error: Could not process rule: ${problem}`);
+        tables.set(name, merged);
+        continue;
+      }
       const problem = problemOf(name === 'wanhook' ? taken : `${table ?? ''}${taken}`);
       if (problem !== undefined) return refused(`Error: Could not process rule: ${problem}`);
       const flushed = name === 'wanhook' || !taken.includes('{ }');
@@ -41,6 +48,53 @@ export function nftLoad(state: FakeState, text: string): Outcome {
   state.kept = tables.get('wanhook_kept');
   return done;
 }
+
+const EMPTY = 'table inet wanhook {\n}\n';
+
+/** As the kernel does, elements join a set that is there. Rules would stand behind those of a chain that is there: twice. */
+function merge(table: string, more: string): string {
+  let merged = table;
+  for (const [item, head = ''] of more.matchAll(/^( (?:set|map|chain) \S+ \{)(?:.*\}|[^]*?\n \})\n/gm)) {
+    const at = merged.indexOf(head);
+    if (at < 0) {
+      merged = merged.replace(/\}\n$/, `${item}}\n`);
+      continue;
+    }
+    if (head.startsWith(' chain')) throw new Error(`rules added to a chain that is there:${head}`);
+    const end = merged.indexOf('\n', at);
+    const line = merged.slice(at, end);
+    const added = / elements = \{ ([^{}]*) \};/.exec(item)?.[1] ?? '';
+    const grown = line.includes(' elements = { ')
+      ? line.replace(' elements = { ', ` elements = { ${added}, `)
+      : line.replace(/ \}$/, ` elements = { ${added} }; }`);
+    merged = merged.slice(0, at) + grown + merged.slice(end);
+  }
+  return merged;
+}
+
+/** Tables, each in an order of its own: what came later stands behind in the kernel, which means nothing. */
+export function inOrder(tables: string | undefined): string | undefined {
+  const elements = (_: string, all: string) => ` elements = { ${all.split(', ').toSorted().join(', ')} };`;
+  return tables
+    ?.replace(/ elements = \{ ([^{}]*) \};/g, elements)
+    .split(/^(?=table )/m)
+    .map((table) =>
+      table
+        .replace(/\}\n$/, '')
+        .split(/^(?= (?:set|map|chain) )/m)
+        .toSorted()
+        .join(''),
+    )
+    .join('');
+}
+
+/** The same of a listing of ours in one line (normalListing). */
+export const listingInOrder = (listing: string) =>
+  listing
+    .replace(/ \} $/, '')
+    .split(/ (?=(?:set|map|chain) \S+ \{)/)
+    .toSorted()
+    .join(' ');
 
 /** One key with two verdicts in a map, and a jump to a chain that is not there. */
 function problemOf(table: string): string | undefined {

@@ -3,6 +3,7 @@
  * queue of events for scripts on disk, and every command and every call to the file system through the gate. It can be put
  * back to where it was.
  */
+import { inOrder, listingInOrder } from './fake-kernel-nft.ts';
 import { closeAll } from './faults-disk.ts';
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -158,12 +159,13 @@ function wholeOf({ fake, stateDirectory }: TestWorld): string {
   const text = timeless(read(join(stateDirectory, 'state.json'))).replace(/^none$/, '{}');
   const { firewall, memory, ...rest } = JSON.parse(text) as Partial<State>;
   // Stopped, there are no tables that they could be compared with.
-  const state = rest.stopped === true ? rest : { ...rest, firewall, memory };
+  const listed = firewall && { ...firewall, listing: listingInOrder(firewall.listing) };
+  const state = rest.stopped === true ? rest : { ...rest, firewall: listed, memory };
   const names = [...readTree(stateDirectory).keys()].map((path) => path.slice(stateDirectory.length + 1));
   return [
     ...fake.dump('ours').toSorted(),
     ...fake.others().split(/(?<=\]),/),
-    fake.firewall() ?? 'no firewall',
+    inOrder(fake.firewall()) ?? 'no firewall',
     ...memoryOf(fake),
     ...sysctlsOf(fake.procSys),
     JSON.stringify(sorted(state), null, 1),

@@ -1,4 +1,5 @@
 /** Takes a random walk on the fake kernel, and looks after each step whether all is as a fresh `apply` would have made it. */
+import { inOrder } from './fake-kernel-nft.ts';
 import { createFaultWorld, type FaultWorld } from './faults-world.ts';
 import { gate } from './faults-gate.ts';
 import { fakeSteps } from './world-fake-steps.ts';
@@ -58,7 +59,7 @@ function whole({ fake }: TestWorld, withSysctls: boolean, withNeighbours: boolea
       .dump('ours')
       .filter((line) => withNeighbours || !line.startsWith('ip neigh '))
       .toSorted(),
-    fake.firewall() ?? 'no firewall',
+    inOrder(fake.firewall()) ?? 'no firewall',
     fake.memory() === undefined ? 'no memory' : 'a memory',
     ...(withSysctls ? sysctlsOf(fake.procSys) : []),
   ];

@@ -1,4 +1,5 @@
 /** The whole sequence on the fake kernel, when something goes wrong in the middle of it. */
+import { inOrder } from '../support/fake-kernel-nft.ts';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -40,7 +41,7 @@ async function started(...steps: readonly string[]): Promise<TestWorld> {
 }
 
 /** All that wanhook leaves in the kernel. */
-const whole = ({ fake }: TestWorld) => [...fake.dump('ours').toSorted(), fake.firewall(), ...sysctlsOf(fake.procSys)];
+const whole = ({ fake }: TestWorld) => [...fake.dump('ours').toSorted(), inOrder(fake.firewall()), ...sysctlsOf(fake.procSys)];
 const pendingCount = ({ stateDirectory }: TestWorld) => readdirSync(join(stateDirectory, 'events')).length;
 
 const DEVICE_THAT_IS_FULL = '/dev/full';
