@@ -1,6 +1,6 @@
 #!/bin/bash
 # A prefix delegated over PPPoE: dhcpcd asks for it, WIDE's dhcp6s gives it, over real PPP devices. No monitor runs.
-# limit: 400
+# limit: 600
 set -u
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../product.sh"
