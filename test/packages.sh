@@ -7,7 +7,7 @@ packages='iproute2:ip nftables:nft conntrack:conntrack ppp:pppd pppoe:pppoe-serv
   dnsmasq-base:dnsmasq dhcpcd-base:dhcpcd udhcpc:udhcpc ifupdown:ifup network-manager:NetworkManager
   networkd-dispatcher:networkd-dispatcher qemu-system-x86:qemu-system-x86_64 busybox-static:busybox cpio:cpio kmod:modprobe
   iputils-ping:ping fping:fping tcpdump:tcpdump keepalived:keepalived procps:pgrep shellcheck:shellcheck
-  zsh:zsh fish:fish mandoc:mandoc groff-base:groff lintian:lintian'
+  wide-dhcpv6-server:dhcp6s zsh:zsh fish:fish mandoc:mandoc groff-base:groff lintian:lintian'
 missing=
 for entry in $packages; do
   command -v "${entry#*:}" >/dev/null || missing="$missing ${entry%%:*}"

@@ -1,53 +1,21 @@
 /** NetworkManager and its dispatcher themselves, on a bus of their own. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { firstOf, startBus } from '../support/client-bus.ts';
 import { hostileTests } from '../support/client-hostile.ts';
 import { createClientLab, type ClientLab } from '../support/client-lab.ts';
+import { addNetworkManager, networkManagerConfig, type NetworkManager } from '../support/client-networkmanager.ts';
 import { rowTests } from '../support/client-table.ts';
 
 let lab: ClientLab;
+let manager: NetworkManager;
 const LINE = 'up eth1 198.51.100.2 via 198.51.100.1';
-
-/** /sys read-only: there is no udev to wait for. */
-const CONFIG = `mount -o remount,ro /sys
-rm -rf /etc/NetworkManager/conf.d/* /usr/lib/NetworkManager/conf.d/*
-cat >/etc/NetworkManager/NetworkManager.conf <<'END'
-[main]
-plugins=keyfile
-dhcp=internal
-dns=none
-auth-polkit=false
-no-auto-default=*
-[keyfile]
-unmanaged-devices=except:interface-name:eth1
-[connectivity]
-enabled=false
-END
-umask 077
-cat >/etc/NetworkManager/system-connections/wan.nmconnection <<'END'
-[connection]
-id=wan one $(touch /run/pwned)
-uuid=11111111-2222-3333-4444-555555555555
-type=ethernet
-interface-name=eth1
-autoconnect=true
-[ipv4]
-method=auto
-[ipv6]
-method=disabled
-END`;
 const OTHER = 'up eth1 198.51.100.77 via 198.51.100.1';
-/** It brings the line up by itself. */
-const start = () => Promise.resolve(lab.rtr.spawn(['NetworkManager', '--no-daemon']));
-const nmcli = (...args: string[]) => lab.rtr.run(['nmcli', ...args]);
-const UUID = '11111111-2222-3333-4444-555555555555';
+const start = () => manager.start();
 
 beforeAll(async () => {
-  lab = await createClientLab(CONFIG);
-  await startBus(lab.rtr);
+  lab = await createClientLab(networkManagerConfig('method=disabled'));
   await lab.server.offer({ lease: 4 });
-  lab.rtr.spawn([firstOf('/usr/libexec/nm-dispatcher', '/usr/lib/NetworkManager/nm-dispatcher'), '--persist']);
+  manager = await addNetworkManager(lab);
 });
 afterAll(() => lab.destroy());
 
@@ -88,11 +56,11 @@ describe('NetworkManager', () => {
       expect([await lab.line(), await lab.lanes()]).toEqual([OTHER, 2]);
     },
     down: async () => {
-      await lab.until(/networkmanager down/, () => nmcli('con', 'down', UUID));
+      await lab.until(/networkmanager down/, () => manager.con('down'));
       expect([await lab.line(), await lab.lanes()]).toEqual(['down: taken down by networkmanager (down)', 1]);
     },
     crash: async () => {
-      await lab.until(/networkmanager up/, () => nmcli('con', 'up', UUID));
+      await lab.until(/networkmanager up/, () => manager.con('up'));
       await lab.rtr.sh('kill -9 $(pidof NetworkManager)');
       expect([await lab.line(), await lab.lanes()]).toEqual([OTHER, 2]);
     },
@@ -103,14 +71,14 @@ describe('NetworkManager', () => {
   });
 
   test('activated again while it is up: whatever order its words come in, the line is up', async () => {
-    await lab.until(/networkmanager up/, () => nmcli('con', 'up', UUID));
-    await lab.until(/networkmanager up/, () => nmcli('con', 'up', UUID));
+    await lab.until(/networkmanager up/, () => manager.con('up'));
+    await lab.until(/networkmanager up/, () => manager.con('up'));
     expect([await lab.line(), await lab.lanes()]).toEqual([OTHER, 2]);
   });
 
   test('another address by "reapply", whose variables are of before', async () => {
     await lab.until(/networkmanager reapply/, () =>
-      nmcli('device', 'modify', 'eth1', '+ipv4.addresses', '198.51.100.88/24'),
+      manager.nmcli('device', 'modify', 'eth1', '+ipv4.addresses', '198.51.100.88/24'),
     );
     expect([await lab.line(), await lab.lanes()]).toEqual([OTHER, 2]);
   });
@@ -118,9 +86,9 @@ describe('NetworkManager', () => {
   hostileTests(
     () => lab,
     async () => {
-      await lab.until(/networkmanager down/, () => nmcli('con', 'down', UUID));
+      await lab.until(/networkmanager down/, () => manager.con('down'));
       await lab.rtr.sh('rm -f /var/lib/NetworkManager/*.lease');
-      await lab.until(/networkmanager up/, () => nmcli('con', 'up', UUID));
+      await lab.until(/networkmanager up/, () => manager.con('up'));
     },
     // It takes no such address; and of such a gateway it says nothing new: the one that was known goes on.
     [

@@ -82,6 +82,14 @@ const TABLE6 = {
     'IPv4 lost': '`NAK`: IPv4 down, IPv6 stays',
     down: '`RELEASE6`, `STOP`: down',
   },
+  NetworkManager: {
+    up: '`dhcp6-change`: up; no word of the delegated prefix',
+    renew: 'no hook: nothing to do',
+    renumber: 'no hook (1.42): the monitor sees it',
+    'IPv6 lost': 'no hook: the monitor sees it; IPv4 stays',
+    'IPv4 lost': 'no hook: the monitor sees it; IPv6 stays',
+    down: '`down`: down',
+  },
   'systemd-networkd': {
     up: '`configured`, or no hook: the monitor sees it; no word of the delegated prefix',
     renew: 'no hook: nothing to do',

@@ -10,8 +10,8 @@ import type { ProcessHandle } from './lab-process.ts';
 import { addIpv6, type Ipv6 } from './router6.ts';
 
 export interface Dhcp6 extends Ipv6 {
-  /** From now on it gives these, for so many seconds (8), and knows of nobody who has others. */
-  give(n: number, lease?: number): Promise<void>;
+  /** From now on it gives these, and knows of nobody who has others. */
+  give(n: number): Promise<void>;
   /** It answers no more. */
   silent(): Promise<void>;
   /** Line 1's IPv6 in short words: `up 2001:db8:a1::101 via fe80::1`, `down: …`. And nothing is left to be done. */
@@ -42,9 +42,9 @@ interface Status {
   readonly links: readonly { ipv6: { state: string; address?: string; gateway?: string; reason?: string } | null }[];
 }
 
-/** Line 2 has its IPv6 by advertisements, and no client. */
-export async function addDhcp6(lab: ClientLab): Promise<Dhcp6> {
-  const six = await addIpv6(lab);
+/** Line 2 has its IPv6 by advertisements, and no client. `managed`: line 1's tell to ask for addresses; `lease`: seconds. */
+export async function addDhcp6(lab: ClientLab, { managed = false, lease = 8 } = {}): Promise<Dhcp6> {
+  const six = await addIpv6(lab, managed);
   const [isp, rtr] = [lab.isps[0]!, lab.rtr];
   // The addresses are the client's business; the kernel would be quicker.
   await rtr.sh('sysctl -qw net.ipv6.conf.eth1.autoconf=0; ip link set eth1 up');
@@ -52,7 +52,7 @@ export async function addDhcp6(lab: ClientLab): Promise<Dhcp6> {
   await six.advertised(1);
   let server: ProcessHandle | undefined;
   let given = 0;
-  const give = async (n: number, lease = 8) => {
+  const give = async (n: number) => {
     await server?.kill();
     await isp.sh(`cat >/run/dhcpd6.conf; [ ${n} = ${given} ] || : >/run/dhcpd6.leases`, { stdin: config(n, lease) });
     given = n;

@@ -39,7 +39,8 @@ const hostOf = (index: number) => `${onLine(index)}:100::2`;
 /** No waiting for duplicates: the lab has none. */
 const QUICK = `cd /proc/sys/net/ipv6/conf; for file in */dad_transmits */router_solicitation_delay; do echo 0 >$file; done; cd /\n`;
 
-export async function addIpv6(router: Router): Promise<Ipv6> {
+/** `managed`: advertisements tell to ask a DHCPv6 server for addresses, and to make none. */
+export async function addIpv6(router: Router, managed = false): Promise<Ipv6> {
   const { lines, isps, rtr, lan, net } = router;
   const servers = [10, 11, 12].map((n) => `2001:db8:ff::${n}`);
   await net.sh(
@@ -66,7 +67,7 @@ export async function addIpv6(router: Router): Promise<Ipv6> {
   const announce = async (index: number) => {
     // Its end may have been down: then it has lost its addresses.
     await isps[index]!.sh(lineScript(index));
-    await advertise(isps[index]!, index, 1800);
+    await advertise(isps[index]!, index, 1800, managed && index === 0);
   };
   const linkLocal = async (index: number) => {
     const addresses = await rtr.sh(`ip -6 -o addr show dev ${lines[index]!.device} scope link`);
@@ -103,7 +104,7 @@ export async function addIpv6(router: Router): Promise<Ipv6> {
       await hook('ipv6-up', index);
       return `${onLine(index)}::2`;
     },
-    withdraw: (index) => advertise(isps[index]!, index, 0),
+    withdraw: (index) => advertise(isps[index]!, index, 0, managed && index === 0),
     delegate: (index) => router.dhclient('BOUND6', index, { new_ip6_prefix: delegated(index) }),
     strays: async () => {
       const seen = await Promise.all(isps.map((isp) => isp.sh('nft list set ip6 lab6 seen')));
@@ -124,13 +125,22 @@ async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
 }
 
 /** What spoke before for this line is ended. */
-async function advertise(isp: LabNode, index: number, lifetime: number): Promise<void> {
+async function advertise(isp: LabNode, index: number, lifetime: number, managed: boolean): Promise<void> {
+  await isp.sh('[ ! -e /run/ra ] || kill "$(cat /run/ra)"; sleep 0.1');
   const range = `--dhcp-range=${onLine(index)}::,ra-only,64,600`;
   const options = ['--conf-file=/dev/null', '--port=0', '--user=root', '--pid-file=/run/ra', '--interface=line'];
-  await isp.sh('[ ! -e /run/ra ] || kill "$(cat /run/ra)"; sleep 0.1');
-  isp.spawn(['dnsmasq', '-k', ...options, '--enable-ra', `--ra-param=line,4,${lifetime}`, range]);
+  if (managed) isp.spawn(['sh', '-c', MANAGED, 'ra', String(lifetime)]);
+  else isp.spawn(['dnsmasq', '-k', ...options, '--enable-ra', `--ra-param=line,4,${lifetime}`, range]);
   await sleep(100);
 }
+
+/** Of no prefix. dnsmasq would say so only where it is the DHCPv6 server, too. */
+const MANAGED = `echo $$ >/run/ra; index=$(ip -o link show line | cut -d: -f1)
+exec perl -MSocket=:all -e '
+socket(my $raw, AF_INET6, SOCK_RAW, 58) or die $!;
+setsockopt($raw, 41, 18, pack("i", 255)) or die $!; # hop limit
+my $all = pack_sockaddr_in6(0, inet_pton(AF_INET6, "ff02::1"), $ARGV[1]);
+while (1) { send($raw, pack("CCnCCnNN", 134, 0, 0, 64, 0x80, $ARGV[0], 0, 0), 0, $all); sleep 1 }' "$1" "$index"`;
 
 function netScript(index: number): string {
   const transit = `2001:db8:99:${index}`;

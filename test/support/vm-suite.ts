@@ -14,7 +14,7 @@ export const scenarios: readonly string[] = readdirSync(new URL('../vm/scenarios
 export const BESIDE: readonly string[] = ['prober', 'drops', 'drops-more', 'pppd', 'nm'];
 
 /** Only where WANHOOK_VM_ONLY names them, or `all`: an emulated machine takes too long for every run. */
-const ON_DEMAND: readonly string[] = ['dead', 'dhcp', 'tunnels', 'drops-more', 'pppd', 'nm'];
+const ON_DEMAND: readonly string[] = ['pd', 'dead', 'dhcp', 'tunnels', 'drops-more', 'pppd', 'nm'];
 
 /**
  * Boots one machine for these scenarios; each of their checks becomes a test. The names of the tests are the machine's

@@ -23,7 +23,7 @@ test('every row has its tests', () => {
   expect(tableRows().length).toBe(2 + files.length);
   for (const file of files)
     expect(existsSync(new URL(`../kernel/client-${file}.test.ts`, import.meta.url)), file).toBe(true);
-  for (const file of ['dhcpcd', 'networkd'])
+  for (const file of ['dhcpcd', 'networkmanager', 'networkd'])
     expect(existsSync(new URL(`../kernel/client6-${file}.test.ts`, import.meta.url)), file).toBe(true);
   for (const [, scenario, says] of Object.values(IN_VM))
     expect(read(`test/vm/scenarios/${scenario}.sh`)).toContain(says);

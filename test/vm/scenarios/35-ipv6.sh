@@ -5,43 +5,18 @@
 set -u
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../product.sh"
+# shellcheck disable=SC1091
+. "$(dirname "$0")/../isp6.sh"
 
 product_ready
 
-SERVER6=2001:db8:ff::10
-DNSMASQ=''
-clean_up() {
-  [ -z "$DNSMASQ" ] || kill "$DNSMASQ"
-  rm -f /etc/netns/ispA/ppp/ipv6-up
-} 2>/dev/null
-trap clean_up EXIT
+trap isp6_down EXIT
 trap exit TERM
-
-# From now on a session of ispA has 2001:db8:a1::/64. Who does not ask hears nothing for half an hour, after a first minute.
-isp6_up() {
-  ip -n net -batch - <<-END
-	addr add $SERVER6/128 dev lo nodad
-	addr add 2001:db8:99:1::2/64 dev ispA nodad
-	route add 2001:db8:a1::/48 via 2001:db8:99:1::1
-	END
-  ip -n ispA -batch - <<-END
-	addr add 2001:db8:99:1::1/64 dev core nodad
-	route add default via 2001:db8:99:1::2
-	END
-  ip netns exec net sysctl -qw net.ipv6.conf.all.forwarding=1
-  ip netns exec ispA sysctl -qw net.ipv6.conf.all.forwarding=1
-  # shellcheck disable=SC2016 # for pppd's hook to expand
-  printf '#!/bin/sh\n/sbin/ip -6 addr add 2001:db8:a1::1/64 dev "$1" nodad\n' >/etc/netns/ispA/ppp/ipv6-up
-  chmod 755 /etc/netns/ispA/ppp/ipv6-up
-  in_isp A dnsmasq -k --conf-file=/dev/null --port=0 --user=root --pid-file= --bind-dynamic --log-dhcp \
-    --log-facility="$OUT/ra.log" --enable-ra '--ra-param=ppp*,1800,3600' --dhcp-range=2001:db8:a1::,ra-only,64,600 &
-  DNSMASQ=$!
-}
 
 has6() { address_of dsl1 && [[ $(ip -6 -o addr show dev "$DEV" scope global) == *' 2001:db8:a1:'* ]]; }
 # By its own table, and by its device.
 routed6() {
-  [[ $(ip -6 route show table 20001) == *"default dev $DEV "* ]] && rule6 && ping -6 -n -c 1 -W 2 $SERVER6 >/dev/null 2>&1
+  [[ $(ip -6 route show table 20001) == *"default dev $DEV "* ]] && rule6 && ping -6 -n -c 1 -W 2 "$SERVER6" >/dev/null 2>&1
 }
 rule6() { [[ $(ip -6 rule show pref 20300) == *'from 2001:db8:a1::/64 lookup 20001 '* ]]; }
 
