@@ -16,16 +16,17 @@ const RETRY = 1;
 /**
  * unit: pure, parallel, no privilege. kernel: real kernel in network namespaces, root, parallel, for they mostly wait.
  * timed: the same, two at a time, for waiting is most of what they do. vm: real pppd and dhclient in two virtual machines.
- * alone: while nothing else runs.
+ * alone: while nothing else runs. Several at a time run in this order.
  */
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/plain-reporter.ts'],
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], sequence: { groupOrder: 0 } } },
       {
         test: {
           name: 'kernel',
+          sequence: { groupOrder: 1 },
           include: ['test/kernel/**/*.test.ts'],
           exclude: [...TIMED, LAB],
           testTimeout: 120_000,
@@ -37,6 +38,7 @@ export default defineConfig({
       {
         test: {
           name: 'timed',
+          sequence: { groupOrder: 2 },
           include: TIMED,
           testTimeout: 120_000,
           hookTimeout: 60_000,
@@ -44,10 +46,13 @@ export default defineConfig({
           maxWorkers: 2,
         },
       },
-      { test: { name: 'alone', include: [LAB], testTimeout: 120_000, hookTimeout: 60_000 } },
+      {
+        test: { name: 'alone', include: [LAB], testTimeout: 120_000, hookTimeout: 60_000, sequence: { groupOrder: 3 } },
+      },
       {
         test: {
           name: 'vm',
+          sequence: { groupOrder: 4 },
           include: ['test/vm/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 300_000,

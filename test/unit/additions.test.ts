@@ -1,0 +1,80 @@
+/** From one text of our table to another without taking anything away; and where that cannot be. */
+import { expect, test } from 'vitest';
+import { GLOBAL_DEFAULTS, LINK_DEFAULTS } from '../../src/config/keys.ts';
+import { firewall } from '../../src/desired/firewall.ts';
+import { additions } from '../../src/kernel/additions.ts';
+import { createKernel } from '../../src/kernel/kernel.ts';
+import { firewallTransaction } from '../../src/kernel/render.ts';
+import type { Config, LinkConfig, LinkStatus } from '../../src/model.ts';
+
+const link = (id: number, more: Partial<LinkConfig> = {}): LinkConfig => ({
+  ...LINK_DEFAULTS,
+  name: `line${id}`,
+  id,
+  ...more,
+});
+const up = (id: number, device = `ppp${id}`, mtu = 1492, more?: Partial<LinkConfig>): LinkStatus => ({
+  link: link(id, more),
+  up: true,
+  device,
+  address: `192.0.2.${id}`,
+  mtu,
+  onlink: false,
+});
+const CONFIG: Config = { ...GLOBAL_DEFAULTS, links: [] };
+const text = (...statuses: LinkStatus[]) =>
+  firewall({ ...CONFIG, links: statuses.map((status) => status.link) }, statuses);
+
+test('a line with a device of its own only adds: its chains, and elements that are not there yet', () => {
+  expect(additions(text(up(1)), text(up(1), up(2)))).toBe(`table inet wanhook {
+ set wan { type ifname; elements = { "ppp2" }; }
+ set masqueraded { type ifname; elements = { "ppp2" }; }
+ map record { type ifname : verdict; elements = { "ppp2" : goto record_2 }; }
+ map restore { type mark : verdict; elements = { 0x02000000 : goto use_2 }; }
+ map check { type mark : verdict; elements = { 0x02000000 : goto check_2 }; }
+ map clamp { type ifname : verdict; elements = { "ppp2" : jump mss_1452 }; }
+ chain record_2 { ct mark set ct mark & 0xc0ffffff | 0x02000000; }
+ chain use_2 { meta mark set meta mark & 0xc0ffffff | 0x02000000; }
+ chain check_2 { oifname "ppp2" return; goto guard; }
+}
+`);
+});
+
+test('the first line of all only adds, and its size is a chain', () => {
+  const first = additions(text(), text(up(1)));
+  expect(first).toContain(' chain mss_1452 {');
+  expect(first).not.toContain('chain prerouting');
+});
+
+test.each<[string, LinkStatus[], LinkStatus[]]>([
+  ['a device goes', [up(1), up(2)], [up(1)]],
+  ['a line moves to another device', [up(1)], [up(1, 'ppp7')]],
+  ['two lines change places', [up(1, 'ppp0'), up(2, 'ppp1')], [up(1, 'ppp1'), up(2, 'ppp0')]],
+  ['another size', [up(1)], [up(1, 'ppp1', 1480)]],
+  ['a chain that is there changes', [up(1)], [up(1, 'ppp1', 1492, { onDown: 'block' })]],
+  ['a fail-closed line comes, and with it a table', [up(1)], [up(1), up(2, 'ppp2', 1492, { onDown: 'block' })]],
+  ['a line that is not masqueraded any more', [up(1)], [up(1, 'ppp1', 1492, { masquerade: false })]],
+])('%s: not by additions', (_, before, after) => {
+  expect(text(...before)).not.toBe(text(...after));
+  expect(additions(text(...before), text(...after))).toBeUndefined();
+});
+
+test.each([
+  ['nothing', ''],
+  ['another table', 'table inet other {\n chain a { accept; }\n}\n'],
+  ['lines that are not understood', 'table inet wanhook {\n flowtable f { hook ingress priority 0; }\n}\n'],
+  ['one name twice', 'table inet wanhook {\n chain a { accept; }\n chain a { drop; }\n}\n'],
+])('before it there was %s: not by additions', (_, before) => {
+  expect(additions(before, text(up(1)))).toBeUndefined();
+});
+
+test('additions that the kernel refuses: the whole table instead', async () => {
+  const given: string[] = [];
+  const kernel = createKernel({
+    run: (_, __, stdin = '') => Promise.resolve({ code: given.push(stdin) === 1 ? 1 : 0, stdout: '', stderr: 'no' }),
+  });
+  const added = additions(text(up(1)), text(up(1), up(2))) ?? '';
+  const whole = text(up(1), up(2));
+  expect(await kernel.apply([{ op: 'firewall-load', text: whole, added }])).toEqual([]);
+  expect(given).toEqual([added, firewallTransaction(whole)]);
+});
