@@ -7,6 +7,8 @@
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { normalListing } from '../../src/kernel/observe.ts';
+import { listingInOrder } from './fake-kernel-nft.ts';
 import type { Kind } from './faults-gate.ts';
 import type { JournalEntry } from '../../src/journal.ts';
 import type { RunResult } from './lab-process.ts';
@@ -231,7 +233,11 @@ function routerIn(lab: Lab): Router {
           .join(''),
       );
     },
-    snapshot: () => rtr.sh(RULES_AND_MORE),
+    snapshot: async () => {
+      // What was added later is listed later.
+      const listing = (table: string) => `${listingInOrder(normalListing(table))}\n`;
+      return (await rtr.sh(RULES_AND_MORE)).replace(/^table inet wanhook \{\n[^]*?^\}\n/m, listing);
+    },
     fake: async (tool, script) => {
       await rtr.sh(fakeTool(tool, script));
     },

@@ -1,6 +1,7 @@
 /** Takes a random walk in the lab's router, and looks after each step at what must never be so. */
 import { normalListing } from '../../src/kernel/observe.ts';
 import type { State } from '../../src/model.ts';
+import { listingInOrder } from './fake-kernel-nft.ts';
 import type { Router } from './router.ts';
 import { dumpLines, dumpLines6, parseDump, READ_ALL, READ_ALL6 } from './world-dump.ts';
 import { labSteps } from './world-lab-steps.ts';
@@ -32,7 +33,7 @@ async function look({ rtr }: Router): Promise<Seen> {
 
 async function ours(router: Router): Promise<string[]> {
   const { stdout } = await router.rtr.run(['nft', '-s', 'list', 'table', 'inet', 'wanhook'], { check: false });
-  return [...(await look(router)).ours, normalListing(stdout)];
+  return [...(await look(router)).ours, listingInOrder(normalListing(stdout))];
 }
 
 /** Everything of ours goes by its signature alone, and what the state knows of it; the record of the lines stays. */
