@@ -27,7 +27,8 @@ function operationOf(call: string, path: string): Operation {
   const door = basename(path) === 'lock' && call === 'symlinkSync' ? 'lock' : 'disk';
   const isText = /^(?:writeFile|appendFile)Sync$/.test(call) && !path.includes('/proc-sys-');
   const short = `${basename(dirname(path))}/${basename(path)}`.replace(/\d{6,}/g, 'N').replace(/\.\d+\.tmp/, '.tmp');
-  return { door, name: `${call.replace('Sync', '')} ${short}`, parts: isText ? 2 : 1 };
+  const ofConfig = path.includes('/etc-');
+  return { door, name: `${call.replace('Sync', '')} ${short}`, parts: isText ? 2 : 1, ofConfig };
 }
 
 /** What the system answers when it is asked in vain. */
