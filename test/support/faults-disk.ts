@@ -55,7 +55,8 @@ function gated(call: string, original: Call): Call {
       refuse: (kind) => {
         // Whatever close(2) says, the descriptor is gone.
         if (call === 'closeSync' && opened.delete(first as number)) original(...given);
-        if (kind === 'hang') {
+        // A disk has no time limit: a walk that asks for one gets a refusal.
+        if (kind === 'hang' && operation.door === 'lock') {
           // A living process holds the lock, longer than anybody waits.
           real.symlinkSync(`1.${startTime(1) ?? ''}.0`, path);
           throw systemError('EEXIST', call, path);
