@@ -22,7 +22,10 @@ interface ObservedMemory {
 
 const ABSENT: ObservedMemory = { condition: 'absent', bindings: NO_BINDINGS };
 
-/** Looked for only where there may be something: a router that shares by flow starts no process for it. */
+/**
+ * Looked for only where there may be something: a hook that shares by flow starts no process for it. A command does: whoever
+ * was killed before he could write down what he had loaded has left it there, also when BALANCE is another by now.
+ */
 export async function observeMemory(
   world: Surroundings,
   { config, state, closely = false }: Pick<Known, 'config' | 'state' | 'closely'>,
@@ -32,13 +35,14 @@ export async function observeMemory(
     const { balance } = config;
     if (balance === 'client' || state.memory?.base !== undefined)
       return await lookAtClients(world, config, state, closely);
-    const mayExist = balance === 'pair' || state.memory !== undefined || state.firewall === undefined;
+    const mayExist = closely || balance === 'pair' || state.memory !== undefined || state.firewall === undefined;
     if (!mayExist) return ABSENT;
     return { ...ABSENT, condition: await look(world.kernel, state, closely), ...outdated(config, state) };
   } catch (error) {
     // Stopping must work without nft, too: then there is no table to take away.
     if (!state.stopped) throw error;
-    notes.push(explain(error));
+    const why = explain(error);
+    if (!notes.includes(why)) notes.push(why);
     return ABSENT;
   }
 }

@@ -56,7 +56,7 @@ export function recordEvent(state: State, event: LinkEvent, config: Config, devi
   if (late !== undefined) return { state, ignored: late };
   if (isOfDevice(event) && known?.source !== 'dhcpcd') return { state };
   const said = event.kind === 'up' ? upRecord(event, known) : downRecord(event, known);
-  const record: LinkRecord = { ...said, ...delegation(event, known), knownBy: lineKey(link, event) };
+  const record: LinkRecord = { ...said, ...delegation(event, known), ...lineKey(link, event, state) };
   const kept = keep(state, event.family, link.name, record);
   return { state: event.source === 'cli' && event.kind === 'up' ? letGo6(kept, link.name) : kept };
 }
@@ -76,7 +76,7 @@ function withPrefixes(state: State, event: LinkEvent, link: LinkConfig): State {
   const { prefixes, source, device } = event;
   if (prefixes === undefined) return state;
   const known = state.v6?.links[link.name];
-  const line = { device, knownBy: state.links[link.name]?.knownBy ?? lineKey(link, event) };
+  const line = { device, ...lineKey(link, event, state) };
   return keep(state, 6, link.name, { source, dns: [], ...line, ...known, ...delegation(event, known) });
 }
 
@@ -131,10 +131,14 @@ function takenOver(
   return isLate ? `late: ${event.device} carries ${other.name} by now` : undefined;
 }
 
-/** By what the event named the link. */
-function lineKey(link: LinkConfig, { ipparam, linkname, device }: LinkEvent): LineKey {
-  if (ipparam !== undefined && link.pppIpparam === ipparam) return { ipparam };
-  return linkname !== undefined && link.pppLinkname === linkname ? { linkname } : { device };
+/** By what the event named the link; of a guest on a line that is known by another name, by that, if it is known at all. */
+function lineKey(link: LinkConfig, event: LinkEvent, { links }: State): { knownBy?: LineKey } {
+  const { ipparam, linkname, device } = event;
+  if (ipparam !== undefined && link.pppIpparam === ipparam) return { knownBy: { ipparam } };
+  if (linkname !== undefined && link.pppLinkname === linkname) return { knownBy: { linkname } };
+  const known = links[link.name];
+  if (link.device === device || known?.device !== device) return { knownBy: { device } };
+  return known.knownBy === undefined ? {} : { knownBy: known.knownBy };
 }
 
 /**

@@ -129,8 +129,14 @@ export function keepMainGateways(
   const learnt = statuses.flatMap((status) => {
     if (!status.up || status.gateway === undefined || mainGateways[status.device] !== status.gateway) return [];
     const { device, address, gateway, link } = status;
-    const record: LinkRecord = { source: 'kernel', dns: [], ...state.links[link.name], device, address, gateway };
-    return [[link.name, record] as const];
+    const known = withoutHold(state.links[link.name] ?? { source: 'kernel', device, dns: [] });
+    return [[link.name, { ...known, device, address, gateway }] as const];
   });
   return learnt.length === 0 ? state : { ...state, links: { ...state.links, ...Object.fromEntries(learnt) } };
+}
+
+/** It is up with an address that the client's `down` was not about; written down as its own, that would hold it down again. */
+function withoutHold(record: LinkRecord): LinkRecord {
+  const kept = Object.entries(record).filter(([key]) => key !== 'heldDown');
+  return Object.fromEntries(kept) as unknown as LinkRecord;
 }

@@ -1,5 +1,6 @@
 /** The user's rules as traffic: who takes which line, what is refused, and what does not move. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { SLOW } from '../support/lab-process.ts';
 import { applyRules } from '../support/router-rules.ts';
 import { createRouter, type Router } from '../support/router.ts';
 import type { ShareOptions } from '../support/lab-traffic.ts';
@@ -44,7 +45,7 @@ async function expectRefused(options: Partial<ShareOptions>): Promise<void> {
     `${options.from === 'rtr' ? 'router' : 'LAN'} ${options.proto ?? 'tcp'} refused: ${JSON.stringify(got.errors)} in ${took} ms`,
   );
   expect(Object.keys(got.errors)).not.toContain('timeout');
-  expect(took).toBeLessThan(900);
+  expect(took).toBeLessThan(900 * SLOW);
 }
 
 describe('matches, first to last', () => {

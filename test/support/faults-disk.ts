@@ -27,7 +27,8 @@ function operationOf(call: string, path: string): Operation {
   const door = basename(path) === 'lock' && call === 'symlinkSync' ? 'lock' : 'disk';
   const isText = /^(?:writeFile|appendFile)Sync$/.test(call) && !path.includes('/proc-sys-');
   const short = `${basename(dirname(path))}/${basename(path)}`.replace(/\d{6,}/g, 'N').replace(/\.\d+\.tmp/, '.tmp');
-  return { door, name: `${call.replace('Sync', '')} ${short}`, parts: isText ? 2 : 1 };
+  const ofConfig = path.includes('/etc-');
+  return { door, name: `${call.replace('Sync', '')} ${short}`, parts: isText ? 2 : 1, ofConfig };
 }
 
 /** What the system answers when it is asked in vain. */
@@ -54,7 +55,8 @@ function gated(call: string, original: Call): Call {
       refuse: (kind) => {
         // Whatever close(2) says, the descriptor is gone.
         if (call === 'closeSync' && opened.delete(first as number)) original(...given);
-        if (kind === 'hang') {
+        // A disk has no time limit: a walk that asks for one gets a refusal.
+        if (kind === 'hang' && operation.door === 'lock') {
           // A living process holds the lock, longer than anybody waits.
           real.symlinkSync(`1.${startTime(1) ?? ''}.0`, path);
           throw systemError('EEXIST', call, path);

@@ -16,6 +16,8 @@ export interface Operation {
   /** For whoever reads: `nft -f -`, `rename state.json`. */
   readonly name: string;
   readonly parts: number;
+  /** A look at the configuration: whoever fails in it goes by the last good one. */
+  readonly ofConfig?: boolean;
 }
 
 export type Kind = 'fail' | 'broken' | 'hang' | 'die';

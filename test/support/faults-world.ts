@@ -23,6 +23,8 @@ import { createTestWorld, type TestWorld } from './world.ts';
 export interface FaultWorld extends TestWorld {
   /** What `configure` has written goes to the disk. */
   writeConfig(): void;
+  /** Somebody has left a mistake in it; until it is written anew or put back. */
+  spoilConfig(): void;
   /** Remembers everything; what it gives puts it all back, as often as wanted. */
   snapshot(): () => void;
   /** What the kernel and time do to what a killed process leaves. `taken`: somebody has already taken its lock over. */
@@ -45,6 +47,14 @@ const DEAD = 99_999_999;
 const lockOf = lockfile.lock.bind(lockfile);
 Object.assign(lockfile, {
   lock: (file: string, options: { fs: object }) => lockOf(file, { ...options, fs: { ...options.fs } }),
+});
+
+/** Longer than a waiter for the lock sleeps between two looks. */
+const LOOK_AGAIN_MS = 50;
+const later = globalThis.setTimeout;
+// Whoever waits for the lock looks again at once: sleeping would be half of a long run's time, and shows nothing.
+globalThis.setTimeout = Object.assign((work: () => void, ms = 0) => later(work, ms > LOOK_AGAIN_MS ? ms : 0), {
+  __promisify__: later.__promisify__,
 });
 
 /** An address that is given back at once: what a kill between the two costs, README's Decisions say. Nothing here repairs it. */
@@ -99,6 +109,7 @@ export function createFaultWorld(): FaultWorld {
         fs.writeFileSync(join(etc, file), text);
       }
     },
+    spoilConfig: () => fs.writeFileSync(join(etc, 'wanhook.env'), 'NO_SUCH_KEY=1\n'),
     snapshot: () => {
       const kernel = fake.snapshot();
       const kept = roots.map(readTree);

@@ -5,6 +5,7 @@ import { OBSERVE_BATCH, OBSERVE_BATCH6 } from '../../src/kernel/observe.ts';
 import { must } from './fuzz.ts';
 import { whyNotSaid } from './fuzz-grammar.ts';
 import { fakeSteps } from './world-fake-steps.ts';
+import { clearScratch } from './world-scratch.ts';
 import { playStep } from './world-steps.ts';
 import { createTestWorld, type ConfigText, type TestWorld } from './world.ts';
 
@@ -66,11 +67,12 @@ function written(directory: string, below = ''): Map<string, string> {
 const BUG =
   /Cannot (?:read|convert|set|destructure|mix)|is not (?:a function|iterable|an object|a constructor|defined)|undefined|NaN|Unexpected|Invalid (?:array|string|count|time)|must be of type|no such command|JSON at/;
 
-/** A world of its own on these files, in which every command is held against the grammar. */
+/** A world of its own on these files, in which every command is held against the grammar. The one before is no more. */
 export function guardedWorld(files: ReadonlyMap<string, string>): {
   world: TestWorld;
   whole: (placed?: readonly string[]) => void;
 } {
+  clearScratch();
   const copy: ConfigText = new Map(files);
   const world = createTestWorld(copy);
   const refused: string[] = [];

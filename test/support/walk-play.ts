@@ -4,6 +4,7 @@ import { createFaultWorld, type FaultWorld } from './faults-world.ts';
 import { gate } from './faults-gate.ts';
 import { fakeSteps } from './world-fake-steps.ts';
 import { sysctlsOf } from './world-scenario.ts';
+import { clearScratch } from './world-scratch.ts';
 import { playStep } from './world-steps.ts';
 import { untruths, type Walk } from './world-walk.ts';
 import { createTestWorld, type TestWorld } from './world.ts';
@@ -15,7 +16,9 @@ const isRuin = (step: string) => step.startsWith('struck ');
 /** Every so many steps all of it is compared with a fresh apply; after the others only what is left to do. */
 const FRESH_EACH = 4;
 
+/** In a world of its own; that of the walk before is no more. */
 export async function takeWalk(taken: Walk): Promise<FaultWorld> {
+  clearScratch();
   const world = createFaultWorld();
   world.fake.addDevice('lan0');
   for (const cable of ['eth1', 'eth2']) {

@@ -95,4 +95,4 @@ function playLine(on: Steps, step: string, [device = '', what, ...rest]: string[
 }
 
 /** The kernel's own routes from advertisements stand side by side at one metric; `ip route add` refuses that. */
-export const metricOf = (device: string): string => `102${device.at(-1) ?? '0'}`;
+export const metricOf = (device: string): string => `10${device.startsWith('ppp') ? 2 : 3}${device.at(-1) ?? '0'}`;

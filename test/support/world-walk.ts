@@ -104,6 +104,8 @@ function sayNonsense(walker: Walker, line: WalkLine): void {
   const said = random.pick(choices)();
   steps.push(said);
   if (said.startsWith('ip-up') && !said.includes('vpn')) heard(walker, line, said.split(' ')[2]);
+  // It names the unit, and no address.
+  else if (said.startsWith('ipv6-up') && line.state !== 'up') heard(walker, line);
 }
 
 function lie(walker: Walker, line: WalkLine): void {

@@ -2,7 +2,7 @@
  * Fault injection: in every scenario, every operation towards kernel and disk fails, hangs past its time limit, or is the
  * process's last. Then packets go as before or as they are to go, and one further run gives what it would have given.
  * A sample of the points, another each time: FAULTS=17/96 for that one again, FAULTS=all for all of them (npm run faults),
- * FAULTS_IN=block for one scenario.
+ * FAULTS_IN=block,dead for some scenarios: a run over all may be cut into parts that add up.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ const SRC = join(import.meta.dirname, '../../src');
 const BESIDE =
   /^(?:(?:fstat|read)Sync in cli\/journal-tail\.ts|(?:constants|fstatSync) in config\/load\.ts|watch in state\/dropped\.ts)$/;
 const SCENARIOS = readdirSync(DIRECTORY).filter((file) => file.endsWith('.txt'));
-const ONE = process.env['FAULTS_IN'];
+const SOME = process.env['FAULTS_IN']?.split(',').map((name) => `${name}.txt`);
 /** Most of a step's time is its own, whatever number of its points is played: so a sample is some points of some steps. */
 const [STEPS, POINTS] = [12, 8];
 const PARTS = STEPS * POINTS;
@@ -31,11 +31,17 @@ function choose(): (n: number) => boolean {
   return (n) => ALL || (isHere && n % POINTS === Math.floor(part / STEPS));
 }
 
-test.each(ONE === undefined ? SCENARIOS : [`${ONE}.txt`])(
+test.each(SOME ?? SCENARIOS)(
   'whatever goes wrong in %s',
   async (file) => {
     const text = readFileSync(join(DIRECTORY, file), 'utf8');
+    const [before, began] = [counts.struck, performance.now()];
     const wrong = await playFaults(text, choose, counts);
+    const seconds = ((performance.now() - began) / 1000).toFixed(0);
+    if (ALL)
+      console.log(
+        `${file}: ${counts.struck - before} points, ${wrong.length} wrong, ${seconds} s\n${wrong.join('\n')}`,
+      );
     expect(wrong, `again: FAULTS=${ALL ? 'all' : `${part}/${PARTS}`} npx vitest run --project unit faults`).toEqual([]);
   },
   ALL ? 3_600_000 : 600_000,
