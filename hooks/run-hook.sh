@@ -1,11 +1,10 @@
 #!/bin/sh
 # What the shims in /etc share. They source it, with hook= set, in a shell that ends here. The environment is the daemon's, and
-# perhaps a stranger's: builtins may see it, processes get a clean one. With nothing to source it for:
-#   run-hook.sh pending        nothing new, but do what hooks have left.
-#   run-hook.sh patient FILE   until somebody has taken what was dropped.
+# perhaps a stranger's: builtins may see it, processes get a clean one. "run-hook.sh pending": nothing new, but do what
+# hooks have left.
 # Always exits 0.
 unalias -a # of whoever sources this
-set +efu
+set +efuC
 unset -f read printf eval test echo command cd [
 unset IFS
 run=/run/wanhook
@@ -112,7 +111,7 @@ leave_to_others() {
   for who in monitor runner; do
     taken_by $who || continue
     drop_it "$@" || return
-    $clean /bin/sh $itself patient "$drop/$started-$me" &
+    be_patient &
     ! taken_by $who || exit 0
     hook=pending
     return
@@ -121,7 +120,7 @@ leave_to_others() {
 
 # Whoever should take it may hang, or be killed this instant: then it is done from here.
 be_patient() {
-  while $clean sleep 1 && [ -e "$1" ]; do
+  while $clean sleep 1 && [ -e "$drop/$started-$me" ]; do
     taken_by runner || exec $clean /bin/sh $itself pending
   done
 }
@@ -133,10 +132,6 @@ started=$ticks
 if [ -z "${hook-}" ]; then
   hook=$1
   shift
-fi
-if [ "$hook" = patient ]; then
-  be_patient "$1"
-  exit 0
 fi
 if is_strange; then
   $clean logger -t wanhook -p daemon.err "hook $hook: $run is a link, or not root's: look who has made it, then rm -r it"
