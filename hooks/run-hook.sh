@@ -3,10 +3,10 @@
 # perhaps a stranger's: builtins may see it, processes get a clean one. "run-hook.sh pending": nothing new, but do what
 # hooks have left.
 # Always exits 0.
-unalias -a # of whoever sources this
+unset -f unalias read printf eval test echo command cd [ # of whoever sources this
+unalias -a
 set +efuC
-unset -f read printf eval test echo command cd [
-unset IFS
+unset IFS GLOBIGNORE
 run=/run/wanhook
 drop=$run/hooks
 itself=/usr/lib/wanhook/run-hook.sh
@@ -178,7 +178,8 @@ start_node() {
   changes=''
   read -r changes <$run/changes
   set -C
-  look >"$run/look-$started.$me.tmp" &
+  seen=$run/look-$started.$me.tmp
+  look >"$seen" &
   set +C
   looking=$!
   set -- "$node" /usr/lib/wanhook/hooks/load.cjs "$hook" "$@"
@@ -187,6 +188,9 @@ start_node() {
   done
   $clean WANHOOK_LOOK="$started.$me $looking" WANHOOK_CHANGES="$changes" WANHOOK_STARTED="$started" \
     WANHOOK_NAMED="$named" "$@"
+  ended=$?
+  [ ! -e "$seen" ] || $clean rm -f "$seen" # of no use to an event that changes nothing, or not read
+  return $ended
 }
 
 # A hook exits 0 whatever happens: this is Node itself. With no memory, another try at once would end the same way; what was to
@@ -194,7 +198,6 @@ start_node() {
 give_up() {
   status=$1
   shift
-  $clean rm -f "$run/look-$started.$me.tmp"
   echo >$run/runner
   kept=lost
   [ "$hook" = pending ] || { has_room && drop_it "$@"; } && kept='left to the next hook'
@@ -210,7 +213,7 @@ has_room() {
 
 cd /
 node=@NODE@
-[ -x "$node" ] || node=$(PATH=/usr/local/sbin:/usr/local/bin:$PATH; command -v node || command -v nodejs)
+[ -x "$node" ] || node=$(PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; command -v node || command -v nodejs)
 node=${node:-node}
 # While this one runs, others only drop; it looks once more when it has said that it is about to go. What has come meanwhile
 # is no affair of the daemon that waits for this hook; what stays, although it was tried, is left for the next event.

@@ -201,6 +201,7 @@ function earlyLook(): Early {
   const [, name = '', looking] = /^(\d{1,20}\.\d{1,10}) (\d{1,10})$/.exec(process.env['WANHOOK_LOOK'] ?? '') ?? [];
   if (looking === undefined) return {};
   const path = join(STATE_DIRECTORY, `look-${name}.tmp`);
+  const at = performance.now();
   const isWhole = hasLooked(Number(looking));
   const text = readIfThere(path) ?? '';
   removeIfThere(path);
@@ -208,7 +209,6 @@ function earlyLook(): Early {
   const [ip = '', ip6 = '', table = ''] = text.split('\f');
   const listing = normalListing(table);
   const changes = process.env['WANHOOK_CHANGES'] ?? '';
-  const at = performance.now();
   const age = () => performance.now() - at;
   try {
     return { ip: parseIpBatch(ip), listing, changes, age, ...(ip6 !== '' && { ip6: parseIp6Batch(ip6) }) };

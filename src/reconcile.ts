@@ -5,6 +5,7 @@ import { decide, type Decision, type Early, type Known, type Surroundings } from
 import { nextFailback } from './desired/failback.ts';
 import { explain, ProblemsError } from './errors.ts';
 import { appendJournal } from './journal.ts';
+import { hasGrown } from './kernel/additions.ts';
 import { RefusedError } from './kernel/kernel.ts';
 import { pasteable } from './kernel/render.ts';
 import type { Config, Learned, LinkHealth, Op, State } from './model.ts';
@@ -342,7 +343,12 @@ async function rememberDone(world: World, { ops, state, ending, ending6 }: Decis
   if (ops.some(({ op }) => op === 'firewall-delete')) return { ...ended, firewall: { text: '', listing: '' } };
   const load = ops.find((op) => op.op === 'firewall-load');
   if (load === undefined) return ended;
-  const listing = await world.kernel.listFirewall();
+  let listing = await world.kernel.listFirewall();
+  const before = state.firewall?.listing;
+  if (load.added !== undefined && before !== undefined && !hasGrown(before, listing ?? '')) {
+    await world.kernel.apply([{ op: 'firewall-load', text: load.text }], (op) => world.echo(pasteable(op)));
+    listing = await world.kernel.listFirewall();
+  }
   return listing === undefined ? ended : { ...ended, firewall: { text: load.text, listing } };
 }
 

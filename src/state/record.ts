@@ -137,8 +137,8 @@ function lineKey(link: LinkConfig, event: LinkEvent, { links }: State): { knownB
   if (ipparam !== undefined && link.pppIpparam === ipparam) return { knownBy: { ipparam } };
   if (linkname !== undefined && link.pppLinkname === linkname) return { knownBy: { linkname } };
   const known = links[link.name];
-  if (link.device === device || known?.device !== device) return { knownBy: { device } };
-  return known.knownBy === undefined ? {} : { knownBy: known.knownBy };
+  if (known?.device === device && known.knownBy !== undefined) return { knownBy: known.knownBy };
+  return link.device === device || known?.device !== device ? { knownBy: { device } } : {};
 }
 
 /**

@@ -34,3 +34,45 @@ test('the second line, and the third, add to it', async () => {
   expect(await loads()).toEqual(['nft -f - (table inet wanhook)']);
   expect(await table()).toEqual(grown);
 });
+
+/** As if line 1 had never been there. */
+async function withoutLine(): Promise<void> {
+  await router.lineHangup(1);
+  await router.rtr.sh('rm -rf /run/wanhook /run/once; /usr/sbin/nft.real delete table inet wanhook');
+  await router.must('apply');
+}
+
+test('all of nftables is flushed between look and addition: the table is whole again', async () => {
+  await withoutLine();
+  const whole = await table();
+  // As by "systemctl restart nftables", before the first change.
+  await router.fake(
+    'nft',
+    'case "$*" in "-f -") [ -e /run/once ] || { : >/run/once; $REAL flush ruleset; } ;; esac\nexec $REAL "$@"',
+  );
+  await router.up(1);
+  await router.fake('nft', undefined);
+  expect(await router.rtr.sh('ls /run/once')).toBe('/run/once\n');
+  expect(await router.plan()).toEqual([]);
+  const now = await table();
+  expect(now.filter((item) => item.startsWith('chain'))).toEqual(
+    expect.arrayContaining(whole.filter((item) => item.startsWith('chain'))),
+  );
+});
+
+test('a chain is taken away between look and addition: the table is whole again', async () => {
+  await withoutLine();
+  await router.fake(
+    'nft',
+    'case "$*" in "-f -") [ -e /run/once ] || { : >/run/once; $REAL flush chain inet wanhook srcnat; } ;; esac\nexec $REAL "$@"',
+  );
+  await router.up(1);
+  await router.fake('nft', undefined);
+  expect(await router.rtr.sh('ls /run/once')).toBe('/run/once\n');
+  expect(await router.rtr.sh('/usr/sbin/nft.real list chain inet wanhook srcnat')).toContain('masquerade');
+  expect(await router.plan()).toEqual([]);
+});
+
+test('hooks that change nothing leave nothing behind', async () => {
+  await router.rtr.sh('ls /run/wanhook/look-* 2>/dev/null && exit 1 || :');
+});

@@ -711,7 +711,11 @@ describe('the shims', () => {
       ['node is gone', 'rm /usr/bin/node', /"node" failed with status 127/],
       ['node may not be run', 'chmod 644 /usr/bin/node', /failed with status 12[67]/],
       ['the module is gone', 'rm -r /usr/lib/wanhook/hooks', /failed with status 1/],
-      ['everything is gone', 'rm -r /usr/lib/wanhook', /^$/],
+      [
+        'everything is gone',
+        'rm -r /usr/lib/wanhook',
+        /^-t wanhook -p daemon.err hook dhclient: not heard: [^\n]*\n?$/,
+      ],
     ];
     test.each(DAMAGES)('%s: pppd and dhclient notice nothing, syslog does', async (_, damage, log) => {
       await machine.sh(`${mend}; ${damage}`);
@@ -735,9 +739,22 @@ describe('the shims', () => {
       expect(await machine.sh('cat /run/syslog 2>/dev/null || :')).toMatch(log);
     });
 
-    test('node has moved: found again', async () => {
+    test('a readonly variable of the sourcing script: the event is not heard, and that is told', async () => {
+      await machine.sh(mend);
+      const script =
+        'readonly run=1; reason=BOUND; interface=hkc0; . /etc/dhcp/dhclient-exit-hooks.d/zz-wanhook; echo $?';
+      expect(await machine.sh(script)).toBe('0\n');
+      expect(await machine.sh('cat /run/syslog')).toMatch(/hook dhclient: not heard/);
+    });
+
+    test('node has moved: found again, and not by the daemon’s PATH', async () => {
       await machine.sh(`${mend}; mv /usr/bin/node /usr/local/bin/node`);
-      await pppd('/etc/ppp/ip-up.d/wanhook', ['ppp0', '', '0', '192.0.2.10', '', 'dsl']);
+      await machine.sh(
+        `mkdir -p /opt/evil; printf '#!/bin/sh\\necho >/run/evil\\n' >/opt/evil/node; chmod 755 /opt/evil/node; rm -f /run/dump`,
+      );
+      const argv = ['ppp0', '', '0', '192.0.2.10', '', 'dsl'];
+      await pppd('/etc/ppp/ip-up.d/wanhook', argv, { ...HOSTILE, PATH: '/opt/evil' });
+      expect(await machine.sh('ls /run/evil 2>/dev/null || :')).toBe('');
       expect(await machine.sh('ls /run/dump')).toBe('/run/dump\n');
       expect(await machine.sh('wanhook --version')).toMatch(/^\d/);
       await machine.sh('rm /usr/local/bin/node');

@@ -20,6 +20,15 @@ export function nftLoad(state: FakeState, text: string): Outcome {
   ]);
   let rest = text;
   while (rest.trim() !== '') {
+    const [addition, kind = '', to = '', more = ''] = ADDITION.exec(rest) ?? [];
+    if (addition !== undefined) {
+      const grown = add(tables.get('wanhook') ?? '', kind, to, more);
+      const problem = grown === undefined || grown === '' ? 'No such file or directory' : undefined;
+      if (problem !== undefined) return refused(`Error: Could not process rule: ${problem}`);
+      tables.set('wanhook', grown);
+      rest = rest.slice(addition.length);
+      continue;
+    }
     const [taken, verb, named, defined] = STATEMENT.exec(rest) ?? [];
     const name = named ?? defined ?? '';
     if (taken === undefined || !tables.has(name)) return refused(`Error: syntax error: ${rest.slice(0, 60)}`);
@@ -31,45 +40,36 @@ export function nftLoad(state: FakeState, text: string): Outcome {
     if (verb === 'delete') tables.set(name, undefined);
     else if (verb === undefined && named !== undefined) tables.set(name, table ?? `table inet ${name} {\n}\n`);
     else if (defined !== undefined) {
-      if (name === 'wanhook' && table !== undefined && table !== EMPTY) {
-        const merged = merge(table, taken);
-        const problem = problemOf(merged);
-        if (problem !== undefined) return refused(`Error: Could not process rule: ${problem}`);
-        tables.set(name, merged);
-        continue;
-      }
       const problem = problemOf(name === 'wanhook' ? taken : `${table ?? ''}${taken}`);
       if (problem !== undefined) return refused(`Error: Could not process rule: ${problem}`);
       const flushed = name === 'wanhook' || !taken.includes('{ }');
       tables.set(name, flushed ? taken.trimStart() : (table ?? '') + taken.trimStart());
     }
   }
+  const wrong = problemOf(tables.get('wanhook') ?? '');
+  if (wrong !== undefined) return refused(`Error: Could not process rule: ${wrong}`);
   state.firewall = tables.get('wanhook');
   state.kept = tables.get('wanhook_kept');
   return done;
 }
 
-const EMPTY = 'table inet wanhook {\n}\n';
+const ADDITION = /^\s*add (chain|rule|element) inet wanhook (\S+)(?: (.*))?\n/;
 
-/** As the kernel does, elements join a set that is there. Rules would stand behind those of a chain that is there: twice. */
-function merge(table: string, more: string): string {
-  let merged = table;
-  for (const [item, head = ''] of more.matchAll(/^( (?:set|map|chain) \S+ \{)(?:.*\}|[^]*?\n \})\n/gm)) {
-    const at = merged.indexOf(head);
-    if (at < 0) {
-      merged = merged.replace(/\}\n$/, `${item}}\n`);
-      continue;
-    }
-    if (head.startsWith(' chain')) throw new Error(`rules added to a chain that is there:${head}`);
-    const end = merged.indexOf('\n', at);
-    const line = merged.slice(at, end);
-    const added = / elements = \{ ([^{}]*) \};/.exec(item)?.[1] ?? '';
-    const grown = line.includes(' elements = { ')
-      ? line.replace(' elements = { ', ` elements = { ${added}, `)
-      : line.replace(/ \}$/, ` elements = { ${added} }; }`);
-    merged = merged.slice(0, at) + grown + merged.slice(end);
-  }
-  return merged;
+/** `add …`: the table, and what is added to, must be there. Undefined: refused. */
+function add(table: string, kind: string, name: string, more: string): string | undefined {
+  if (kind === 'chain') return table.replace(/\}\n$/, ` chain ${name} { }\n}\n`);
+  const line = table
+    .split('\n')
+    .find((one) => one.startsWith(` ${kind === 'rule' ? 'chain' : ''}`) && one.includes(` ${name} {`));
+  if (line === undefined) return undefined;
+  const elements = more.replace(/^\{ (.*) \}$/, '$1');
+  const grown =
+    kind === 'rule'
+      ? line.replace(/\}$/, `${more}; }`)
+      : line.includes(' elements = { ')
+        ? line.replace(' elements = { ', ` elements = { ${elements}, `)
+        : line.replace(/ \}$/, ` elements = { ${elements} }; }`);
+  return table.replace(line, () => grown);
 }
 
 /** Tables, each in an order of its own: what came later stands behind in the kernel, which means nothing. */

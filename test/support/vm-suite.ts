@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { appendFileSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { runVm, type VmRun } from './vm.ts';
 
@@ -62,6 +62,9 @@ async function runTwice(wanted: readonly string[]): Promise<VmRun> {
     .filter(({ ok }) => !ok)
     .map(({ check, got, want }) => `${check}: got ${got}, want ${want}`);
   console.warn(`tried again: ${again.join(', ')} (logs: ${first.outDir})\n${failed.join('\n')}`);
+  const summary = process.env['WANHOOK_SUMMARY'];
+  if (summary !== undefined)
+    appendFileSync(summary, `TRIED AGAIN in the virtual machine: ${again.join(', ')}: ${failed.join('; ')}\n`);
   const second = await runVm({ limitSeconds: LIMIT_SECONDS, only: again });
   const isOld = (name: string) => !again.includes(name);
   return {

@@ -26,24 +26,26 @@ const text = (...statuses: LinkStatus[]) =>
   firewall({ ...CONFIG, links: statuses.map((status) => status.link) }, statuses);
 
 test('a line with a device of its own only adds: its chains, and elements that are not there yet', () => {
-  expect(additions(text(up(1)), text(up(1), up(2)))).toBe(`table inet wanhook {
- set wan { type ifname; elements = { "ppp2" }; }
- set masqueraded { type ifname; elements = { "ppp2" }; }
- map record { type ifname : verdict; elements = { "ppp2" : goto record_2 }; }
- map restore { type mark : verdict; elements = { 0x02000000 : goto use_2 }; }
- map check { type mark : verdict; elements = { 0x02000000 : goto check_2 }; }
- map clamp { type ifname : verdict; elements = { "ppp2" : jump mss_1452 }; }
- chain record_2 { ct mark set ct mark & 0xc0ffffff | 0x02000000; }
- chain use_2 { meta mark set meta mark & 0xc0ffffff | 0x02000000; }
- chain check_2 { oifname "ppp2" return; goto guard; }
-}
+  expect(additions(text(up(1)), text(up(1), up(2)))).toBe(`add chain inet wanhook record_2
+add chain inet wanhook use_2
+add chain inet wanhook check_2
+add rule inet wanhook record_2 ct mark set ct mark & 0xc0ffffff | 0x02000000
+add rule inet wanhook use_2 meta mark set meta mark & 0xc0ffffff | 0x02000000
+add rule inet wanhook check_2 oifname "ppp2" return
+add rule inet wanhook check_2 goto guard
+add element inet wanhook wan { "ppp2" }
+add element inet wanhook masqueraded { "ppp2" }
+add element inet wanhook record { "ppp2" : goto record_2 }
+add element inet wanhook restore { 0x02000000 : goto use_2 }
+add element inet wanhook check { 0x02000000 : goto check_2 }
+add element inet wanhook clamp { "ppp2" : jump mss_1452 }
 `);
 });
 
 test('the first line of all only adds, and its size is a chain', () => {
   const first = additions(text(), text(up(1)));
-  expect(first).toContain(' chain mss_1452 {');
-  expect(first).not.toContain('chain prerouting');
+  expect(first).toContain('add chain inet wanhook mss_1452\n');
+  expect(first).not.toContain('prerouting');
 });
 
 test.each<[string, LinkStatus[], LinkStatus[]]>([

@@ -41,7 +41,11 @@ async function started(...steps: readonly string[]): Promise<TestWorld> {
 }
 
 /** All that wanhook leaves in the kernel. */
-const whole = ({ fake }: TestWorld) => [...fake.dump('ours').toSorted(), inOrder(fake.firewall()), ...sysctlsOf(fake.procSys)];
+const whole = ({ fake }: TestWorld) => [
+  ...fake.dump('ours').toSorted(),
+  inOrder(fake.firewall()),
+  ...sysctlsOf(fake.procSys),
+];
 const pendingCount = ({ stateDirectory }: TestWorld) => readdirSync(join(stateDirectory, 'events')).length;
 
 const DEVICE_THAT_IS_FULL = '/dev/full';
