@@ -74,6 +74,9 @@ export interface Counters {
   readonly begun: number;
 }
 
+/** `1e400` is JSON, and infinite: what is compared with it later would never have moved. */
+const isCount = (packets: unknown): packets is number => Number.isSafeInteger(packets) && Number(packets) >= 0;
+
 /** By `counterKey`; undefined: this is no such listing. */
 export function readCounters(text: string): ReadonlyMap<string, Counters> | undefined {
   const found = new Map<string, Counters>();
@@ -83,9 +86,10 @@ export function readCounters(text: string): ReadonlyMap<string, Counters> | unde
     };
     for (const { counter } of nftables) {
       const [, what, key] = /^(answers|begun)_(\d+(?:_6)?)$/.exec(String(counter?.name)) ?? [];
-      if (what === undefined || key === undefined || typeof counter?.packets !== 'number') continue;
+      const packets = counter?.packets;
+      if (what === undefined || key === undefined || !isCount(packets)) continue;
       const before = found.get(key) ?? { answers: 0, begun: 0 };
-      found.set(key, { ...before, [what]: counter.packets });
+      found.set(key, { ...before, [what]: packets });
     }
   } catch {
     return undefined;

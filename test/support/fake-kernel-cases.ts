@@ -13,6 +13,8 @@ export interface KernelCase {
   readonly when: readonly string[];
   /** Standard error's first line and the number of the refused batch line (0: ip gave up itself); absent: taken. */
   readonly want?: string;
+  /** The same, as Linux 6.1 says it. */
+  readonly older?: string;
 }
 
 /** Two lines: ppp0 as pppd leaves it, and eth1 as dhclient does. */
@@ -413,16 +415,19 @@ export const KERNEL_CASES: readonly KernelCase[] = [
     name: 'an address to delete without its peer',
     when: ['addr del 192.0.2.11/32 dev ppp0'],
     want: '1: Error: ipv4: Address not found.',
+    older: '1: RTNETLINK answers: Cannot assign requested address',
   },
   {
     name: 'an address twice',
     when: ['addr add 198.51.100.2/24 dev eth1'],
     want: '1: Error: ipv4: Address already assigned.',
+    older: '1: RTNETLINK answers: File exists',
   },
   {
     name: 'an address to delete that is not there',
     when: ['addr del 1.2.3.4/32 dev eth1'],
     want: '1: Error: ipv4: Address not found.',
+    older: '1: RTNETLINK answers: Cannot assign requested address',
   },
   {
     name: 'a device to change that is not there',

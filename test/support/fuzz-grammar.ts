@@ -71,7 +71,7 @@ const WORDS = new Set(
   (
     'accept add admin-prohibited chain clamp comment ct daddr delete direction dnat dport drop dscp dstnat ' +
     'dynamic echo-request element elements ether expiration expires fib filter fin flags flush forward goto ' +
-    'helper hook icmp icmpx ifname iifname inc inet inet_proto inet_service input interval invalid ip ip6 ipv4 ' +
+    'helper hook icmp icmpv6 icmpx ifname iifname inc inet inet_proto inet_service input interval invalid ip ip6 ipv4 ' +
     'ipv4_addr ipv6 ipv6_addr jhash jump l4proto label length local mangle map mark masquerade maxseg meta ' +
     'missing mod nat new nfproto numgen oif oifname option or original output policy postrouting prefix ' +
     'prerouting priority proto-dst proto-src protocol reject reply reset return route rst saddr seed set size ' +

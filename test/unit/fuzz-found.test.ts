@@ -104,3 +104,8 @@ test.each([0, 20, 127])('an MTU of %i makes no clamp, and the table stays one th
   expect(world.fake.firewall()).toContain('"ppp0"');
   expect(world.fake.firewall()).not.toContain('mss_');
 });
+
+test.each(['1e400', '-1', '0.5'])('a counter of %s packets is none', (packets) => {
+  const text = `{"nftables":[{"counter":{"name":"answers_1","packets":${packets}}},{"counter":{"name":"begun_2","packets":3}}]}`;
+  expect([...(readCounters(text) ?? [])]).toEqual([['2', { answers: 0, begun: 3 }]]);
+});
