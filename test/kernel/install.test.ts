@@ -599,6 +599,10 @@ describe('the shims', () => {
     expect(await machine.sh('ip route get 203.0.113.1')).toContain('via 198.51.100.1 dev eth1');
     await script({ interface: 'eth1', old_ip_address: '198.51.100.2', reason: 'EXPIRE' });
     expect((await links())[1]).toMatchObject({ name: 'cable', state: 'down' });
+    // Node has not looked at what was looked up for it: nothing new, and nothing usable.
+    await script({ interface: 'eth1', reason: 'PREINIT' });
+    await script({ interface: 'eth1', reason: 'BOUND', new_ip_address: 'rubbish' });
+    expect(await machine.sh('ls /run/wanhook')).not.toContain('look-');
   });
 
   test('time until "not ours", against node -e 0', async () => {

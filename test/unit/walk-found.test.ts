@@ -1,4 +1,4 @@
-/** What random walks found, each made small: after these steps nothing is left to do, and what is there is right. */
+/** What random walks found, and readers, each made small: after these steps nothing is left to do, and what is there is right. */
 import { expect, test } from 'vitest';
 import { fakeSteps } from '../support/world-fake-steps.ts';
 import { playStep } from '../support/world-steps.ts';
@@ -55,4 +55,17 @@ test.each([
   world.writeState(state);
   for (const step of steps) await playStep(fakeSteps(world), step);
   expect(world.fake.memory()).toBeUndefined();
+});
+
+test('a dialled line is not named by its device any more: what was delegated over it stays', async () => {
+  const world = await play(
+    'config links/dsl.env ID=1 PPP_IPPARAM=dsl DEVICE=ppp0',
+    'line ppp0 up 192.0.2.11',
+    'ip-up ppp0 192.0.2.11 192.0.2.254 dsl',
+    'line ppp0 advertises 2001:db8:a1::2',
+    'dhclient BOUND6 ppp0 2001:db8:a1:100::/56',
+    'config links/dsl.env ID=1 PPP_IPPARAM=dsl',
+    'wanhook apply',
+  );
+  expect(world.fake.dump('ours').join('\n')).toContain('from 2001:db8:a1:100::/56');
 });
