@@ -118,7 +118,9 @@ test('beside it everybody else is shared as ever, and an event that loads the fi
   await hold.waitLine(/established/);
   const others = await router.share({ from: 'rtr', proto: 'udp', count: 60 });
   expect(Object.keys(others.sources).toSorted()).toEqual(address.slice(0, 3).toSorted());
-  await router.up(3); // a new device: the firewall is loaded anew
+  await router.up(3); // a new device is added to the firewall, another size loads it anew
+  await router.rtr.sh('ip link set ppp2 mtu 1400');
+  await router.must('apply');
   expect((await router.journal()).at(-1)!.changed).toContain('nft -f - (table inet wanhook)');
   expect(await router.plan()).toEqual([]);
   await router.down(3);

@@ -89,12 +89,10 @@ export function inOrder(tables: string | undefined): string | undefined {
 }
 
 /** The same of a listing of ours in one line (normalListing). */
-export const listingInOrder = (listing: string) =>
-  listing
-    .replace(/ \} $/, '')
-    .split(/ (?=(?:set|map|chain) \S+ \{)/)
-    .toSorted()
-    .join(' ');
+export function listingInOrder(listing: string): string {
+  const [head = '', ...items] = listing.replace(/ \} $/, '').split(/ (?=(?:set|map|chain) \S+ \{)/);
+  return [head, ...items.toSorted()].join(' ');
+}
 
 /** One key with two verdicts in a map, and a jump to a chain that is not there. */
 function problemOf(table: string): string | undefined {

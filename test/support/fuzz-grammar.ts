@@ -59,6 +59,8 @@ const STATEMENT = new RegExp(
     'flush table inet wanhook_(?:memory|kept)',
     'delete (?:chain|map) inet wanhook_(?:memory|kept) [a-z_0-9]+',
     `(?:add|delete) element inet wanhook_memory [a-z_0-9]+ \\{ .* \\}`,
+    'add (?:chain|element) inet wanhook [a-z_0-9]+(?: \\{ .* \\})?',
+    `add rule inet wanhook [a-z_0-9]+ (?:(?:ct|meta) mark set (?:ct|meta) mark & ${HEX} \\| ${HEX}|oifname "[^"\\s]{1,15}" return|goto [a-z]+|tcp option maxseg size set \\d+)`,
     '\\}',
   ]
     .map((one) => `(?:${one})`)
@@ -69,7 +71,7 @@ const STATEMENT = new RegExp(
 /** All words of nft's language that wanhook uses. */
 const WORDS = new Set(
   (
-    'accept add admin-prohibited chain clamp comment ct daddr delete direction dnat dport drop dscp dstnat ' +
+    'accept add admin-prohibited rule chain clamp comment ct daddr delete direction dnat dport drop dscp dstnat ' +
     'dynamic echo-request element elements ether expiration expires fib filter fin flags flush forward goto ' +
     'helper hook icmp icmpv6 icmpx ifname iifname inc inet inet_proto inet_service input interval invalid ip ip6 ipv4 ' +
     'ipv4_addr ipv6 ipv6_addr jhash jump l4proto label length local mangle map mark masquerade maxseg meta ' +

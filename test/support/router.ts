@@ -235,7 +235,7 @@ function routerIn(lab: Lab): Router {
     },
     snapshot: async () => {
       // What was added later is listed later.
-      const listing = (table: string) => `${listingInOrder(normalListing(table))}\n`;
+      const listing = (table: string) => `${listingInOrder(normalListing(table)).replace('{', '{\n')}\n}\n`;
       return (await rtr.sh(RULES_AND_MORE)).replace(/^table inet wanhook \{\n[^]*?^\}\n/m, listing);
     },
     fake: async (tool, script) => {
