@@ -1,6 +1,6 @@
 /** A line's death and return under load, for every BALANCE and both ON_DOWN: what moves, what is refused, what stays. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Flow } from '../support/traffic-hold.ts';
 import { createRouter, type LinkKeys, type Router } from '../support/router.ts';
 
@@ -18,12 +18,16 @@ const WITNESS = `table ip witness {
 `;
 
 let router: Router;
-beforeAll(async () => {
+// One each: a second try must not meet the traffic of the first.
+beforeEach(async () => {
   router = await createRouter({ links: ['ppp', 'ppp', 'dhcp'], clients: 12 });
   for (const isp of router.isps) await isp.run(['nft', '-f', '-'], { stdin: WITNESS });
 });
-afterEach(async () => expect(await router.strays()).toEqual([]));
-afterAll(() => router.destroy());
+afterEach(async () => {
+  const strays = await router.strays();
+  await router.destroy();
+  expect(strays).toEqual([]);
+});
 
 /** All lines up, and nobody known. */
 async function start(BALANCE: string, given: readonly LinkKeys[] = [], main: LinkKeys = {}): Promise<void> {
