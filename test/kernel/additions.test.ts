@@ -1,5 +1,7 @@
 /** A line with a device that our table did not know: by additions, and the table is then as a reload would have made it. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { normalListing } from '../../src/kernel/observe.ts';
+import { listingInOrder } from '../support/fake-kernel-nft.ts';
 import { createRouter, type Router } from '../support/router.ts';
 
 let router: Router;
@@ -9,16 +11,9 @@ beforeAll(async () => {
 });
 afterAll(() => router.destroy());
 
-/** Chains and elements in an order of their own. */
-const table = async () => {
-  const listing = (await router.rtr.sh('/usr/sbin/nft.real -s list table inet wanhook')).replace(/\s+/g, ' ');
-  const inOrder = (_: string, all: string) => `{${all.trim().split(/ ?, ?/).toSorted().join()}}`;
-  return listing
-    .replace(/ \} $/, '')
-    .replace(/elements = \{([^{}]*)\}/g, inOrder)
-    .split(/ (?=(?:set|map|chain) \S+ \{)/)
-    .toSorted();
-};
+const table = async () =>
+  listingInOrder(normalListing(await router.rtr.sh('/usr/sbin/nft.real -s list table inet wanhook'))).split(ITEM);
+const ITEM = / (?=(?:set|map|chain) \S+ \{)/;
 const loads = async () =>
   (await router.journal()).flatMap(({ changed }) => changed.filter((op) => op.startsWith('nft -f -'))).slice(-1);
 
@@ -42,17 +37,21 @@ async function withoutLine(): Promise<void> {
   await router.must('apply');
 }
 
-test('all of nftables is flushed between look and addition: the table is whole again', async () => {
-  await withoutLine();
-  const whole = await table();
-  // As by "systemctl restart nftables", before the first change.
+/** Line 1 comes up, and just before our first change somebody else has done this with nft(8). */
+async function upWhile(stranger: string): Promise<void> {
   await router.fake(
     'nft',
-    'case "$*" in "-f -") [ -e /run/once ] || { : >/run/once; $REAL flush ruleset; } ;; esac\nexec $REAL "$@"',
+    `case "$*" in "-f -") [ -e /run/once ] || { : >/run/once; $REAL ${stranger}; } ;; esac\nexec $REAL "$@"`,
   );
   await router.up(1);
   await router.fake('nft', undefined);
   expect(await router.rtr.sh('ls /run/once')).toBe('/run/once\n');
+}
+
+test('all of nftables is flushed between look and addition: the table is whole again', async () => {
+  await withoutLine();
+  const whole = await table();
+  await upWhile('flush ruleset'); // as "systemctl restart nftables" does
   expect(await router.plan()).toEqual([]);
   const now = await table();
   expect(now.filter((item) => item.startsWith('chain'))).toEqual(
@@ -62,13 +61,7 @@ test('all of nftables is flushed between look and addition: the table is whole a
 
 test('a chain is taken away between look and addition: the table is whole again', async () => {
   await withoutLine();
-  await router.fake(
-    'nft',
-    'case "$*" in "-f -") [ -e /run/once ] || { : >/run/once; $REAL flush chain inet wanhook srcnat; } ;; esac\nexec $REAL "$@"',
-  );
-  await router.up(1);
-  await router.fake('nft', undefined);
-  expect(await router.rtr.sh('ls /run/once')).toBe('/run/once\n');
+  await upWhile('flush chain inet wanhook srcnat');
   expect(await router.rtr.sh('/usr/sbin/nft.real list chain inet wanhook srcnat')).toContain('masquerade');
   expect(await router.plan()).toEqual([]);
 });
