@@ -78,7 +78,7 @@ const MAY_IMPORT = {
     'decide',
   ],
   'src/main.ts': ['start-time', 'cli', 'config', 'events', 'state', 'kernel', 'journal', 'log', 'lock', 'reconcile'],
-  'hooks/**': ['main', 'events', 'cli', 'kernel'],
+  'hooks/**': ['main', 'events', 'cli', 'kernel', 'state'],
 };
 const PLACES = [...new Set(Object.values(MAY_IMPORT).flat())];
 

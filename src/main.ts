@@ -19,11 +19,13 @@ import { wakeAt } from './kernel/sleeper.ts';
 import { isHeld, withLock } from './lock.ts';
 import { toSyslog } from './log.ts';
 import type { LinkEvent } from './model.ts';
-import { reconcile, type Early, type Options, type World } from './reconcile.ts';
+import { reconcile, type Early, type Options, type SettledSysctls, type World } from './reconcile.ts';
 import { makePrivateDirectory, readIfThere, removeIfThere, requirePrivate, writeAtomically } from './state/files.ts';
 import { dropEvent } from './state/inbox.ts';
-import { isChildOf, startTime } from './start-time.ts';
+import { startTime } from './start-time.ts';
+import { findLook, readLook } from './state/look.ts';
 import { findLink } from './state/record.ts';
+import { keepSettled, type HookCall } from './state/settled.ts';
 import { loadState } from './state/store.ts';
 import { loadGoodConfig } from './state/good-config.ts';
 import { loadTrial, trialConfig, trialNotice, type Uptime } from './state/trial.ts';
@@ -141,7 +143,10 @@ function tellScripts(events: readonly Variables[]): string[] {
 /** A daemon's hook: whatever happens, it exits 0; what went wrong is in syslog and the journal. */
 export function runHook(name: HookName): Promise<void> {
   const parsed = parseHook(name, { args: process.argv.slice(2), env: process.env });
-  return inHook((warn) => hook(parsed, warn));
+  // Said once more, it may be done before this bundle is loaded (load.cjs, hooks/settled.ts).
+  const bundle = join(dirname(process.argv[1] ?? ''), `${name}.cjs`);
+  const call = { bundle, args: process.argv.slice(2), env: process.env };
+  return inHook((warn) => hook(parsed, call, warn));
 }
 
 /** What other hooks have dropped, and nobody has taken. */
@@ -161,7 +166,7 @@ async function inHook(work: (warn: (message: string) => void) => Promise<void>):
   process.exit(EXIT.done);
 }
 
-async function hook(parsed: ParsedHook, warn: (message: string) => void): Promise<void> {
+async function hook(parsed: ParsedHook, call: HookCall, warn: (message: string) => void): Promise<void> {
   if ('ignored' in parsed) return;
   if ('problems' in parsed) {
     const error = `hook arguments not usable, routing left as it is: ${parsed.problems.join('; ')}`;
@@ -172,7 +177,7 @@ async function hook(parsed: ParsedHook, warn: (message: string) => void): Promis
   // run-hook.sh has found a line's very name; 60 files are parsed again under the lock.
   if (process.env['WANHOOK_NAMED'] !== 'yes' && !isOurs(event)) return;
   const eventPath = dropEvent(STATE_DIRECTORY, event, startedAt());
-  await reconcileHere({ cause: event.cause, eventPath, lenient: true }, warn);
+  await reconcileHere({ cause: event.cause, eventPath, lenient: true }, warn, call);
 }
 
 /** When run-hook.sh began: what another hook has dropped meanwhile is newer. */
@@ -181,53 +186,69 @@ function startedAt(): string | undefined {
   return /^\d{1,20}$/.test(ticks) ? ticks : undefined;
 }
 
-async function reconcileHere(options: Options, warn: (message: string) => void): Promise<void> {
+async function reconcileHere(options: Options, warn: (message: string) => void, call?: HookCall): Promise<void> {
   // Read before the lock is taken: nobody may hang with it on a command that hangs.
-  let early = earlyLook();
+  const seen = earlyLook();
+  let early: Early = seen;
   const once = () => {
     const given = early;
     early = {};
     return given;
   };
-  const world = { ...openWorld(spawnRunner, { echo: () => undefined, warn }), earlyLook: once };
+  let warned = false;
+  const voice: Voice = {
+    echo: () => undefined,
+    warn: (message) => {
+      warned = true;
+      warn(message);
+    },
+  };
+  const settled = (sysctls: SettledSysctls) => {
+    if (call !== undefined && !warned) rememberSettled(call, seen, sysctls);
+  };
+  const world = { ...openWorld(spawnRunner, voice), earlyLook: once, settled };
   const report = await reconcile(world, options);
   const notice = trialNotice(loadTrial(TRIAL_PLACE));
   if (notice !== undefined) warn(notice);
   if (report !== undefined && typeof keepCode === 'function') keepCode();
 }
 
-/** run-hook.sh looks while node starts: that hides the 10 ms which starting ip(8) and nft(8) from here would take. */
-function earlyLook(): Early {
-  const [, name = '', looking] = /^(\d{1,20}\.\d{1,10}) (\d{1,10})$/.exec(process.env['WANHOOK_LOOK'] ?? '') ?? [];
-  if (looking === undefined) return {};
-  const path = join(STATE_DIRECTORY, `look-${name}.tmp`);
+const SETTLED_PLACE = {
+  stateDirectory: STATE_DIRECTORY,
+  configDirectory: CONFIG_DIRECTORY,
+  libraryDirectory: LIBRARY_DIRECTORY,
+};
+
+function rememberSettled(call: HookCall, { text: look, changes }: SeenEarly, sysctls: SettledSysctls): void {
+  if (look === undefined || changes === undefined) return;
+  try {
+    keepSettled(SETTLED_PLACE, call, { look, changes, sysctls, began: performance.timeOrigin });
+  } catch {
+    // No room: the next one decides again.
+  }
+}
+
+/** Also as it was printed. */
+interface SeenEarly extends Early {
+  readonly text?: string;
+}
+
+function earlyLook(): SeenEarly {
+  const look = findLook(STATE_DIRECTORY, process.env['WANHOOK_LOOK']);
+  if (look === undefined) return {};
   const at = performance.now();
-  const isWhole = hasLooked(Number(looking));
-  const text = readIfThere(path) ?? '';
-  removeIfThere(path);
-  if (!isWhole) return {};
+  const text = readLook(look);
+  removeIfThere(look.path);
+  if (text === undefined) return {};
   const [ip = '', ip6 = '', table = ''] = text.split('\f');
   const listing = normalListing(table);
   const changes = process.env['WANHOOK_CHANGES'] ?? '';
   const age = () => performance.now() - at;
   try {
-    return { ip: parseIpBatch(ip), listing, changes, age, ...(ip6 !== '' && { ip6: parseIp6Batch(ip6) }) };
+    return { ip: parseIpBatch(ip), listing, changes, age, text, ...(ip6 !== '' && { ip6: parseIp6Batch(ip6) }) };
   } catch {
     return { listing };
   }
-}
-
-/** No command there takes a second; one that hangs is left behind. */
-const LOOK_LIMIT_MS = 10_000;
-
-/** By now it mostly has. Our parent's child, or its pid is somebody else's. */
-function hasLooked(looking: number): boolean {
-  const limit = performance.now() + LOOK_LIMIT_MS;
-  while (isChildOf(looking, process.ppid)) {
-    if (performance.now() > limit) return false;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-  }
-  return true;
 }
 
 /** Decided before anything is written. With no usable configuration at all, the event is kept for when there is one. */

@@ -6,7 +6,7 @@ import { nextFailback } from './desired/failback.ts';
 import { explain, ProblemsError } from './errors.ts';
 import { appendJournal } from './journal.ts';
 import { hasGrown } from './kernel/additions.ts';
-import { RefusedError } from './kernel/kernel.ts';
+import { RefusedError, type Kernel } from './kernel/kernel.ts';
 import { pasteable } from './kernel/render.ts';
 import type { Config, Learned, LinkHealth, Op, State } from './model.ts';
 import { Refusals } from './refusals.ts';
@@ -31,6 +31,8 @@ export interface World extends Surroundings, Outside, TrialPlace {
   readonly loadConfig: () => Loaded;
   /** What a hook's shell has looked up while node was starting; given once. */
   readonly earlyLook?: () => Early;
+  /** The only event said nothing new; with that look and these sysctls it never will, whatever the clock says. */
+  readonly settled?: (sysctls: SettledSysctls) => void;
   /** Come back at that time (epoch milliseconds) if nothing else does; undefined: no need. Must not fail. */
   readonly wakeAt: (due: number | undefined) => void;
   /** Told each command before it is carried out. */
@@ -38,6 +40,9 @@ export interface World extends Surroundings, Outside, TrialPlace {
   /** Run alone; undefined if, while waiting, the work turned out to be done (`noLongerNeeded`). */
   readonly alone: <T>(work: () => Promise<T>, noLongerNeeded?: () => boolean) => Promise<T | undefined>;
 }
+
+/** null: there was none. */
+export type SettledSysctls = Readonly<Record<string, string | null>>;
 
 export interface Options {
   /** For the journal: what set this off. */
@@ -179,15 +184,17 @@ async function once(world: World, options: Options): Promise<Report> {
     const { closely = options.lenient !== true } = options;
     const known: Known = { config, state: before, pending, refused: new Map(), closely };
     const isGlance = pending.every(({ path, event }) => path === options.eventPath && isRepeat(before, event, config));
-    const report =
-      (isGlance ? await nothingNew(world, known, early) : undefined) ??
-      (await settle(world, known, stillTrue(world, known, options, early), { notes, done }));
+    const same = isGlance ? await nothingNew(world, known, early) : undefined;
+    const report = same ?? (await settle(world, known, stillTrue(world, known, options, early), { notes, done }));
     const outside = tellOutside(world, report, { time, source: cause.join(', ') });
     saveIfChanged(world, report.state, outside.state);
     events.push(...outside.events);
     notes.push(...outside.notes);
     discardEvents(pending.map(({ path }) => path));
     write();
+    const isQuiet = events.length + notes.length === 0 && encodeState(outside.state) === encodeState(state);
+    if (same?.sysctls !== undefined && isQuiet && nextLook(report, world.now) === undefined)
+      world.settled?.(same.sysctls);
     return { ...report, state: outside.state };
   } catch (error) {
     write(explain(error));
@@ -249,13 +256,40 @@ interface Diary {
  * whoever has changed anything since has a run of his own. Not for events of others: they may be newer than the look.
  * Anything else is decided by what the kernel holds now.
  */
-async function nothingNew(world: World, known: Known, early: Early): Promise<Report | undefined> {
+async function nothingNew(world: World, known: Known, early: Early): Promise<SameReport | undefined> {
   const { config, state } = known;
   if (early.ip === undefined || config.balance !== 'flow' || state.memory !== undefined) return undefined;
+  const { kernel, sysctls } = overheard(world.kernel);
   // Nor is the table of fail-closed flows looked at: that would be a process more than all of this needs.
-  const decision = await decide(world, known, { ...early, watched: true });
+  const decision = await decide({ ...world, kernel }, known, { ...early, watched: true });
   const isSame = decision.ops.length + decision.notes.length + decision.ending.size + decision.ending6.size === 0;
-  return isSame && encodeState(decision.state) === encodeState(state) ? { ...decision, refused: new Map() } : undefined;
+  if (!isSame || encodeState(decision.state) !== encodeState(state)) return undefined;
+  return { ...decision, refused: new Map(), sysctls: sysctls() };
+}
+
+interface SameReport extends Report {
+  /** What the kernel was asked besides the early look; undefined: more than sysctls. */
+  readonly sysctls: SettledSysctls | undefined;
+}
+
+/** The kernel, and what it was asked. */
+function overheard(kernel: Kernel): { kernel: Kernel; sysctls: () => SettledSysctls | undefined } {
+  const heard: Record<string, string | null> = {};
+  let isMore = false;
+  const watched = new Proxy(kernel, {
+    get(target, name) {
+      if (name !== 'readSysctls') {
+        isMore = true;
+        return Reflect.get(target, name) as unknown;
+      }
+      return (keys: readonly string[]) => {
+        const found = target.readSysctls(keys);
+        for (const key of keys) heard[key] = found[key] ?? null;
+        return found;
+      };
+    },
+  });
+  return { kernel: watched, sysctls: () => (isMore ? undefined : heard) };
 }
 
 /** A lock that is free is had in less. */

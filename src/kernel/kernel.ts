@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, explain, WanhookError } from '../errors.ts';
 import { acceptRa } from '../forwarding.ts';
@@ -26,6 +26,7 @@ import {
   socketKillWords,
 } from './render.ts';
 import type { Outcome, Runner } from './runner.ts';
+import { readSysctls } from './sysctls.ts';
 
 /** The only door to the kernel. */
 export interface Kernel {
@@ -124,18 +125,6 @@ async function mainGateways(runner: Runner, devices: readonly string[]): Promise
     const outcome = await runner.run('ip', argv);
     const gateway = outcome.code === 0 ? parseMainGateway(outcome.stdout) : undefined;
     if (gateway !== undefined) found[device] = gateway;
-  }
-  return found;
-}
-
-function readSysctls(procSys: string, keys: readonly string[]): Sysctls {
-  const found: Record<string, string> = {};
-  for (const key of keys) {
-    try {
-      found[key] = readFileSync(`${procSys}/${key}`, 'utf8').trim();
-    } catch (error) {
-      if (errorCode(error) !== 'ENOENT') throw new WanhookError(`cannot read sysctl ${key}`, { cause: error });
-    }
   }
   return found;
 }

@@ -30,6 +30,17 @@ function keptCode(source) {
   }
 }
 
+// Said before, and nothing has changed since: the commonest word of a client. (During an upgrade it may be missing.)
+function nothingToDo() {
+  try {
+    const call = { bundle: filename, args: process.argv.slice(2), env: process.env };
+    return hook !== 'pending' && require('./settled.cjs').nothingToDo(call);
+  } catch {
+    return false;
+  }
+}
+if (nothingToDo()) process.exit(0);
+
 const source = readFileSync(filename);
 const cachedData = keptCode(source);
 // esbuild writes ASCII only.

@@ -9,9 +9,12 @@ import { readIfThere } from './files.ts';
  */
 const place = (directory: string) => join(directory, 'changes');
 
+/** Empty while a run is at work, or after one that was killed. */
+export const readChanges = (directory: string): string => readIfThere(place(directory))?.trim() ?? '';
+
 /** To be asked with the lock: whoever wrote it last has let go of that. */
 export function isSinceLook(directory: string, seen: string | undefined): boolean {
-  return seen === undefined || seen === '' || seen !== readIfThere(place(directory))?.trim();
+  return seen === undefined || seen === '' || seen !== readChanges(directory);
 }
 
 /** With the lock, around every change. */

@@ -1,0 +1,139 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasText, isObject, parseJson } from '../json.ts';
+import type { Sysctls } from '../model.ts';
+import { readChanges } from './changes.ts';
+import { namesIn, readIfThere, writeAtomically } from './files.ts';
+
+/**
+ * Clients repeat themselves: a lease is renewed, and nothing is to be done. What a hook saw when it decided that is kept, and
+ * the next one that is told the same and sees the same is done before its bundle is loaded, at two thirds of the time.
+ * Everything the decision was made of is in here; only what the clock alone decides is never kept.
+ */
+interface Settled {
+  /** Who last changed the kernel (changes.ts). */
+  readonly changes: string;
+  /** The early look, without lifetimes. */
+  readonly look: string;
+  /** Files and directories, by what shows that they are as they were; an empty text: there is none. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Of the kernel's; null: it had none. */
+  readonly sysctls: Readonly<Record<string, string | null>>;
+  /** What hooks were told when nothing was to be done. */
+  readonly hooks: readonly string[];
+}
+
+/** Where all of that stands. */
+export interface SettledPlace {
+  readonly stateDirectory: string;
+  readonly configDirectory: string;
+  readonly libraryDirectory: string;
+}
+
+/** What a hook is: its bundle, and what the daemon has told it. */
+export interface HookCall {
+  readonly bundle: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+const FILE = 'settled.json';
+
+/** More lines than a router has; each says a few words. */
+const MOST_HOOKS = 128;
+
+/** Where events wait that are older than ours, or another's. */
+const WAITING = ['events', 'hooks', 'scripts'];
+
+/** Let two be the same only if they are: the daemon's words as run-hook.sh hands them on, and the code that reads them. */
+function hookText({ bundle, args, env }: HookCall): string {
+  const said = Object.entries(env).filter(([name]) => !/^(?:WANHOOK_.*|PATH|LC_ALL)$/.test(name));
+  return JSON.stringify([bundle, identity(bundle), args, said.toSorted(([a], [b]) => (a < b ? -1 : 1))]);
+}
+
+/** What is damaged, or another version's, counts as none. */
+function loadSettled(directory: string): Settled | undefined {
+  const value = parseJson(readIfThere(join(directory, FILE)) ?? '');
+  if (!hasText(value, 'changes', 'look')) return undefined;
+  const { changes, look, files, sysctls, hooks } = value;
+  const isWhole = isObject(files) && isObject(sysctls) && Array.isArray(hooks);
+  return isWhole ? ({ changes, look, files, sysctls, hooks } as unknown as Settled) : undefined;
+}
+
+/** Is all as it was when this very hook had nothing to do? The look is asked for last: one may have to wait for it. */
+export function isSettled(
+  stateDirectory: string,
+  call: HookCall,
+  {
+    changes,
+    look,
+    readSysctls,
+  }: {
+    /** What changes.ts said before the look. */
+    readonly changes: string;
+    readonly look: () => string | undefined;
+    readonly readSysctls: (keys: readonly string[]) => Sysctls;
+  },
+): boolean {
+  const kept = loadSettled(stateDirectory);
+  if (kept === undefined || changes === '' || kept.changes !== changes) return false;
+  if (!kept.hooks.includes(hookText(call))) return false;
+  if (!Object.entries(kept.files).every(([path, before]) => identity(path) === before)) return false;
+  if (withoutLifetimes(look() ?? '') !== kept.look) return false;
+  const now = readSysctls(Object.keys(kept.sysctls));
+  if (!Object.entries(kept.sysctls).every(([key, before]) => (now[key] ?? null) === before)) return false;
+  const isWaiting = WAITING.some((folder) => namesIn(join(stateDirectory, folder)).length > 0);
+  return !isWaiting && readChanges(stateDirectory) === changes;
+}
+
+/**
+ * Of a file that was changed this shortly before, the clock cannot tell whether it was changed once more: kernels keep the time
+ * of a change by ticks of up to 10 ms.
+ */
+const RACY_MS = 2_000;
+
+/** With the lock, by a hook that has just found nothing to do, nor to say, nor to come back for. `began`: epoch milliseconds. */
+export function keepSettled(
+  place: SettledPlace,
+  call: HookCall,
+  seen: {
+    readonly changes: string;
+    readonly look: string;
+    readonly sysctls: Settled['sysctls'];
+    readonly began: number;
+  },
+): void {
+  const { stateDirectory } = place;
+  const paths = placesOf(place);
+  const changed = paths.map((path) => statSync(path, { throwIfNoEntry: false })?.ctimeMs ?? 0);
+  if (seen.changes === '' || changed.some((at) => at > seen.began - RACY_MS)) return;
+  // What is tried ends by the clock.
+  if (identity(trialPath(place)) !== '') return;
+  const state = join(stateDirectory, 'state.json');
+  const files = Object.fromEntries([...paths, state].map((path) => [path, identity(path)]));
+  const now = { changes: seen.changes, look: withoutLifetimes(seen.look), files, sysctls: seen.sysctls };
+  const kept = loadSettled(stateDirectory);
+  const isSame = kept !== undefined && JSON.stringify({ ...kept, hooks: [] }) === JSON.stringify({ ...now, hooks: [] });
+  const hooks = [...(isSame ? kept.hooks : []), hookText(call)].slice(-MOST_HOOKS);
+  writeAtomically(join(stateDirectory, FILE), `${JSON.stringify({ ...now, hooks })}\n`);
+}
+
+/** What decides what holds: the configuration, file by file, and whether one is being tried. A new file changes its directory. */
+function placesOf(place: SettledPlace): string[] {
+  const { configDirectory } = place;
+  const folders = ['', 'links', 'rules', 'sets', 'clients'].map((name) => join(configDirectory, name));
+  const files = folders.flatMap((folder) => namesIn(folder).map((name) => join(folder, name)));
+  return [...new Set([...folders, ...files]), trialPath(place)];
+}
+
+const trialPath = ({ libraryDirectory }: SettledPlace) => join(libraryDirectory, 'trial.json');
+
+/** Written, renamed, or given to another: each changes one of these. Nobody can set a ctime. */
+function identity(path: string): string {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  if (found === undefined) return '';
+  return [found.dev, found.ino, found.mode, found.uid, found.size, found.mtimeNs, found.ctimeNs].join(' ');
+}
+
+/** Seconds that run off; of an address that is past them ip(8) says "deprecated", too. */
+const withoutLifetimes = (look: string) => look.replace(/"(?:valid|preferred)_life_time":\d+,?/g, '');

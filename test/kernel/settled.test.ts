@@ -1,0 +1,101 @@
+/** A hook that is told what it was told before, and finds all as it was, is done before its bundle is loaded; otherwise never. */
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { configure, install, overlayDirs, wanhook } from '../demo/router.ts';
+import { createLab, type Lab } from '../support/lab.ts';
+
+const UP = '/etc/ppp/ip-up.d/wanhook';
+const LINKS = '/etc/wanhook/links';
+const STATE = '/run/wanhook';
+const HOOKS = '/usr/lib/wanhook/hooks';
+
+let lab: Lab;
+beforeAll(async () => {
+  lab = await createLab({ links: ['ppp', 'ppp'], overlay: overlayDirs() });
+  await install(lab);
+  for (const n of [0, 1]) await lab.lineUp(n);
+  await setUp();
+});
+afterAll(() => lab.destroy());
+beforeEach(async () => {
+  // Something to do: after a run that was killed nobody's look counts until another has changed something.
+  await lab.rtr.sh('ip rule del pref 20900 || :');
+  await wanhook(lab, 'apply');
+  for (const n of [0, 1, 0, 1]) await hook(n);
+});
+
+async function setUp(): Promise<void> {
+  const keys = (n: number) => [`dsl${n}`, [`ID=${n + 1}`, `PPP_IPPARAM=dsl${n}`, 'PROBE=none']] as const;
+  await configure(lab, Object.fromEntries([0, 1].map(keys)));
+  await lab.rtr.sh(`mkdir -p ${LINKS}/../clients`);
+  await waitForClock();
+}
+/** Files that were changed a moment ago may be changed once more without a trace. */
+const waitForClock = () => lab.rtr.sh('sleep 2.1');
+
+const words = (n: number, address = lab.lines[n]!.address) => `ppp${n} eth0 0 ${address} 192.0.2.254 dsl${n}`;
+/** A run that decides drops its event first: that shows. */
+const folder = () => lab.rtr.sh(`stat -c %y ${STATE}/events 2>&1 || :`);
+async function hook(n: number, address?: string): Promise<'settled' | 'decided'> {
+  const before = await folder();
+  await lab.rtr.sh(`env -i ${UP} ${words(n, address)}`);
+  return (await folder()) === before ? 'settled' : 'decided';
+}
+const plan = async () => (await lab.rtr.run(['/usr/sbin/wanhook', 'plan'], { check: false })).stdout;
+
+test('each line’s hook, again and again, also while lifetimes run off', async () => {
+  expect([await hook(0), await hook(1), await hook(0)]).toEqual(['settled', 'settled', 'settled']);
+  await lab.rtr.sh('ip addr add 198.51.100.77/32 dev lan0 valid_lft 1000 preferred_lft 900');
+  expect([await hook(0), await hook(0)]).toEqual(['decided', 'settled']);
+  await lab.rtr.sh('sleep 1.1');
+  expect(await hook(0)).toBe('settled');
+  expect(await lab.rtr.sh(`ls ${STATE} | grep -c look || :`)).toBe('0\n');
+  await lab.rtr.sh('ip addr del 198.51.100.77/32 dev lan0');
+});
+
+test.each([
+  ['a rule of ours is gone', 'ip rule del pref 20300'],
+  ['our table is gone', 'nft delete table inet wanhook'],
+  ['an element of a set is gone', 'nft delete element inet wanhook wan "{ ppp0 }"'],
+  ['a route is gone', 'ip route flush table 20001'],
+  ['a weight in the group is another', 'ip nexthop replace id 20999 group 20001,9/20002,1 proto 201'],
+  ['a sysctl is another', 'echo 1 >/proc/sys/net/ipv4/conf/ppp0/rp_filter'],
+  ['the record is lost', `rm ${STATE}/state.json`],
+  ['the record is damaged', `echo '{' >${STATE}/state.json`],
+  ['another version is installed', `cp -p ${HOOKS}/ip-up.cjs /run/; mv /run/ip-up.cjs ${HOOKS}/`],
+  ['half of an upgrade is installed', `mv ${HOOKS}/settled.cjs /run/`],
+  ['it is installed again', `mv /run/settled.cjs ${HOOKS}/; ip rule del pref 20300`],
+  ['a run that changed something was killed', `: >${STATE}/changes`],
+  ['what was kept is damaged', `echo '[' >${STATE}/settled.json`],
+  ['what was kept is half', `echo '{"changes":"","look":""}' >${STATE}/settled.json`],
+])('decided anew, and put right, when %s', async (what, change) => {
+  if (what !== 'it is installed again') expect(await hook(0)).toBe('settled');
+  await lab.rtr.sh(change);
+  expect(await hook(0)).toBe('decided');
+  expect(await plan()).toBe('');
+});
+
+test('decided anew when it says something else, or when another’s word waits', async () => {
+  expect(await hook(0, '198.51.100.9')).toBe('decided');
+  await lab.rtr.sh(`printf '%s\\0' ip-down 6 ${words(1)} . >${STATE}/hooks/1-1`);
+  expect(await hook(0)).toBe('decided');
+});
+
+test('a trial ends by the clock: nothing is kept meanwhile', async () => {
+  await wanhook(lab, 'try', '--confirm', '60');
+  await waitForClock();
+  expect([await hook(0), await hook(0), await hook(0)]).toEqual(['decided', 'decided', 'decided']);
+  await wanhook(lab, 'confirm');
+});
+
+test.each([
+  ['a key is edited in place, to one of the same length', `sed -i 's/ID=2/ID=3/' ${LINKS}/dsl1.env`],
+  ['a line has a file', `printf 'ID=7\\nDEVICE=eth7\\n' >${LINKS}/new.env`],
+  ['a line has none any more', `rm ${LINKS}/new.env ${LINKS}/dsl1.env`],
+  ['others may write a file', `chmod 666 ${LINKS}/dsl0.env`],
+])('decided anew when %s', async (_, change) => {
+  expect(await hook(0)).toBe('settled');
+  await lab.rtr.sh(change);
+  expect([await hook(0), await hook(0)]).toEqual(['decided', 'decided']);
+  await lab.rtr.sh(`chmod 644 ${LINKS}/dsl0.env`);
+  await waitForClock();
+});
