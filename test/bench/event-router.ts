@@ -10,7 +10,7 @@ import type { ProcessHandle } from '../support/lab-process.ts';
 
 export const WHO = ['wanhook', 'with the monitor', 'write-ups’ script'] as const;
 export type Who = (typeof WHO)[number];
-export const EVENTS = ['down', 'up', 'no-op', 'not ours'] as const;
+export const EVENTS = ['down', 'up', 'no-op', 'no-op again', 'not ours'] as const;
 export type Event = (typeof EVENTS)[number];
 
 export interface EventRouter {
@@ -108,7 +108,8 @@ export async function createEventRouter(who: Who): Promise<EventRouter> {
     event: (event) => {
       if (event === 'not ours') return { before: '', argv: hookArgv('up', file, 99, 'another') };
       const argv = hookArgv(event === 'down' ? 'down' : 'up', file, 1);
-      return { before: event === 'no-op' ? '' : event === 'down' ? 'ip link del ppp1' : makeLines([1]), argv };
+      const happened = { down: 'ip link del ppp1', up: makeLines([1]), 'no-op': '', 'no-op again': '' };
+      return { before: happened[event], argv };
     },
     destroy: () => holder.end(),
   };

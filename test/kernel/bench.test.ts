@@ -27,7 +27,7 @@ const read = (ending: string) => readFileSync(path.join(dir, `benchmarks.${endin
 
 test('every event has been measured, with all its processes', () => {
   const { events } = JSON.parse(read('json')) as Results;
-  expect(events.length).toBe(1 + 2 * 4 + 2);
+  expect(events.length).toBe(1 + 2 * 5 + 2);
   for (const row of events) expect(row.wallMs).toBeGreaterThan(0);
   const processes = (event: string) => events.find((row) => row.who === 'wanhook' && row.event === event)?.processes;
   expect(processes('up')).toBeGreaterThan(processes('not ours')!);
@@ -36,6 +36,7 @@ test('every event has been measured, with all its processes', () => {
     ['down', true],
     ['up', true],
     ['no-op', false],
+    ['no-op again', false],
     ['not ours', false],
   ]);
 });
