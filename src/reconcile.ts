@@ -19,7 +19,7 @@ import { loadGoodConfig, saveGoodConfig } from './state/good-config.ts';
 import { saveNames } from './state/names.ts';
 import { isRepeat } from './state/record.ts';
 import { forgetTrial, loadTrial, trialConfig, type TrialPlace } from './state/trial.ts';
-import { loadState, saveState, encodeState } from './state/store.ts';
+import { isSameState, loadState, saveState } from './state/store.ts';
 import { givenBack, stillOwed } from './state/sysctl-memory.ts';
 import { tellOutside, type Outside } from './tell.ts';
 
@@ -192,7 +192,7 @@ async function once(world: World, options: Options): Promise<Report> {
     notes.push(...outside.notes);
     discardEvents(pending.map(({ path }) => path));
     write();
-    const isQuiet = events.length + notes.length === 0 && encodeState(outside.state) === encodeState(state);
+    const isQuiet = events.length + notes.length === 0 && isSameState(outside.state, state);
     if (same?.sysctls !== undefined && isQuiet && nextLook(report, world.now) === undefined)
       world.settled?.(same.sysctls);
     return { ...report, state: outside.state };
@@ -263,7 +263,7 @@ async function nothingNew(world: World, known: Known, early: Early): Promise<Sam
   // Nor is the table of fail-closed flows looked at: that would be a process more than all of this needs.
   const decision = await decide({ ...world, kernel }, known, { ...early, watched: true });
   const isSame = decision.ops.length + decision.notes.length + decision.ending.size + decision.ending6.size === 0;
-  if (!isSame || encodeState(decision.state) !== encodeState(state)) return undefined;
+  if (!isSame || !isSameState(decision.state, state)) return undefined;
   return { ...decision, refused: new Map(), sysctls: sysctls() };
 }
 
@@ -387,7 +387,7 @@ async function rememberDone(world: World, { ops, state, ending, ending6 }: Decis
 }
 
 function saveIfChanged(world: World, before: State, state: State): void {
-  if (encodeState(state) !== encodeState(before)) saveState(world.stateDirectory, state);
+  if (!isSameState(state, before)) saveState(world.stateDirectory, state);
 }
 
 /** Stopping needs no configuration: what is ours is signed. */
