@@ -4,7 +4,7 @@ import { createEventRouter, type Event, EVENTS, type EventRouter, type Who, WHO 
 
 export interface EventRow extends Figures {
   readonly links: number;
-  readonly who: Who | 'node -e 0';
+  readonly who: Who | 'node -e 0' | 'sh, node, ip';
   readonly event: Event | '64 hooks at once' | '';
   readonly timesNode?: { readonly wall: number; readonly cpu: number };
   /** The same event with the script. */
@@ -14,6 +14,13 @@ export interface EventRow extends Figures {
 }
 
 const NODE: readonly string[] = [process.execPath, '-e', '0'];
+/** No hook that is a shell's and lets Node change something can cost less: it decides nothing, and writes nothing down. */
+const START = "require('child_process').spawnSync('ip', ['-batch', '-'], { input: 'rule show pref 1' })";
+const LEAST: readonly string[] = [
+  '/bin/sh',
+  '-c',
+  `/usr/bin/env -i PATH=/usr/sbin ${process.execPath} -e "${START}"; :`,
+];
 /** Costs by contender and event, round by round. */
 class Book {
   readonly #costs = new Map<string, Cost[]>();
@@ -43,7 +50,12 @@ function rowsOf(book: Book, contenders: readonly Who[], links: number): EventRow
       };
     }),
   );
-  return [{ links, who: 'node -e 0', event: '', ...figures(base) }, ...rows];
+  const least = book.get('least');
+  return [
+    { links, who: 'node -e 0', event: '', ...figures(base) },
+    { links, who: 'sh, node, ip', event: '', ...figures(least), timesNode: both(least, base) },
+    ...rows,
+  ];
 }
 
 async function events(routers: readonly EventRouter[], links: number, rounds: number): Promise<EventRow[]> {
@@ -51,6 +63,7 @@ async function events(routers: readonly EventRouter[], links: number, rounds: nu
   for (const router of routers) await router.grow(links);
   for (let turn = 0; turn < rounds; turn++) {
     book.add('node', await cost(routers[0]!.rtr, { argv: NODE, quietMs: 1 }));
+    book.add('least', await cost(routers[0]!.rtr, { argv: LEAST, quietMs: 1 }));
     for (const event of EVENTS) {
       for (const router of routers) {
         const quietMs = event === 'not ours' ? 1 : 120;
