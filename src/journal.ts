@@ -1,4 +1,4 @@
-import { appendFileSync, renameSync, statSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, readSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** One reconcile that had something to say. */
@@ -23,9 +23,22 @@ const BYTES = 512 * 1024;
 export function appendJournal(directory: string, entry: JournalEntry): void {
   const path = join(directory, 'journal.jsonl');
   try {
-    if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > BYTES) renameSync(path, `${path}.1`);
-    appendFileSync(path, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+    const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    if (size > BYTES) renameSync(path, `${path}.1`);
+    const file = openSync(path, 'a+', 0o600);
+    try {
+      const isCut = size > 0 && size <= BYTES && !isEnd(file, size);
+      appendFileSync(file, `${isCut ? '\n' : ''}${JSON.stringify(entry)}\n`);
+    } finally {
+      closeSync(file);
+    }
   } catch {
     // A full disk is told by whatever needed it for real.
   }
+}
+
+/** Does a line end at this byte? Not where whoever wrote it was killed, or the disk was full. */
+function isEnd(file: number, byte: number): boolean {
+  const last = Buffer.alloc(1);
+  return readSync(file, last, 0, 1, byte - 1) === 1 && last.toString() === '\n';
 }

@@ -55,14 +55,17 @@ function rest(open: Open): string[] {
   }
   const lines = text.split('\n');
   open.rest = lines.pop() ?? '';
-  return lines;
+  return lines.filter(isWritten);
 }
+
+/** Two writers that both find a line without an end (journal.ts) both end it. */
+const isWritten = (line: string) => line !== '';
 
 /** All lines of the journal that are left, oldest first. */
 export function journalLines(path: string): string[] {
   return [`${path}.1`, path].flatMap((file) => {
     try {
-      return readFileSync(file, 'utf8').split('\n').slice(0, -1);
+      return readFileSync(file, 'utf8').split('\n').slice(0, -1).filter(isWritten);
     } catch {
       return [];
     }

@@ -86,6 +86,7 @@ export const GATED = [
   'readdirSync',
   'readFileSync',
   'readlinkSync',
+  'readSync',
   'renameSync',
   'rmdirSync',
   'statSync',

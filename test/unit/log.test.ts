@@ -97,3 +97,40 @@ test('a line that is only half written is given when it is whole', () => {
   expect(tail.read()).toEqual(['half']);
   tail.close();
 });
+
+test.each([
+  ['in the middle of a word', '{"time":"2026'],
+  ['in the middle of a character', Buffer.from('{"notes":["é').subarray(0, -1)],
+  ['just before its newline', JSON.stringify(entry({ ms: 7 }))],
+])('a line cut short by a kill %s: the next one is an entry of its own, for all readers', async (_, cut) => {
+  const world = createTestWorld();
+  const on = fakeSteps(world);
+  const path = join(world.stateDirectory, 'journal.jsonl');
+  for (const step of ['config links/dsl.env ID=1 DEVICE=ppp0', 'line ppp0 up 192.0.2.11']) await playStep(on, step);
+  await playStep(on, 'ip-up ppp0 192.0.2.11 192.0.2.254');
+  appendFileSync(path, cut);
+  const tail = openTail(path, 'end');
+  await playStep(on, 'line ppp0 hangs up');
+  await playStep(on, 'ip-down ppp0 192.0.2.11 192.0.2.254');
+  const shown = (await world.command('log')).out.trimEnd().split('\n');
+  expect(shown).toHaveLength(3);
+  expect(shown[2]).toContain('  pppd ip-down ppp0: down dsl: ');
+  const json = (await world.command('log', '--json', '-n', '1')).out;
+  expect((JSON.parse(json) as JournalEntry).cause).toEqual(['pppd ip-down ppp0']);
+  const followed = tail.read();
+  expect(followed).toHaveLength(2);
+  expect((JSON.parse(followed[1] ?? '') as JournalEntry).cause).toEqual(['pppd ip-down ppp0']);
+  tail.close();
+});
+
+test('a line that two writers have ended: nothing between its end and the next', async () => {
+  const world = createTestWorld();
+  const path = join(world.stateDirectory, 'journal.jsonl');
+  makePrivateDirectory(world.stateDirectory);
+  const line = `${JSON.stringify(entry())}\n`;
+  writeFileSync(path, `{"cut\n\n${line}`);
+  expect((await world.command('log', '-n', '2')).out).toMatch(/^\(damaged\) \{"cut\n2026.*\n$/);
+  const tail = openTail(path, 'start');
+  expect(tail.read()).toEqual(['{"cut', line.trimEnd()]);
+  tail.close();
+});
