@@ -57,12 +57,17 @@ export function isNoHost(other: string, address: string, prefix: number): boolea
   return host === 0 || host === size - 1;
 }
 
+/** `constructor`, `toString`: as a key it finds in every plain object what nobody has put there. */
+export function isBuiltIn(name: string): boolean {
+  return name in Object.prototype;
+}
+
 /**
  * A name a network device may have and we may put into a command or a path: dev_valid_name() in net/core/dev.c
  * allows more, but nobody's line is called `"; flush`.
  */
 export function isDeviceName(text: string): boolean {
-  return /^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,14}$/.test(text);
+  return !isBuiltIn(text) && /^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,14}$/.test(text);
 }
 
 /** An Ethernet address, in either case. */
@@ -73,7 +78,9 @@ export function isMac(text: string): boolean {
 /** RFC 1123, and not something that looks like an address. */
 export function isHostName(text: string): boolean {
   const label = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
-  return text.length <= 253 && /[A-Za-z]/.test(text) && text.split('.').every((part) => label.test(part));
+  return (
+    !isBuiltIn(text) && text.length <= 253 && /[A-Za-z]/.test(text) && text.split('.').every((part) => label.test(part))
+  );
 }
 
 /** What `PPP_IPPARAM=` and `PPP_LINKNAME=` may hold: no spaces, quotes or shell characters. */

@@ -1,3 +1,4 @@
+import { isBuiltIn } from '../checked.ts';
 import type { Config, LinkConfig, Problem } from '../model.ts';
 import { parseClients } from './clients.ts';
 import { readAssignments } from './dotenv.ts';
@@ -95,6 +96,12 @@ function parseLink(
 ): LinkConfig | undefined {
   if (!isLinkName(name)) {
     problems.push({ file: path, message: 'a link is named by letters, digits, _ and -, at most 15, then .env' });
+  }
+  if (isBuiltIn(name)) {
+    problems.push({
+      file: path,
+      message: `a link cannot be called ${name}, which JavaScript has for itself: rename it`,
+    });
   }
   const assignments = readAssignments(path, text, problems);
   reportUnknown(path, assignments, LINK_KEYS, problems);

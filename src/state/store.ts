@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { isDeviceName, isLineName, isUsableIpv4, parseIpv4 } from '../checked.ts';
+import { isBuiltIn, isDeviceName, isLineName, isUsableIpv4, parseIpv4 } from '../checked.ts';
 import { delegatedPrefix, isUsableIpv6, parseIpv6, parsePrefix6 } from '../ipv6.ts';
 import type { Condition, LinkHealth, State } from '../model.ts';
 import { readIfThere, writeAtomically } from './files.ts';
@@ -57,12 +57,14 @@ function decodeState(text: string): State | undefined {
   return { links, verdicts, sysctls, stopped, ...optional } as unknown as State;
 }
 
+/** By names that no plain object has from the start: a link called `constructor` can be told from none by nobody. */
+const each = (members: unknown, test: (value: unknown) => boolean): boolean =>
+  isObject(members) && Object.entries(members).every(([name, value]) => !isBuiltIn(name) && test(value));
+
 /** What each family remembers by itself. */
 function isFamily(value: unknown): boolean {
   if (!isObject(value)) return false;
   const { links, verdicts, failback, health } = value;
-  const each = (members: unknown, test: (value: unknown) => boolean) =>
-    isObject(members) && Object.values(members).every(test);
   return (
     each(links, isRecord) &&
     each(verdicts, isVerdict) &&
@@ -126,8 +128,7 @@ const isLearned = (value: unknown) =>
   isObject(value) &&
   isTexts(value['helpers']) &&
   (value['managedNeighbours'] === undefined || typeof value['managedNeighbours'] === 'boolean') &&
-  isObject(value['names']) &&
-  Object.values(value['names']).every((addresses) => isTexts(addresses, isUsableIpv4));
+  each(value['names'], (addresses) => isTexts(addresses, isUsableIpv4));
 
 const isFailback = (value: unknown) =>
   isObject(value) && (value['backAt'] === undefined || typeof value['backAt'] === 'number');
@@ -145,8 +146,7 @@ const isHealth = (value: unknown) =>
 const CONDITIONS = ['up', 'degraded', 'dead', 'down'] satisfies Condition[];
 const isTold = (value: unknown) =>
   isObject(value) &&
-  isObject(value['links']) &&
-  Object.values(value['links']).every(isToldLink) &&
+  each(value['links'], isToldLink) &&
   (value['standing'] === undefined || typeof value['standing'] === 'number');
 
 const isToldLink = (value: unknown) =>

@@ -1,4 +1,4 @@
-import { isLineName, isUsableIpv4 } from '../checked.ts';
+import { isBuiltIn, isLineName, isUsableIpv4 } from '../checked.ts';
 import type { Config } from '../model.ts';
 import type { Machine, SeenDefault, SeenDevice, SeenPeer } from './machine.ts';
 import { peerPath } from './peers.ts';
@@ -168,7 +168,7 @@ function numbered(candidates: readonly Candidate[], existing: readonly Known[]):
     ids.add(id);
     const plain = wanted.replaceAll(/[^A-Za-z0-9_-]/g, '-').replace(/^[^A-Za-z0-9]+/, '') || 'line';
     let name = plain.slice(0, 15);
-    for (let more = 2; names.has(name); more++) name = `${plain.slice(0, 12)}-${more}`;
+    for (let more = 2; names.has(name) || isBuiltIn(name); more++) name = `${plain.slice(0, 12)}-${more}`;
     names.add(name);
     const lines = Object.entries({ ID: String(id), ...keys, WEIGHT: '1' }).map(([key, value]) => `${key}=${value}\n`);
     return { name, text: `# wanhook init: ${from}\n${lines.join('')}` };

@@ -318,6 +318,36 @@ test('everything that is wrong is told at once', () => {
   ]);
 });
 
+test('names that every object has: refused where a name is a key, and only there', () => {
+  const link = (name: string) => problemsOf({ [`links/${name}.env`]: 'ID=1\nDEVICE=eth1\n' });
+  for (const name of ['constructor', 'toString', 'valueOf', 'hasOwnProperty', 'isPrototypeOf', 'toLocaleString']) {
+    const message = `a link cannot be called ${name}, which JavaScript has for itself: rename it`;
+    expect(link(name)).toEqual([`links/${name}.env: ${message}`]);
+    expect(problemsOf({ 'links/dsl.env': `ID=1\nDEVICE=${name}\n` })).toEqual([
+      `links/dsl.env:2: DEVICE="${name}" is not valid: expected a device name such as ppp0 or eth1 (at most 15 characters)`,
+    ]);
+    expect(problemsOf({ 'links/dsl.env': `ID=1\nDEVICE=eth1\nTUNNEL_SERVER=${name}\n` })).toEqual([
+      `links/dsl.env:3: TUNNEL_SERVER="${name}" is not valid: expected an IPv4 address a server can have, or its name`,
+    ]);
+  }
+  expect(link('__proto__')[0]).toContain('a link is named by letters, digits');
+  expect(problemsOf({ 'links/dsl.env': 'ID=1\nDEVICE=__proto__\n' })).toHaveLength(1);
+  expect(load({ 'links/Constructor.env': DSL })).toHaveProperty('links');
+});
+
+test('sets, rules and clients may be called as they like', () => {
+  const files = {
+    'links/dsl.env': 'ID=1\nDEVICE=eth1\nPPP_IPPARAM=toString\n',
+    'sets/constructor': '192.0.2.0/24\n',
+    'rules/10-constructor.env': 'TO=@constructor\nUSE=dsl\n',
+    'clients/constructor.env': 'CLIENT=10.0.0.2\nLINK=dsl\n',
+    'clients/__proto__.env': 'CLIENT=10.0.0.3\nLINK=dsl\n',
+  };
+  const config = load(files);
+  expect(config).toHaveProperty('rules.0.match.to.sets', ['constructor']);
+  expect(config).toHaveProperty('clients.length', 2);
+});
+
 const CONFLICTS: readonly (readonly [name: string, files: Files, want: readonly string[]])[] = [
   [
     'two links with one ipparam, one linkname',

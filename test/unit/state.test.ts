@@ -86,6 +86,18 @@ const DAMAGED: readonly (readonly [name: string, text: string])[] = [
   ['a sysctl that is another file', change({ sysctls: { 'net/../kernel/x': { before: '0', set: '1' } } })],
   ['a sysctl’s value that is none', change({ sysctls: { 'net/ipv4/x': { before: '0\n1', set: '1' } } })],
   ['a name that leads nowhere', change({ learned: { helpers: [], names: { vpn: ['127.0.0.1'] } } })],
+  ...['constructor', '__proto__', 'toString'].flatMap((name): (typeof DAMAGED)[number][] => {
+    const among = (key: string, text: string) => change({ [key]: 0 }).replace(`"${key}":0`, `"${key}":${text}`);
+    const record = `{"${name}":{"source":"pppd","device":"ppp0","dns":[]}}`;
+    return [
+      [`a record of ${name}`, among('links', record)],
+      [`a verdict on ${name}`, among('verdicts', `{"${name}":{"up":true,"since":1,"reason":"up"}}`)],
+      [`a failback of ${name}`, among('failback', `{"${name}":{}}`)],
+      [`a record of ${name} in IPv6`, among('v6', `{"links":${record},"verdicts":{}}`)],
+      [`${name} told`, among('told', `{"links":{"${name}":{"condition":"up"}}}`)],
+      [`addresses of a server ${name}`, among('learned', `{"helpers":[],"names":{"${name}":["192.0.2.1"]}}`)],
+    ];
+  }),
   ['a firewall without its listing', change({ firewall: { text: 'x' } })],
 ];
 

@@ -239,6 +239,10 @@ const CASES: Record<string, Case> = {
       /^in \/etc\/ppp\/peers\/dsl2: add "ipparam dsl2", remove "replacedefaultroute", add "nodefaultroute", add "persist" and "maxfail 0"; then redial: poff dsl2; pon dsl2$/,
     ],
   },
+  'a peer whose name no link can have': {
+    told: { devices: ['eth1'], peers: { constructor: pppoe(1, 'ipparam constructor') } },
+    links: ['constructor-2: ID=1 PPP_IPPARAM=constructor'],
+  },
   'PPPoE and DHCP, whose default route another one hides': {
     told: {
       devices: ['eth0 10.0.0.1/24', 'eth1', 'eth2 192.168.100.20/24'],
