@@ -328,7 +328,7 @@ async function settle(world: World, given: Known, seen: Early, { notes, done }: 
       const warnings = decision.ops.length === 0 ? [] : await whileChanging(world.stateDirectory, act);
       notes.push(...decision.notes, ...warnings);
       const carried = { ...decision, state: withOwedSysctls(world, safe, decision) };
-      const after = rememberMemory(decision, await rememberDone(world, carried));
+      const after = rememberMemory(decision, await rememberDone(world, carried, done));
       saveIfChanged(world, safe, after);
       return { ...decision, state: after, refused: refusals.links };
     } catch (error) {
@@ -366,7 +366,7 @@ async function carryOut(world: World, ops: readonly Op[], done: Op[]): Promise<s
  * After a load, keep how the kernel lists the table: nft rewrites what it is given, so only its own words can be compared.
  * And which links' flows have been ended.
  */
-async function rememberDone(world: World, { ops, state, ending, ending6 }: Decision): Promise<State> {
+async function rememberDone(world: World, { ops, state, ending, ending6 }: Decision, done: Op[]): Promise<State> {
   const { v6 } = state;
   const ended: State = {
     ...state,
@@ -380,7 +380,7 @@ async function rememberDone(world: World, { ops, state, ending, ending6 }: Decis
   let listing = await world.kernel.listFirewall();
   const before = state.firewall?.listing;
   if (load.added !== undefined && before !== undefined && !hasGrown(before, listing ?? '')) {
-    await world.kernel.apply([{ op: 'firewall-load', text: load.text }], (op) => world.echo(pasteable(op)));
+    await carryOut(world, [{ op: 'firewall-load', text: load.text }], done);
     listing = await world.kernel.listFirewall();
   }
   return listing === undefined ? ended : { ...ended, firewall: { text: load.text, listing } };

@@ -28,6 +28,8 @@ import {
 import type { Outcome, Runner } from './runner.ts';
 import { readSysctls } from './sysctls.ts';
 
+type Tell = (op: Op) => void;
+
 /** The only door to the kernel. */
 export interface Kernel {
   /** Devices, and everything that carries our protocol number. */
@@ -45,7 +47,7 @@ export interface Kernel {
   /** Keys are paths under /proc/sys; those that do not exist are left out. */
   readSysctls(keys: readonly string[]): Sysctls;
   /** Carry out the operations in order, telling each first; stops at the first refused. Returns what went wrong but did no harm. */
-  apply(ops: readonly Op[], tell?: (op: Op) => void): Promise<string[]>;
+  apply(ops: readonly Op[], tell?: Tell): Promise<string[]>;
   /** A nftables transaction beside our table; `act` is for the message when it is refused. */
   transact(act: string, text: string): Promise<void>;
   /** A question that changes nothing; undefined if the kernel answers that there is none. */
@@ -77,7 +79,7 @@ export function createKernel(runner: Runner, procSys = '/proc/sys'): Kernel {
       const warnings: string[] = [];
       for (const step of steps(ops)) {
         step.forEach(tell);
-        warnings.push(...(await applyStep(runner, procSys, step)));
+        warnings.push(...(await applyStep(runner, procSys, step, tell)));
       }
       return warnings;
     },
@@ -145,15 +147,13 @@ function steps(ops: readonly Op[]): Op[][] {
   return found;
 }
 
-async function applyStep(runner: Runner, procSys: string, step: readonly Op[]): Promise<string[]> {
+async function applyStep(runner: Runner, procSys: string, step: readonly Op[], tell: Tell): Promise<string[]> {
   const [op] = step;
   switch (op?.op) {
     case 'sysctl-set':
       return setSysctl(procSys, op.key, op.value);
     case 'firewall-load':
-      // Refused? Then it is not what it seems.
-      if (op.added !== undefined && (await runner.run('nft', ['-f', '-'], op.added)).code === 0) return [];
-      return must('load the table "inet wanhook"', await runner.run('nft', ['-f', '-'], firewallTransaction(op.text)));
+      return loadFirewall(runner, op, tell);
     case 'firewall-delete':
       return must('delete the table "inet wanhook"', await runner.run('nft', ['-f', '-'], FIREWALL_DELETE));
     case 'memory-load':
@@ -172,6 +172,19 @@ async function applyStep(runner: Runner, procSys: string, step: readonly Op[]): 
     default:
       return ipBatch(runner, step);
   }
+}
+
+/** Additions that are refused: the table is not what it seems, and is loaded whole. */
+async function loadFirewall(
+  runner: Runner,
+  { text, added }: Extract<Op, { op: 'firewall-load' }>,
+  tell: Tell,
+): Promise<[]> {
+  if (added !== undefined) {
+    if ((await runner.run('nft', ['-f', '-'], added)).code === 0) return [];
+    tell({ op: 'firewall-load', text });
+  }
+  return must('load the table "inet wanhook"', await runner.run('nft', ['-f', '-'], firewallTransaction(text)));
 }
 
 function must(act: string, outcome: Outcome): [] {

@@ -16,6 +16,8 @@ const table = async () =>
 const ITEM = / (?=(?:set|map|chain) \S+ \{)/;
 const loads = async () =>
   (await router.journal()).flatMap(({ changed }) => changed.filter((op) => op.startsWith('nft -f -'))).slice(-1);
+const lastLoads = async () => (await router.journal()).at(-1)!.changed.filter((op) => op.startsWith('nft -f -'));
+const TWICE = ['nft -f - (table inet wanhook, additions)', 'nft -f - (table inet wanhook)'];
 
 test('the second line, and the third, add to it', async () => {
   for (const line of [1, 2]) {
@@ -52,6 +54,7 @@ test('all of nftables is flushed between look and addition: the table is whole a
   await withoutLine();
   const whole = await table();
   await upWhile('flush ruleset'); // as "systemctl restart nftables" does
+  expect(await lastLoads()).toEqual(TWICE);
   expect(await router.plan()).toEqual([]);
   const now = await table();
   expect(now.filter((item) => item.startsWith('chain'))).toEqual(
@@ -62,6 +65,7 @@ test('all of nftables is flushed between look and addition: the table is whole a
 test('a chain is taken away between look and addition: the table is whole again', async () => {
   await withoutLine();
   await upWhile('flush chain inet wanhook srcnat');
+  expect(await lastLoads()).toEqual(TWICE);
   expect(await router.rtr.sh('/usr/sbin/nft.real list chain inet wanhook srcnat')).toContain('masquerade');
   expect(await router.plan()).toEqual([]);
 });

@@ -5,7 +5,10 @@ import { firewall } from '../../src/desired/firewall.ts';
 import { additions } from '../../src/kernel/additions.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import { firewallTransaction } from '../../src/kernel/render.ts';
-import type { Config, LinkConfig, LinkStatus } from '../../src/model.ts';
+import type { Config, LinkConfig, LinkStatus, Op } from '../../src/model.ts';
+import { playStep } from '../support/world-steps.ts';
+import { fakeSteps } from '../support/world-fake-steps.ts';
+import { createTestWorld, type TestWorld } from '../support/world.ts';
 
 const link = (id: number, more: Partial<LinkConfig> = {}): LinkConfig => ({
   ...LINK_DEFAULTS,
@@ -77,6 +80,45 @@ test('additions that the kernel refuses: the whole table instead', async () => {
   });
   const added = additions(text(up(1)), text(up(1), up(2))) ?? '';
   const whole = text(up(1), up(2));
-  expect(await kernel.apply([{ op: 'firewall-load', text: whole, added }])).toEqual([]);
+  const told: Op[] = [];
+  expect(await kernel.apply([{ op: 'firewall-load', text: whole, added }], (op) => told.push(op))).toEqual([]);
   expect(given).toEqual([added, firewallTransaction(whole)]);
+  expect(told).toEqual([
+    { op: 'firewall-load', text: whole, added },
+    { op: 'firewall-load', text: whole },
+  ]);
+});
+
+/** A second line comes up; before the additions for it somebody does this to the table. The journal's last entry. */
+async function journalOf(stranger: (world: TestWorld) => void): Promise<string[]> {
+  const files = ['1', '2'].map((id): [string, string] => [`links/line${id}.env`, `ID=${id}\nDEVICE=ppp${id}\n`]);
+  const world = createTestWorld(new Map(files));
+  const on = fakeSteps(world);
+  for (const step of ['line ppp1 up 192.0.2.1', 'wanhook apply', 'line ppp2 up 192.0.2.2']) await playStep(on, step);
+  world.fake.beforeEach = (_, __, stdin) => {
+    if (!stdin.startsWith('add element inet wanhook ')) return;
+    world.fake.beforeEach = () => undefined;
+    stranger(world);
+  };
+  await world.apply();
+  expect(await world.plan()).toEqual([]);
+  return (
+    world
+      .journal()
+      .at(-1)
+      ?.changed.filter((op) => op.startsWith('nft')) ?? []
+  );
+}
+const [BY_ADDITIONS, WHOLE] = ['nft -f - (table inet wanhook, additions)', 'nft -f - (table inet wanhook)'];
+
+test.each<[string, string[], Parameters<typeof journalOf>[0]]>([
+  ['taken', [BY_ADDITIONS], () => undefined],
+  ['refused, for the table has gone', [BY_ADDITIONS, WHOLE], ({ fake }) => fake.setFirewall(undefined)],
+  [
+    'taken, but part of the rest has gone',
+    [BY_ADDITIONS, WHOLE],
+    ({ fake }) => fake.setFirewall(fake.firewall()?.replace('ct state invalid drop', '')),
+  ],
+])('additions %s: the journal says what was done', async (_, want, stranger) => {
+  expect(await journalOf(stranger)).toEqual(want);
 });
