@@ -2,19 +2,10 @@ import { isMac } from '../checked.ts';
 import { isLive } from '../liveness.ts';
 import type { Config, LinkConfig, LinkLoad, LinkStatus } from '../model.ts';
 import { clientOrder, fixedRanges, type Bindings } from './clients.ts';
-import { linkMark } from './numbers.ts';
+import { hex, linkMark } from './numbers.ts';
 import { sharingLinks } from './routing.ts';
 import { devicesOf, isInUse6 } from './routing6.ts';
-import {
-  bound6,
-  chain,
-  CLIENTS,
-  copyConnectionMark,
-  hex,
-  memoryScript,
-  undecided,
-  unlessOneOf,
-} from './memory-script.ts';
+import { bound6, chain, CLIENTS, copyConnectionMark, memoryScript, undecided, unlessOneOf } from './memory-script.ts';
 
 /**
  * `inet wanhook_memory` for BALANCE=client. `client` holds every client's own link, `away` the one it has meanwhile when

@@ -2,7 +2,7 @@ import type { Config, LinkStatus } from '../model.ts';
 import { blockTable } from './firewall-block.ts';
 import { helperLines } from './firewall-helpers.ts';
 import { ipv6Text, type Ipv6Text } from './firewall6.ts';
-import { linkMark } from './numbers.ts';
+import { hex, linkMark } from './numbers.ts';
 import { policies, type PolicyText } from './policy.ts';
 import { isInUse6 } from './routing6.ts';
 
@@ -37,7 +37,7 @@ export function firewall(
 ): string {
   const wans = statusOfEach(statuses, statuses6).flatMap((status) => wanOf(config, status));
   const all = hex(config.markMask);
-  const keep = hex(~config.markMask >>> 0);
+  const keep = hex(~config.markMask);
   const blocks = wans.filter(({ block }) => block);
   const sizes = [...new Set(wans.flatMap(({ mss }) => mss ?? []))].toSorted((a, b) => a - b);
   const rules = policies(config, statuses, isInUse6(statuses6) ? statuses6 : undefined);
@@ -215,6 +215,4 @@ const REFUSED = [
   '  reject with icmpx type admin-prohibited',
   ' }',
 ];
-
-const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
 const text = (device: string) => `"${device}"`;

@@ -1,6 +1,7 @@
 import { isLive } from '../liveness.ts';
 import type { Config, LinkStatus } from '../model.ts';
 import { outermost } from './firewall6.ts';
+import { hex } from './numbers.ts';
 import { isInUse6 } from './routing6.ts';
 
 /** What the tables of BALANCE=pair and BALANCE=client have in common: see memory.ts. */
@@ -122,5 +123,3 @@ function bitsOf(mask: number): string[] {
     .filter((bit) => (mask & bit) !== 0)
     .map(hex);
 }
-
-export const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;

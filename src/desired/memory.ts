@@ -1,6 +1,6 @@
 import type { Config, LinkStatus } from '../model.ts';
-import { ALL_PROBE_PORTS, linkMark } from './numbers.ts';
-import { bound6, chain, copyConnectionMark, hex, memoryScript, undecided, unlessOneOf } from './memory-script.ts';
+import { ALL_PROBE_PORTS, hex, linkMark } from './numbers.ts';
+import { bound6, chain, copyConnectionMark, memoryScript, undecided, unlessOneOf } from './memory-script.ts';
 import { sharingLinks } from './routing.ts';
 import { devicesOf, isInUse6 } from './routing6.ts';
 

@@ -29,6 +29,9 @@ export function linkMark(config: Config, link: Pick<LinkConfig, 'id'>): Mark {
   return { value: link.id * lowestBit(config.markMask), mask: config.markMask };
 }
 
+/** Bits of a mark as nft(8) lists them. */
+export const hex = (bits: number): string => `0x${(bits >>> 0).toString(16).padStart(8, '0')}`;
+
 function lowestBit(mask: number): number {
   return (mask & -mask) >>> 0;
 }

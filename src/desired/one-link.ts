@@ -1,4 +1,5 @@
 import type { Config, Use } from '../model.ts';
+import { hex } from './numbers.ts';
 
 const tableOf = ({ pid }: Use) => `inet wanhook_use_${pid}`;
 
@@ -15,7 +16,6 @@ export interface Carries {
  * our table: that is compared as a whole, and loaded anew by events while the command runs.
  */
 export function useTable(use: Use, config: Config, mark: number, devices: readonly string[], carries: Carries): string {
-  const hex = (value: number) => `0x${(value >>> 0).toString(16).padStart(8, '0')}`;
   const all = hex(config.markMask);
   const keep = hex(~config.markMask);
   const level = use.cgroup.split('/').length;

@@ -1,6 +1,6 @@
 import { isLive, isRefusing } from '../liveness.ts';
 import type { Config, LinkStatus, LinkUp, PolicyRule } from '../model.ts';
-import { linkMark } from './numbers.ts';
+import { hex, linkMark } from './numbers.ts';
 import { declarations, deviceSet, matches, oneOf, text, type Scope, type Six } from './policy-match.ts';
 
 /** The user's rules as nft(8) text: what stands in chains of its own, and the lines that call them. */
@@ -160,7 +160,7 @@ function chain(name: string, scope: Scope, rules: readonly Decided[], verdicts: 
 function moveChains(config: Config, rules: readonly Decided[], six: Six): string[] {
   const here = rules.filter(({ matches: found }) => found.lan.length + found.own.length > 0);
   const links = here.flatMap(({ rule, decision }) => (isLink(decision) && !rule.sticky ? [decision.link] : []));
-  const keep = hex(~config.markMask >>> 0);
+  const keep = hex(~config.markMask);
   return [...new Set(links)]
     .toSorted((a, b) => a.id - b.id)
     .map((link) => {
@@ -168,5 +168,3 @@ function moveChains(config: Config, rules: readonly Decided[], six: Six): string
       return ` chain move${six}_${link.id} { ct mark set ct mark & ${keep} | ${hex(value)}; }`;
     });
 }
-
-const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
