@@ -27,6 +27,7 @@ import { clientBase, memoryInKernel, memoryRecord, observeMemory } from './remem
 import type { PendingEvent } from './state/inbox.ts';
 import { devicesWithoutGateway, linkStatuses, owedEnds, verdictsOf, withoutLink } from './state/live.ts';
 import { linkStatuses6 } from './state/live6.ts';
+import { notesOnGiven } from './state/prefixes.ts';
 import { EMPTY_FAMILY, recordEvent, rehomeRecords } from './state/record.ts';
 import { keepMainGateways, recoverLearned, recoverRecords, recoverRecords6, type Places } from './state/recover.ts';
 import { acceptable, rememberSysctls, resetByForwarding, restoredSysctls } from './state/sysctl-memory.ts';
@@ -98,6 +99,7 @@ export async function decide(world: Surroundings, known: Known, early: Early = {
   // Without links there is nobody to ask whose the records are: keep them for when wanhook is started again.
   const recorded =
     known.state.stopped && config.links.length === 0 ? known.state : recordAll(known, recovered, ip.devices, notes);
+  notes.push(...notesOnGiven(config, known.state, recorded, known.closely === true));
   const remembered = await observeMemory(world, known, notes);
   const { statuses: live, state: learnt } = await liveLinks(kernel, known, recorded, ip.devices);
   const now = world.now();

@@ -122,6 +122,9 @@ export function contains6(outer: Prefix6, inner: Prefix6): boolean {
   return inner.length >= outer.length && firstOf(inner.value, outer.length) === outer.value;
 }
 
+/** Is any address in both? */
+export const overlap6 = (a: Prefix6, b: Prefix6): boolean => contains6(a, b) || contains6(b, a);
+
 /** `2001:db8::1`, `2001:db8::/32` or `2001:db8::5-2001:db8::9`; a prefix with host bits set is somebody's mistake. */
 export function parseRange6(text: string): Range6 | undefined {
   const [, first = '', length, last] = /^([^/-]+)(\/\d{1,3})?(?:-([^/-]+))?$/.exec(text) ?? [];

@@ -1,4 +1,4 @@
-import { contains6, delegatedPrefix, parsePrefix6 } from '../ipv6.ts';
+import { delegatedPrefix, overlap6, parsePrefix6 } from '../ipv6.ts';
 import type { LinkConfig, Problem } from '../model.ts';
 import { words, type Key } from './key.ts';
 
@@ -32,7 +32,7 @@ export function reportPrefixes(
   );
   all.forEach(({ path, text, prefix }, index) => {
     const overlaps = (one: (typeof all)[number], at: number) =>
-      at < index && one.path !== path && (contains6(one.prefix, prefix) || contains6(prefix, one.prefix));
+      at < index && one.path !== path && overlap6(one.prefix, prefix);
     const other = all.find(overlaps);
     if (other === undefined) return;
     const whose = other.text === text ? `is already taken by ${other.path}` : `overlaps ${other.text} of ${other.path}`;

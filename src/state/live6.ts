@@ -3,11 +3,13 @@ import {
   isLinkLocalIpv6,
   isLocalIpv6,
   isUsableIpv6,
+  overlap6,
   parsePrefix6,
   prefixOf6,
   showPrefix6,
   type Prefix6,
 } from '../ipv6.ts';
+import { givenToOthers, withoutGiven } from './prefixes.ts';
 import { translationsOf } from './translations.ts';
 import type {
   Config,
@@ -42,6 +44,7 @@ export function linkStatuses6(
   const known = withHints({ links: {}, verdicts: {}, ...state.v6 }, state);
   // A device that IPv4 remembers is this link's for IPv6, too.
   const places = placed(config, { ...known, verdicts: { ...state.verdicts, ...known.verdicts } }, devices);
+  const records = withoutGiven(known.links, givenToOthers(config, known.links));
   const wans = places.flatMap(({ present }) => present ?? []);
   const subnets = wans.flatMap((wan) =>
     usable(wan).map(({ local, prefix }) => ({ wan, subnet: prefixOf6(local, prefix) })),
@@ -50,7 +53,7 @@ export function linkStatuses6(
     .filter(({ link }) => link.ipv6 !== false)
     .map(({ link, ...place }) => {
       const verdict = known.verdicts[link.name];
-      const found = linkStatus6(link, known.links[link.name], verdict, place, { defaults, devices, subnets, now });
+      const found = linkStatus6(link, records[link.name], verdict, place, { defaults, devices, subnets, now });
       const translations = translationsOf(config, found, devices, wans);
       return translations.length === 0 ? found : { ...found, translations };
     });
@@ -175,7 +178,7 @@ function within(delegated: readonly string[], devices: readonly Device[]): Devic
 function sourcesOf(own: readonly DeviceAddress6[], taken: readonly Prefix6[]): string[] {
   const found = own.map(({ local, prefix }) => {
     const subnet = prefixOf6(local, prefix);
-    const isShared = taken.some((other) => contains6(other, subnet) || contains6(subnet, other));
+    const isShared = taken.some((other) => overlap6(other, subnet));
     return prefix === 128 || isShared ? local : showPrefix6(subnet);
   });
   return [...new Set(found)].toSorted();

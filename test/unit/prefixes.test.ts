@@ -160,6 +160,37 @@ test('the key is taken away, and the client’s stays', async () => {
   expect(inKernel(world)).toEqual(everywhere(TWO));
 });
 
+const CABLE = 'config links/cable.env ID=2 DEVICE=eth2 GATEWAY=203.0.113.1';
+const CABLE_UP = ['line eth2 up 203.0.113.2', 'line eth2 advertises 2001:db8:c::5', 'wanhook apply'];
+const sourceRules = (world: TestWorld) =>
+  world.fake.dump('ours').flatMap((line) => /pref 20300 from (2001:db8:b:\S+ lookup \d+) /.exec(line)?.[1] ?? []);
+
+test.each([
+  ['the same', ONE],
+  ['within it', '2001:db8:b:1ff::/64'],
+  ['around it', '2001:db8:b::/48'],
+])(
+  'a client’s prefix that another link’s file has (%s): the file counts, and the journal says so',
+  async (_, given) => {
+    const links = [`${OFFICE} PREFIXES=${ONE}`, CABLE];
+    const bound = [TWO, given].map((prefix) => `dhclient BOUND6 eth2 ${prefix}`);
+    const world = await play(createTestWorld(), ...links, ...UP, ...CABLE_UP, ...bound);
+    expect(sourceRules(world)).toEqual([`${ONE} lookup 20001`, `${TWO} lookup 20002`]);
+    const note = `${given}, delegated over cable, is left out: PREFIXES of office has it, or a part of it; correct that if it is not office's`;
+    expect(world.journal().at(-1)?.notes).toEqual([note]);
+    const { length } = world.journal();
+    await play(world, `dhclient RENEW6 eth2 ${given}`);
+    expect(world.journal()).toHaveLength(length);
+    await play(world, 'wanhook apply');
+    expect(world.journal().at(-1)?.notes).toEqual([note]);
+    expect(await world.plan()).toEqual([]);
+    // Corrected: it need not be delegated again.
+    await play(world, OFFICE, 'wanhook apply');
+    expect(sourceRules(world)).toEqual([TWO, given].map((prefix) => `${prefix} lookup 20002`));
+    expect(world.journal().at(-1)?.notes).toEqual([]);
+  },
+);
+
 test('a line that never had IPv6: the kernel’s is left alone', async () => {
   const world = await played(
     ` PREFIXES=${ONE}`,
