@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { SLOW } from './test/support/lab-process.ts';
 
 /** Kernel tests that time things: busy neighbours would spoil them. */
 const TIMED = ['block', 'death', 'demo', 'drops', 'failback', 'keepalived', 'modes', 'monitor*', 'reply', 'stay'].map(
@@ -29,8 +30,8 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           include: ['test/kernel/**/*.test.ts'],
           exclude: [...TIMED, LAB],
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000 * SLOW,
+          hookTimeout: 60_000 * SLOW,
           retry: RETRY,
           maxWorkers: 4,
         },
@@ -40,14 +41,20 @@ export default defineConfig({
           name: 'timed',
           sequence: { groupOrder: 2 },
           include: TIMED,
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000 * SLOW,
+          hookTimeout: 60_000 * SLOW,
           retry: RETRY,
           maxWorkers: 2,
         },
       },
       {
-        test: { name: 'alone', include: [LAB], testTimeout: 120_000, hookTimeout: 60_000, sequence: { groupOrder: 3 } },
+        test: {
+          name: 'alone',
+          include: [LAB],
+          testTimeout: 120_000 * SLOW,
+          hookTimeout: 60_000 * SLOW,
+          sequence: { groupOrder: 3 },
+        },
       },
       {
         test: {

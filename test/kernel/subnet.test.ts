@@ -1,5 +1,6 @@
 /** Two lines in one subnet: each answers ARP for its own address only, asks with it, and answers by itself. */
 import { afterEach, expect, test } from 'vitest';
+import { SLOW } from '../support/lab-process.ts';
 import { createRouter, type Router } from '../support/router.ts';
 import { applyRules } from '../support/router-rules.ts';
 
@@ -30,7 +31,7 @@ test('ARP: nobody answers for the other line, and replies leave by the line aske
   const asked = async (isp: number) => {
     const watch = router.isps[isp]!.spawn([
       'timeout',
-      '3',
+      String(3 * SLOW),
       'tcpdump',
       '-c',
       '1',
@@ -38,7 +39,7 @@ test('ARP: nobody answers for the other line, and replies leave by the line aske
       'line',
       'arp and arp[7] = 1 and not src host 198.51.100.1',
     ]);
-    await router.rtr.sh('sleep 0.5; ip neigh flush all');
+    await router.rtr.sh(`sleep ${0.5 * SLOW}; ip neigh flush all`);
     await router.share({ from: 'rtr', count: 20, localAddresses: [one, two] });
     await watch.exited;
     return watch.lines.join(' ');
