@@ -4,13 +4,13 @@ import { removeIfThere } from '../src/state/files.ts';
 import { findLook, readLook } from '../src/state/look.ts';
 import { isSettled, type HookCall } from '../src/state/settled.ts';
 
-const STATE_DIRECTORY = '/run/wanhook';
+const PLACE = { stateDirectory: '/run/wanhook', libraryDirectory: '/var/lib/wanhook' };
 
 /** Is nothing to be done, because the same was said before, and nothing has changed since? Never fails: then it is not so. */
 export function nothingToDo(call: HookCall): boolean {
   try {
-    const look = findLook(STATE_DIRECTORY, call.env['WANHOOK_LOOK']);
-    const isSame = isSettled(STATE_DIRECTORY, call, {
+    const look = findLook(PLACE.stateDirectory, call.env['WANHOOK_LOOK']);
+    const isSame = isSettled(PLACE, call, {
       changes: call.env['WANHOOK_CHANGES'] ?? '',
       look: () => look && readLook(look),
       readSysctls: (keys) => readSysctls('/proc/sys', keys),

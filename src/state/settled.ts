@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { hasText, isObject, parseJson } from '../json.ts';
 import type { Sysctls } from '../model.ts';
 import { readChanges } from './changes.ts';
-import { namesIn, readIfThere, writeAtomically } from './files.ts';
+import { namesIn, readIfThere, requirePrivate, writeAtomically } from './files.ts';
 
 /**
  * Clients repeat themselves: a lease is renewed, and nothing is to be done. What a hook saw when it decided that is kept, and
@@ -60,9 +60,12 @@ function loadSettled(directory: string): Settled | undefined {
   return isWhole ? ({ changes, look, files, sysctls, hooks } as unknown as Settled) : undefined;
 }
 
-/** Is all as it was when this very hook had nothing to do? The look is asked for last: one may have to wait for it. */
+/**
+ * Is all as it was when this very hook had nothing to do? The look is asked for last: one may have to wait for it. Throws where
+ * strangers can write: that is told by who does the work.
+ */
 export function isSettled(
-  stateDirectory: string,
+  { stateDirectory, libraryDirectory }: Omit<SettledPlace, 'configDirectory'>,
   call: HookCall,
   {
     changes,
@@ -75,6 +78,7 @@ export function isSettled(
     readonly readSysctls: (keys: readonly string[]) => Sysctls;
   },
 ): boolean {
+  [stateDirectory, libraryDirectory].forEach(requirePrivate);
   const kept = loadSettled(stateDirectory);
   if (kept === undefined || changes === '' || kept.changes !== changes) return false;
   if (!kept.hooks.includes(hookText(call))) return false;
@@ -109,14 +113,17 @@ export function keepSettled(
   if (seen.changes === '' || changed.some((at) => at > seen.began - RACY_MS)) return;
   // What is tried ends by the clock.
   if (identity(trialPath(place)) !== '') return;
-  const state = join(stateDirectory, 'state.json');
-  const files = Object.fromEntries([...paths, state].map((path) => [path, identity(path)]));
+  const written = WRITTEN.map((name) => join(stateDirectory, name));
+  const files = Object.fromEntries([...paths, ...written].map((path) => [path, identity(path)]));
   const now = { changes: seen.changes, look: withoutLifetimes(seen.look), files, sysctls: seen.sysctls };
   const kept = loadSettled(stateDirectory);
   const isSame = kept !== undefined && JSON.stringify({ ...kept, hooks: [] }) === JSON.stringify({ ...now, hooks: [] });
   const hooks = [...(isSame ? kept.hooks : []), hookText(call)].slice(-MOST_HOOKS);
   writeAtomically(join(stateDirectory, FILE), `${JSON.stringify({ ...now, hooks })}\n`);
 }
+
+/** What every run writes where it is not there, or says something else. */
+const WRITTEN = ['state.json', 'config.json', 'names', 'health'];
 
 /** What decides what holds: the configuration, file by file, and whether one is being tried. A new file changes its directory. */
 function placesOf(place: SettledPlace): string[] {

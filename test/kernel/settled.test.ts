@@ -64,6 +64,8 @@ test.each([
   ['another version is installed', `cp -p ${HOOKS}/ip-up.cjs /run/; mv /run/ip-up.cjs ${HOOKS}/`],
   ['half of an upgrade is installed', `mv ${HOOKS}/settled.cjs /run/`],
   ['it is installed again', `mv /run/settled.cjs ${HOOKS}/; ip rule del pref 20300`],
+  ['the last good configuration is lost', `rm ${STATE}/config.json`],
+  ['what health.sh reads is lost', `rm ${STATE}/health`],
   ['a run that changed something was killed', `: >${STATE}/changes`],
   ['what was kept is damaged', `echo '[' >${STATE}/settled.json`],
   ['what was kept is half', `echo '{"changes":"","look":""}' >${STATE}/settled.json`],
@@ -78,6 +80,14 @@ test('decided anew when it says something else, or when another’s word waits',
   expect(await hook(0, '198.51.100.9')).toBe('decided');
   await lab.rtr.sh(`printf '%s\\0' ip-down 6 ${words(1)} . >${STATE}/hooks/1-1`);
   expect(await hook(0)).toBe('decided');
+});
+
+test('a directory that others may write is told, whatever it says', async () => {
+  await lab.rtr.sh(`printf '#!/bin/sh\ncat >>/run/syslog\n' >/run/logger; chmod 755 /run/logger
+    mount --bind /run/logger /usr/bin/logger
+    chmod 777 ${STATE}; env -i ${UP} ${words(0)}; chmod 700 ${STATE}
+    umount /usr/bin/logger`);
+  expect(await lab.rtr.sh('cat /run/syslog')).toContain(`will not use ${STATE}`);
 });
 
 test('a trial ends by the clock: nothing is kept meanwhile', async () => {
