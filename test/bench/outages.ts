@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { overlayDirs } from '../demo/router.ts';
+import type { LabNode } from '../support/lab-node.ts';
 import { createLab, type Lab } from '../support/lab.ts';
 import type { ProbeResult } from '../support/lab-traffic.ts';
 import { CONTENDERS, type Contender } from './contender.ts';
@@ -48,31 +49,36 @@ interface Scene {
 const hook = (lab: Lab, contender: Contender, verb: 'up' | 'down') =>
   lab.rtr.run([...contender.hook(lab, verb, 0)], { check: false, timeoutMs: 60_000 });
 
+/** When it was done, to the millisecond: what is on its way by that line is lost with anybody. */
+const stamped = async (node: LabNode, command: string) => Number(await node.sh(`date +%s%N; exec ${command}`)) / 1e6;
+
 /** Whoever dials tells of a hang-up, and of nothing else: what is shut down here, or dead there, is found out by looking. */
-const untold = (begin: (lab: Lab) => Promise<void>) => async (lab: Lab) => {
-  await begin(lab);
-  return undefined;
-};
 const SCENES: readonly Scene[] = [
   {
     name: 'hang-up',
     begin: async (lab, contender) => {
-      // To the millisecond: what is on its way by that line is lost with anybody.
-      const stamp = await lab.rtr.sh(`date +%s%N; exec ip link del dev ${lab.lines[0]!.device}`);
+      const at = await stamped(lab.rtr, `ip link del dev ${lab.lines[0]!.device}`);
       await hook(lab, contender, 'down');
-      return Number(stamp) / 1e6;
+      return at;
     },
     end: (lab) => lab.lineUp(0),
   },
-  { name: 'admin down', begin: untold((lab) => lab.lineAdminDown(0)), end: (lab) => lab.lineUp(0) },
+  {
+    name: 'admin down',
+    begin: (lab) => stamped(lab.rtr, `ip link set dev ${lab.lines[0]!.device} down`),
+    end: (lab) => lab.lineUp(0),
+  },
   {
     name: 'carrier lost',
-    begin: untold((lab) => lab.carrier(0, false)),
+    begin: (lab) => stamped(lab.isps[0]!, 'ip link set dev line down'),
     end: (lab) => lab.carrier(0, true),
   },
   {
     name: 'dead gateway',
-    begin: untold((lab) => lab.deadGateway(0, true)),
+    begin: async (lab) => {
+      await lab.deadGateway(0, true);
+      return undefined;
+    },
     end: (lab) => lab.deadGateway(0, false),
   },
   {
