@@ -39,24 +39,27 @@ function nothingToDo() {
     return false;
   }
 }
-if (nothingToDo()) process.exit(0);
 
-const source = readFileSync(filename);
-const cachedData = keptCode(source);
-// esbuild writes ASCII only.
-const text = `(function (exports, require, module, __filename, __dirname, keepCode) {${source.toString('latin1')}\n})`;
-const script = new Script(text, { filename, cachedData });
+function runBundle() {
+  const source = readFileSync(filename);
+  const cachedData = keptCode(source);
+  // esbuild writes ASCII only.
+  const text = `(function (exports, require, module, __filename, __dirname, keepCode) {${source.toString('latin1')}\n})`;
+  const script = new Script(text, { filename, cachedData });
 
-// Called when the work is done: only functions that have run are compiled. Nothing is lost if it cannot be kept.
-function keepCode() {
-  if (cachedData !== undefined && !script.cachedDataRejected) return;
-  try {
-    const temporary = `${keptIn}.${process.pid}.tmp`;
-    writeFileSync(temporary, Buffer.concat([source, script.createCachedData()]), { mode: 0o600, flag: 'wx' });
-    renameSync(temporary, keptIn);
-  } catch {
-    // No room: the next one compiles, too.
+  // Called when the work is done: only functions that have run are compiled. Nothing is lost if it cannot be kept.
+  function keepCode() {
+    if (cachedData !== undefined && !script.cachedDataRejected) return;
+    try {
+      const temporary = `${keptIn}.${process.pid}.tmp`;
+      writeFileSync(temporary, Buffer.concat([source, script.createCachedData()]), { mode: 0o600, flag: 'wx' });
+      renameSync(temporary, keptIn);
+    } catch {
+      // No room: the next one compiles, too.
+    }
   }
+
+  script.runInThisContext()(exports, require, module, filename, __dirname, keepCode);
 }
 
-script.runInThisContext()(exports, require, module, filename, __dirname, keepCode);
+if (!nothingToDo()) runBundle();

@@ -15,15 +15,14 @@ export function findLook(directory: string, words: string | undefined): Look | u
   return name === undefined ? undefined : { path: join(directory, `look-${name}.tmp`), writer: Number(writer) };
 }
 
-/** No command there takes a second; one that hangs is left behind. */
+/** From the start of this process, whoever waits: no command there takes a second, and one that hangs is left behind. */
 const LIMIT_MS = 10_000;
 
 /** All of it, once it is whole: by now it mostly is. Undefined: it never was. */
 export function readLook({ path, writer }: Look): string | undefined {
-  const limit = performance.now() + LIMIT_MS;
   // Our parent's child, or its pid is somebody else's.
   while (isChildOf(writer, process.ppid)) {
-    if (performance.now() > limit) return undefined;
+    if (performance.now() > LIMIT_MS) return undefined;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
   }
   return readIfThere(path) ?? '';

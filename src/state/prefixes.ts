@@ -56,6 +56,6 @@ export function notesOnGiven(config: Config, before: State, { v6 }: State, close
     .filter(({ link, prefix }) => closely || before.v6?.links[link]?.prefixes?.includes(prefix) !== true)
     .map(
       ({ link, prefix, other }) =>
-        `${prefix}, delegated over ${link}, is left out: PREFIXES of ${other} has it, or a part of it; correct that if it is not ${other}'s`,
+        `${prefix}, delegated over ${link}, is left out as a whole: PREFIXES of ${other} has it, or a part of it; correct that if it is not ${other}'s`,
     );
 }

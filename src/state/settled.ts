@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { hasText, isObject, parseJson } from '../json.ts';
 import type { Sysctls } from '../model.ts';
 import { readChanges } from './changes.ts';
@@ -42,13 +42,16 @@ const FILE = 'settled.json';
 /** More lines than a router has; each says a few words. */
 const MOST_HOOKS = 128;
 
+/** A daemon that says more than that of a line is not compared. */
+const MOST_BYTES = 4096;
+
 /** Where events wait that are older than ours, or another's. */
 const WAITING = ['events', 'hooks', 'scripts'];
 
 /** Let two be the same only if they are: the daemon's words as run-hook.sh hands them on, and the code that reads them. */
 function hookText({ bundle, args, env }: HookCall): string {
   const said = Object.entries(env).filter(([name]) => !/^(?:WANHOOK_.*|PATH|LC_ALL)$/.test(name));
-  return JSON.stringify([bundle, identity(bundle), args, said.toSorted(([a], [b]) => (a < b ? -1 : 1))]);
+  return JSON.stringify([basename(bundle), identity(bundle), args, said.toSorted(([a], [b]) => (a < b ? -1 : 1))]);
 }
 
 /** What is damaged, or another version's, counts as none. */
@@ -86,8 +89,13 @@ export function isSettled(
   if (withoutLifetimes(look() ?? '') !== kept.look) return false;
   const now = readSysctls(Object.keys(kept.sysctls));
   if (!Object.entries(kept.sysctls).every(([key, before]) => (now[key] ?? null) === before)) return false;
-  const isWaiting = WAITING.some((folder) => namesIn(join(stateDirectory, folder)).length > 0);
-  return !isWaiting && readChanges(stateDirectory) === changes;
+  // Last, what a run that came between has written first.
+  if (!existsSync(join(stateDirectory, 'hooks'))) return false;
+  if (WAITING.some((folder) => namesIn(join(stateDirectory, folder)).length > 0)) return false;
+  return (
+    identity(recordPath(stateDirectory)) === kept.files[recordPath(stateDirectory)] &&
+    readChanges(stateDirectory) === changes
+  );
 }
 
 /**
@@ -118,12 +126,15 @@ export function keepSettled(
   const now = { changes: seen.changes, look: withoutLifetimes(seen.look), files, sysctls: seen.sysctls };
   const kept = loadSettled(stateDirectory);
   const isSame = kept !== undefined && JSON.stringify({ ...kept, hooks: [] }) === JSON.stringify({ ...now, hooks: [] });
-  const hooks = [...(isSame ? kept.hooks : []), hookText(call)].slice(-MOST_HOOKS);
+  const text = hookText(call);
+  if (text.length > MOST_BYTES || (isSame && kept.hooks.includes(text))) return;
+  const hooks = [...(isSame ? kept.hooks : []), text].slice(-MOST_HOOKS);
   writeAtomically(join(stateDirectory, FILE), `${JSON.stringify({ ...now, hooks })}\n`);
 }
 
 /** What every run writes where it is not there, or says something else. */
 const WRITTEN = ['state.json', 'config.json', 'names', 'health'];
+const recordPath = (stateDirectory: string) => join(stateDirectory, 'state.json');
 
 /** What decides what holds: the configuration, file by file, and whether one is being tried. A new file changes its directory. */
 function placesOf(place: SettledPlace): string[] {
@@ -142,5 +153,8 @@ function identity(path: string): string {
   return [found.dev, found.ino, found.mode, found.uid, found.size, found.mtimeNs, found.ctimeNs].join(' ');
 }
 
-/** Seconds that run off; of an address that is past them ip(8) says "deprecated", too. */
-const withoutLifetimes = (look: string) => look.replace(/"(?:valid|preferred)_life_time":\d+,?/g, '');
+/**
+ * Seconds that run off. Of an address that is past them ip(8) says "deprecated", too; where those of a route could change the
+ * outcome, nothing is kept.
+ */
+const withoutLifetimes = (look: string) => look.replace(/"(?:valid_life_time|preferred_life_time|expires)":\d+,?/g, '');

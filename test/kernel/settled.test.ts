@@ -66,6 +66,7 @@ test.each([
   ['it is installed again', `mv /run/settled.cjs ${HOOKS}/; ip rule del pref 20300`],
   ['the last good configuration is lost', `rm ${STATE}/config.json`],
   ['what health.sh reads is lost', `rm ${STATE}/health`],
+  ['hooks can drop nothing', `rmdir ${STATE}/hooks`],
   ['a run that changed something was killed', `: >${STATE}/changes`],
   ['what was kept is damaged', `echo '[' >${STATE}/settled.json`],
   ['what was kept is half', `echo '{"changes":"","look":""}' >${STATE}/settled.json`],
@@ -74,6 +75,29 @@ test.each([
   await lab.rtr.sh(change);
   expect(await hook(0)).toBe('decided');
   expect(await plan()).toBe('');
+});
+
+test('a look that hangs costs its limit once', async () => {
+  const began = performance.now();
+  await lab.rtr.sh(
+    `nft=$(readlink -f /usr/sbin/nft); cp $nft /run/nft.real; cat >/run/nft; chmod 755 /run/nft
+    mount --bind /run/nft $nft; env -i ${UP} ${words(0)}; umount $nft`,
+    {
+      stdin: '#!/bin/sh\n[ ! -e /run/hung ] || exec /run/nft.real "$@"\n: >/run/hung; exec sleep 60\n',
+    },
+  );
+  expect(performance.now() - began).toBeLessThan(15_000);
+  expect(await plan()).toBe('');
+});
+
+test('what is kept is kept once, and is not long', async () => {
+  const kept = async () => JSON.parse(await lab.rtr.sh(`cat ${STATE}/settled.json`)) as { hooks: string[] };
+  await lab.rtr.sh(`: >${STATE}/hooks/junk`);
+  expect([await hook(0), await hook(0), await hook(0)]).toEqual(['decided', 'decided', 'decided']);
+  await lab.rtr.sh(`rm ${STATE}/hooks/junk`);
+  expect((await kept()).hooks).toHaveLength(2);
+  await lab.rtr.sh(`env -i ${UP} ${words(0)} ${'x'.repeat(5000)}`);
+  expect((await kept()).hooks).toHaveLength(2);
 });
 
 test('decided anew when it says something else, or when another’s word waits', async () => {

@@ -176,7 +176,7 @@ test.each([
     const bound = [TWO, given].map((prefix) => `dhclient BOUND6 eth2 ${prefix}`);
     const world = await play(createTestWorld(), ...links, ...UP, ...CABLE_UP, ...bound);
     expect(sourceRules(world)).toEqual([`${ONE} lookup 20001`, `${TWO} lookup 20002`]);
-    const note = `${given}, delegated over cable, is left out: PREFIXES of office has it, or a part of it; correct that if it is not office's`;
+    const note = `${given}, delegated over cable, is left out as a whole: PREFIXES of office has it, or a part of it; correct that if it is not office's`;
     expect(world.journal().at(-1)?.notes).toEqual([note]);
     const { length } = world.journal();
     await play(world, `dhclient RENEW6 eth2 ${given}`);
