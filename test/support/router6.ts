@@ -12,6 +12,8 @@ import type { Router } from './router.ts';
 export interface Ipv6 {
   /** Of the servers: 2001:db8:ff::10 to ::12. */
   readonly servers: readonly string[];
+  /** So many other addresses of theirs. */
+  many(count: number): string[];
   /** The LAN host's addresses: local, and one out of each line's delegated prefix. */
   readonly local: string;
   hostOf(index: number): string;
@@ -46,6 +48,7 @@ export async function addIpv6(router: Router, managed = false): Promise<Ipv6> {
   await net.sh(
     `${QUICK}echo 1 >/proc/sys/net/ipv6/conf/all/forwarding\n` +
       servers.map((address) => `ip -6 addr add ${address}/128 dev lo nodad\n`).join('') +
+      'ip -6 route add local 2001:db8:ff:1::/64 dev lo\n' +
       lines.map(({ index }) => netScript(index)).join(''),
   );
   await Promise.all(isps.map((isp, index) => isp.sh(QUICK + ispScript(index, lines[index]!.kind))));
@@ -75,6 +78,7 @@ export async function addIpv6(router: Router, managed = false): Promise<Ipv6> {
   };
   return {
     servers,
+    many: (count) => Array.from({ length: count }, (_, n) => `2001:db8:ff:1::${(n + 1).toString(16)}`),
     local: 'fd00:1::2',
     hostOf,
     delegated,
