@@ -1,79 +1,23 @@
 import { join } from 'node:path';
-import { GLOBAL_DEFAULTS } from './config/keys.ts';
-import type { Loaded } from './config/load.ts';
-import { decide, type Decision, type Early, type Known, type Surroundings } from './decide.ts';
+import { chooseConfig, STOPPING } from './choose-config.ts';
+import { decide, type Decision, type Known } from './decide.ts';
 import { nextFailback } from './desired/failback.ts';
-import { explain, ProblemsError } from './errors.ts';
+import { explain } from './errors.ts';
+import { nothingNew, stillTrue } from './glance.ts';
 import { appendJournal } from './journal.ts';
-import { hasGrown } from './kernel/additions.ts';
-import { RefusedError, type Kernel } from './kernel/kernel.ts';
 import { pasteable } from './kernel/render.ts';
-import type { Config, Learned, LinkHealth, Op, State } from './model.ts';
-import { Refusals } from './refusals.ts';
-import { keepBindings, rememberMemory } from './remember.ts';
-import { isSinceLook, whileChanging } from './state/changes.ts';
+import type { Op, State } from './model.ts';
+import { saveIfChanged, settle } from './settle.ts';
 import { discardEvents, isTaken, pendingEvents, type Inbox } from './state/inbox.ts';
-import { flowsEnded } from './state/live.ts';
 import { sweepTemporaries } from './state/files.ts';
-import { loadGoodConfig, saveGoodConfig } from './state/good-config.ts';
-import { saveNames } from './state/names.ts';
 import { isRepeat } from './state/record.ts';
-import { forgetTrial, loadTrial, trialConfig, type TrialPlace } from './state/trial.ts';
-import { isSameState, loadState, saveState } from './state/store.ts';
-import { givenBack, stillOwed } from './state/sysctl-memory.ts';
-import { tellOutside, type Outside } from './tell.ts';
+import { isSameState, loadState } from './state/store.ts';
+import { forgetTrial, loadTrial } from './state/trial.ts';
+import { tellOutside } from './tell.ts';
+import type { Options, Report, World } from './world.ts';
 
 export type { Early } from './decide.ts';
-
-/** Everything the sequence touches, passed in. */
-export interface World extends Surroundings, Outside, TrialPlace {
-  readonly stateDirectory: string;
-  readonly loadConfig: () => Loaded;
-  /** What a hook's shell has looked up while node was starting; given once. */
-  readonly earlyLook?: () => Early;
-  /** The only event said nothing new; with that look and these sysctls it never will, whatever the clock says. */
-  readonly settled?: (sysctls: SettledSysctls) => void;
-  /** Come back at that time (epoch milliseconds) if nothing else does; undefined: no need. Must not fail. */
-  readonly wakeAt: (due: number | undefined) => void;
-  /** Told each command before it is carried out. */
-  readonly echo: (command: string) => void;
-  /** Run alone; undefined if, while waiting, the work turned out to be done (`noLongerNeeded`). */
-  readonly alone: <T>(work: () => Promise<T>, noLongerNeeded?: () => boolean) => Promise<T | undefined>;
-}
-
-/** null: there was none. */
-export type SettledSysctls = Readonly<Record<string, string | null>>;
-
-export interface Options {
-  /** For the journal: what set this off. */
-  readonly cause: string;
-  /** The event this run dropped: if another run has taken it, there is nothing left to do. */
-  readonly eventPath?: string;
-  /** Hooks go on with the last good configuration; commands refuse. */
-  readonly lenient?: boolean;
-  /** Look closely at what is seldom looked at; commands do. */
-  readonly closely?: boolean;
-  /** What is in /etc/wanhook, whatever `wanhook try` says: only `apply` and `plan` ask for that. */
-  readonly fromDisk?: boolean;
-  /** What a command has found out beforehand. */
-  readonly learned?: Learned;
-  /** What the monitor has found out about these links. */
-  readonly health?: Readonly<Record<string, LinkHealth>>;
-  /** The same about their IPv6. */
-  readonly health6?: Readonly<Record<string, LinkHealth>>;
-  /** There is no monitor: what it once said is nobody's word any more. */
-  readonly unwatched?: boolean;
-  /** Links that may take traffic again although their FAILBACK says to wait. */
-  readonly release?: readonly string[];
-  /** `apply` starts, `stop` stops; hooks leave it as it is. */
-  readonly stopped?: boolean;
-}
-
-/** What a run saw and did. */
-export interface Report extends Decision {
-  /** Links that the kernel would not have, and how it said so; they are down, the others work. */
-  readonly refused: ReadonlyMap<string, string>;
-}
+export type { Options, Report, SettledSysctls, World } from './world.ts';
 
 /** Events that came while we worked are taken at once, so that their runs can leave. */
 const ROUNDS = 8;
@@ -243,178 +187,6 @@ function readState(world: World, notes: string[]): State {
     world.warn(damaged);
   }
   return state;
-}
-
-/** For the journal: what should be told, and which operations the kernel took. */
-interface Diary {
-  readonly notes: string[];
-  readonly done: Op[];
-}
-
-/**
- * By what was seen before the lock was taken, is there nothing to do? Then that is all: it was seen after the event, and
- * whoever has changed anything since has a run of his own. Not for events of others: they may be newer than the look.
- * Anything else is decided by what the kernel holds now.
- */
-async function nothingNew(world: World, known: Known, early: Early): Promise<SameReport | undefined> {
-  const { config, state } = known;
-  if (early.ip === undefined || config.balance !== 'flow' || state.memory !== undefined) return undefined;
-  const { kernel, sysctls } = overheard(world.kernel);
-  // Nor is the table of fail-closed flows looked at: that would be a process more than all of this needs.
-  const decision = await decide({ ...world, kernel }, known, { ...early, watched: true });
-  const isSame = decision.ops.length + decision.notes.length + decision.ending.size + decision.ending6.size === 0;
-  if (!isSame || !isSameState(decision.state, state)) return undefined;
-  return { ...decision, refused: new Map(), sysctls: sysctls() };
-}
-
-interface SameReport extends Report {
-  /** What the kernel was asked besides the early look; undefined: more than sysctls. */
-  readonly sysctls: SettledSysctls | undefined;
-}
-
-/** The kernel, and what it was asked. */
-function overheard(kernel: Kernel): { kernel: Kernel; sysctls: () => SettledSysctls | undefined } {
-  const heard: Record<string, string | null> = {};
-  let isMore = false;
-  const watched = new Proxy(kernel, {
-    get(target, name) {
-      if (name !== 'readSysctls') {
-        isMore = true;
-        return Reflect.get(target, name) as unknown;
-      }
-      return (keys: readonly string[]) => {
-        const found = target.readSysctls(keys);
-        for (const key of keys) heard[key] = found[key] ?? null;
-        return found;
-      };
-    },
-  });
-  return { kernel: watched, sysctls: () => (isMore ? undefined : heard) };
-}
-
-/** A lock that is free is had in less. */
-const FRESH_MS = 500;
-
-/**
- * What was seen before the lock was taken, as far as it can be built on. All of it, if it was seen after the only event there
- * is, and no run of ours has changed anything since: then it is as good as another look, which would cost a process. What
- * others have changed meanwhile they may also change between any look and what follows from it: they have an event of
- * their own, and what the kernel then refuses is looked at again.
- */
-function stillTrue(world: World, { pending }: Known, { eventPath }: Options, early: Early): Early {
-  const { listing, watched = false, changes, age } = early;
-  const isOnly = pending.length > 0 && pending.every(({ path }) => path === eventPath);
-  // Whoever waited for the lock looks again: of an address or a carrier that came meanwhile nobody else may tell.
-  const isFresh = age === undefined || age() < FRESH_MS;
-  if (isOnly && isFresh && !isSinceLook(world.stateDirectory, changes)) return early;
-  return listing === undefined ? {} : { listing, watched };
-}
-
-/** Decide and apply until the kernel takes it. The record is saved first: a crash from here on is repaired by the next run. */
-async function settle(world: World, given: Known, seen: Early, { notes, done }: Diary): Promise<Report> {
-  const refusals = new Refusals(given.config);
-  let state = given.state;
-  let early = seen;
-  for (;;) {
-    const decision = await decide(world, { ...given, state, refused: refusals.links }, early);
-    early = {};
-    // An old value is forgotten only when it has been given back.
-    const safe: State = { ...decision.state, sysctls: { ...state.sysctls, ...decision.state.sysctls } };
-    saveIfChanged(world, state, safe);
-    state = safe;
-    keepBindings(world, decision.bindings);
-    try {
-      const act = () => carryOut(world, decision.ops, done);
-      const warnings = decision.ops.length === 0 ? [] : await whileChanging(world.stateDirectory, act);
-      notes.push(...decision.notes, ...warnings);
-      const carried = { ...decision, state: withOwedSysctls(world, safe, decision) };
-      const after = rememberMemory(decision, await rememberDone(world, carried, done));
-      saveIfChanged(world, safe, after);
-      return { ...decision, state: after, refused: refusals.links };
-    } catch (error) {
-      const message = explain(error);
-      if (!refusals.note(error)) throw error;
-      notes.push(`looked again: ${message}`);
-      if (refusals.isNew()) world.warn(message);
-    }
-  }
-}
-
-/** An old value is forgotten only when it has been given back: looked at where one was to be. */
-function withOwedSysctls({ kernel }: World, before: State, { ops, state }: Decision): State {
-  const back = givenBack(before.sysctls, state.sysctls, ops);
-  const keys = Object.keys(back);
-  if (keys.length === 0) return state;
-  return { ...state, sysctls: stillOwed(before.sysctls, state.sysctls, back, kernel.readSysctls(keys)) };
-}
-
-async function carryOut(world: World, ops: readonly Op[], done: Op[]): Promise<string[]> {
-  try {
-    const warnings = await world.kernel.apply(ops, (op) => {
-      world.echo(pasteable(op));
-      done.push(op);
-    });
-    warnings.forEach((warning) => world.warn(warning));
-    return warnings;
-  } catch (error) {
-    if (error instanceof RefusedError) done.splice(Math.max(0, done.length - error.undone));
-    throw error;
-  }
-}
-
-/**
- * After a load, keep how the kernel lists the table: nft rewrites what it is given, so only its own words can be compared.
- * And which links' flows have been ended.
- */
-async function rememberDone(world: World, { ops, state, ending, ending6 }: Decision, done: Op[]): Promise<State> {
-  const { v6 } = state;
-  const ended: State = {
-    ...state,
-    ...(ending.size > 0 && { verdicts: flowsEnded(state.verdicts, ending) }),
-    ...(v6 !== undefined && ending6.size > 0 && { v6: { ...v6, verdicts: flowsEnded(v6.verdicts, ending6) } }),
-  };
-  // Nothing is there to be compared with, or to be taken away once more.
-  if (ops.some(({ op }) => op === 'firewall-delete')) return { ...ended, firewall: { text: '', listing: '' } };
-  const load = ops.find((op) => op.op === 'firewall-load');
-  if (load === undefined) return ended;
-  let listing = await world.kernel.listFirewall();
-  const before = state.firewall?.listing;
-  if (load.added !== undefined && before !== undefined && !hasGrown(before, listing ?? '')) {
-    await carryOut(world, [{ op: 'firewall-load', text: load.text }], done);
-    listing = await world.kernel.listFirewall();
-  }
-  return listing === undefined ? ended : { ...ended, firewall: { text: load.text, listing } };
-}
-
-function saveIfChanged(world: World, before: State, state: State): void {
-  if (!isSameState(state, before)) saveState(world.stateDirectory, state);
-}
-
-/** Stopping needs no configuration: what is ours is signed. */
-const STOPPING: Config = { ...GLOBAL_DEFAULTS, lan: 'none', links: [] };
-
-/** Hooks outlive somebody's half-finished edit: they go on with the last configuration that was whole, and say so. */
-function chooseConfig(
-  world: World,
-  { lenient = false, fromDisk = false }: Pick<Options, 'lenient' | 'fromDisk'>,
-  notes: string[],
-  keep = false,
-): Config {
-  const held = fromDisk ? undefined : trialConfig(world);
-  if (held !== undefined) return held;
-  const { config, problems, files } = world.loadConfig();
-  if (config !== undefined && keep) {
-    saveGoodConfig(world.stateDirectory, files);
-    saveNames(world.stateDirectory, config);
-  }
-  if (config !== undefined) return config;
-  const good = lenient ? loadGoodConfig(world.stateDirectory) : undefined;
-  const error = new ProblemsError(problems);
-  if (good === undefined) throw error;
-  const message = `going on with the last good configuration: ${explain(error)}`;
-  notes.push(message);
-  world.warn(message);
-  return good;
 }
 
 /** The journal keeps one line an operation; the firewall's text can be had from `wanhook plan`. */
