@@ -13,7 +13,9 @@ import type { Options, Report, SettledSysctls, World } from './world.ts';
  */
 export async function nothingNew(world: World, known: Known, early: Early): Promise<SameReport | undefined> {
   const { config, state } = known;
-  if (early.ip === undefined || config.balance !== 'flow' || state.memory !== undefined) return undefined;
+  // A run that was killed may have been at work when the shell looked.
+  if (early.ip === undefined || early.changes === '' || config.balance !== 'flow' || state.memory !== undefined)
+    return undefined;
   const { kernel, sysctls } = overheard(world.kernel);
   // Nor is the table of fail-closed flows looked at: that would be a process more than all of this needs.
   const decision = await decide({ ...world, kernel }, known, { ...early, watched: true });

@@ -6,7 +6,7 @@ import { pasteable } from './kernel/render.ts';
 import type { Op, State } from './model.ts';
 import { Refusals } from './refusals.ts';
 import { keepBindings, rememberMemory } from './remember.ts';
-import { whileChanging } from './state/changes.ts';
+import { nothingToChange, whileChanging } from './state/changes.ts';
 import { flowsEnded } from './state/live.ts';
 import { isSameState, saveState } from './state/store.ts';
 import { givenBack, stillOwed } from './state/sysctl-memory.ts';
@@ -33,6 +33,7 @@ export async function settle(world: World, given: Known, seen: Early, { notes, d
     keepBindings(world, decision.bindings);
     try {
       const act = () => carryOut(world, decision.ops, done);
+      if (decision.ops.length === 0) nothingToChange(world.stateDirectory);
       const warnings = decision.ops.length === 0 ? [] : await whileChanging(world.stateDirectory, act);
       notes.push(...decision.notes, ...warnings);
       const carried = { ...decision, state: withOwedSysctls(world, safe, decision) };

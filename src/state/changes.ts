@@ -23,9 +23,16 @@ export async function whileChanging<T>(directory: string, work: () => Promise<T>
   try {
     return await work();
   } finally {
-    say(directory, `${process.hrtime.bigint()}.${process.pid}\n`);
+    say(directory, newWord());
   }
 }
+
+/** With the lock, by a run that has looked and found nothing to do: what a killed one left half-way is no more. */
+export function nothingToChange(directory: string): void {
+  if (readChanges(directory) === '') say(directory, newWord());
+}
+
+const newWord = () => `${process.hrtime.bigint()}.${process.pid}\n`;
 
 /** Not by a rename, and a full /run is no reason to stop: what cannot be written is empty, and that is safe. */
 function say(directory: string, word: string): void {
