@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Answer } from '../../src/cli/explain-answer.ts';
+import { SLOW } from '../support/lab-process.ts';
 import type { ShareOptions } from '../support/lab-traffic.ts';
 import { applyRules } from '../support/router-rules.ts';
 import { createRouter, type Router } from '../support/router.ts';
@@ -172,22 +173,22 @@ const pinged = async () =>
 
 test('use: its line dies and returns: they wait, and never leave by another', async () => {
   const run = (...argv: string[]) => router.rtr.spawn(inCgroup(['wanhook', 'use', 'line2', '--', ...argv]));
-  const probes = ['tcp', 'udp'].map((proto) =>
-    run(...traffic('probe', '--to', FIRST, '--proto', proto, '--ms', '30000', '--timeout', '300', '--every', '20')),
-  );
-  const ping = run('ping', '-6', '-q', '-i', '0.05', '-w', '30', FIRST);
+  const slow = (amount: number) => String(amount * SLOW);
+  const times = ['--ms', slow(30_000), '--timeout', slow(300), '--every', slow(20)];
+  const probes = ['tcp', 'udp'].map((proto) => run(...traffic('probe', '--to', FIRST, '--proto', proto, ...times)));
+  const ping = run('ping', '-6', '-q', '-i', '0.05', '-w', slow(30), FIRST);
   await Promise.all(probes.map((probe) => probe.waitLine(/startedAt/)));
-  await expect.poll(pinged, { timeout: 10_000 }).toEqual([`mark=${2 * 2 ** 24}`]);
+  await expect.poll(pinged, { timeout: 10_000 * SLOW }).toEqual([`mark=${2 * 2 ** 24}`]);
   await router.down(1);
   await pinged();
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await new Promise((resolve) => setTimeout(resolve, 300 * SLOW));
   expect(await pinged()).toEqual([]);
   await router.up(1);
   await six.pppUp(1);
   for (const probe of probes) {
     const before = probe.lines.length;
     await expect
-      .poll(() => probe.lines.slice(before).some((line) => line.includes('"source"')), { timeout: 10_000 })
+      .poll(() => probe.lines.slice(before).some((line) => line.includes('"source"')), { timeout: 10_000 * SLOW })
       .toBe(true);
     expect(await probe.kill()).toBe(0); // passed on to the command
     const seen = probe.lines

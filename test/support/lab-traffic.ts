@@ -157,13 +157,13 @@ export function labTraffic(nodes: { rtr: LabNode; lan: LabNode; net: LabNode }):
   };
 
   const startProbe: LabTraffic['startProbe'] = async (options) => {
-    const argv = ['--ms', String(options.ms), '--every', String((options.everyMs ?? 5) * SLOW)];
+    const argv = ['--ms', String(options.ms * SLOW), '--every', String((options.everyMs ?? 5) * SLOW)];
     const handle = await begin('probe', options, argv);
     await handle.waitLine(/startedAt/);
     return running(handle, probeResult);
   };
   const beginHold = (options: HoldOptions): Promise<ProcessHandle> => {
-    const times = ['--ms', String(options.ms), '--every', String((options.everyMs ?? 100) * SLOW)];
+    const times = ['--ms', String(options.ms * SLOW), '--every', String((options.everyMs ?? 100) * SLOW)];
     return begin('hold', options, ['--count', String(options.count), ...times]);
   };
 
