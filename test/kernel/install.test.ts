@@ -62,7 +62,9 @@ const FILES = [
   '/etc/wanhook/sets/README',
   '/etc/wanhook/wanhook.env',
   '/usr/lib/dhcpcd/dhcpcd-hooks/90-wanhook',
-  ...[...CLIENTS, ...PPP_HOOKS, 'load', 'pending', 'wanhook'].map((name) => `/usr/lib/wanhook/hooks/${name}.cjs`),
+  ...[...CLIENTS, ...PPP_HOOKS, 'load', 'pending', 'settled', 'wanhook'].map(
+    (name) => `/usr/lib/wanhook/hooks/${name}.cjs`,
+  ),
   '/usr/lib/wanhook/manifest',
   '/usr/share/bash-completion/completions/wanhook',
   '/usr/share/fish/vendor_completions.d/wanhook.fish',
