@@ -22,10 +22,13 @@ export function saveState(directory: string, state: State): void {
   writeAtomically(join(directory, 'state.json'), encodeState(state));
 }
 
-/** Most members are handed on as they are; the firewall's are long texts. */
-export function isSameState(one: State, other: State): boolean {
-  const names = [...new Set([...Object.keys(one), ...Object.keys(other)])] as (keyof State)[];
-  return names.every((name) => one[name] === other[name] || JSON.stringify(one[name]) === JSON.stringify(other[name]));
+/** Member by member, in whatever order: most are handed on as they are, and the firewall's are long texts. */
+export const isSameState = (one: State, other: State): boolean => isSame(one, other);
+
+function isSame(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  if (!isObject(one) || !isObject(other)) return JSON.stringify(one) === JSON.stringify(other);
+  return [...new Set([...Object.keys(one), ...Object.keys(other)])].every((name) => isSame(one[name], other[name]));
 }
 
 export function encodeState(state: State): string {

@@ -18,7 +18,7 @@ import { saveNames } from '../../src/state/names.ts';
 import { EMPTY_STATE } from '../../src/state/record.ts';
 import { startTime } from '../../src/start-time.ts';
 import { loadGoodConfig, saveGoodConfig } from '../../src/state/good-config.ts';
-import { encodeState, loadState, saveState } from '../../src/state/store.ts';
+import { encodeState, isSameState, loadState, saveState } from '../../src/state/store.ts';
 import { rememberSysctls, restoredSysctls } from '../../src/state/sysctl-memory.ts';
 import { scratchDirectory } from '../support/world-scratch.ts';
 
@@ -454,4 +454,23 @@ test('sysctl: what turning forwarding off will reset is remembered when it is tu
 test.each(SYSCTLS)('sysctl: $name', ({ memory, wanted, now, set, after }) => {
   expect(restoredSysctls(memory, wanted, now)).toEqual(set);
   expect(rememberSysctls(memory, wanted, now)).toEqual(after);
+});
+
+const SYSCTL = { before: '0', set: '2' };
+test.each([
+  ['the same', {}, true],
+  ['in another order', { sysctls: { 'net/b': SYSCTL, 'net/a': { set: '2', before: '0' } } }, true],
+  ['a member is not there', { failback: undefined }, true],
+  ['another value', { sysctls: { 'net/a': SYSCTL, 'net/b': { ...SYSCTL, set: '1' } } }, false],
+  ['one more', { sysctls: { 'net/a': SYSCTL, 'net/b': SYSCTL, 'net/c': SYSCTL } }, false],
+  ['one less', { sysctls: { 'net/a': SYSCTL } }, false],
+  ['a list in another order', { learned: { helpers: ['ftp', 'sip'], names: {} } }, false],
+] as const)('a state is written anew if it says something else: %s', (_, change, same) => {
+  const state: State = {
+    ...EMPTY_STATE,
+    sysctls: { 'net/a': SYSCTL, 'net/b': SYSCTL },
+    learned: { helpers: ['sip', 'ftp'], names: {} },
+  };
+  const other = { ...structuredClone(state), ...change } as State;
+  expect([isSameState(state, other), isSameState(other, state)]).toEqual([same, same]);
 });
