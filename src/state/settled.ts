@@ -4,6 +4,7 @@ import { hasText, isObject, parseJson } from '../json.ts';
 import type { Sysctls } from '../model.ts';
 import { readChanges } from './changes.ts';
 import { namesIn, readIfThere, requirePrivate, writeAtomically } from './files.ts';
+import { trialPath } from './trial.ts';
 
 /**
  * Clients repeat themselves: a lease is renewed, and nothing is to be done. What a hook saw when it decided that is kept, and
@@ -143,8 +144,6 @@ function placesOf(place: SettledPlace): string[] {
   const files = folders.flatMap((folder) => namesIn(folder).map((name) => join(folder, name)));
   return [...new Set([...folders, ...files]), trialPath(place)];
 }
-
-const trialPath = ({ libraryDirectory }: SettledPlace) => join(libraryDirectory, 'trial.json');
 
 /** Written, renamed, or given to another: each changes one of these. Nobody can set a ctime. */
 function identity(path: string): string {

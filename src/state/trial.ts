@@ -12,8 +12,9 @@ import { hasText, isObject, parseJson } from '../json.ts';
  * with the next event even if the watchdog was killed. It survives a reboot: whoever has locked himself out and pulls the
  * plug gets the former configuration, too.
  */
-const FILE = 'trial.json';
 const VERSION = 1;
+export const trialPath = ({ libraryDirectory }: Pick<TrialPlace, 'libraryDirectory'>) =>
+  join(libraryDirectory, 'trial.json');
 
 /** Time that nobody sets: the boot, and milliseconds since then. The first line that comes up steps the clock. */
 export interface Uptime {
@@ -39,7 +40,7 @@ export interface Trial {
 
 /** What is unreadable or another version's counts as none. */
 export function loadTrial({ libraryDirectory, uptime }: TrialPlace): Trial | undefined {
-  const text = readIfThere(join(libraryDirectory, FILE));
+  const text = readIfThere(trialPath({ libraryDirectory }));
   const value = text === undefined ? undefined : parseJson(text);
   if (!hasText(value, 'boot') || value['version'] !== VERSION || typeof value['due'] !== 'number') return undefined;
   const tried = usable(value['tried']);
@@ -60,7 +61,7 @@ export function saveTrial(
   const kept = { tried: withoutComments(tried), former: former === undefined ? null : withoutComments(former) };
   const text = JSON.stringify({ version: VERSION, boot, due: Math.ceil(ms + leftMs), ...kept });
   makePrivateDirectory(libraryDirectory);
-  writeAtomically(join(libraryDirectory, FILE), `${text}\n`);
+  writeAtomically(trialPath({ libraryDirectory }), `${text}\n`);
 }
 
 /** Its time is over now. */
@@ -70,7 +71,7 @@ export function endTrial(place: TrialPlace, { tried, former }: Trial): void {
 
 /** What is in /etc/wanhook holds again. */
 export function forgetTrial({ libraryDirectory }: TrialPlace): void {
-  removeIfThere(join(libraryDirectory, FILE));
+  removeIfThere(trialPath({ libraryDirectory }));
 }
 
 /** The configuration that holds instead of the one in /etc/wanhook. */
