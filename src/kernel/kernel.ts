@@ -26,6 +26,7 @@ import {
   socketKillWords,
 } from './render.ts';
 import type { Outcome, Runner } from './runner.ts';
+import { hasSockets } from './sockets.ts';
 import { readSysctls } from './sysctls.ts';
 
 type Tell = (op: Op) => void;
@@ -168,7 +169,7 @@ async function applyStep(runner: Runner, procSys: string, step: readonly Op[], t
     case 'conntrack-delete':
       return forgetConnections(runner, op.mark);
     case 'socket-kill':
-      return killSockets(runner, op.address);
+      return killSockets(runner, join(procSys, '../net'), op.address);
     default:
       return ipBatch(runner, step);
   }
@@ -229,7 +230,8 @@ function setSysctl(procSys: string, key: string, value: string): string[] {
  * Without CONFIG_INET_DIAG_DESTROY ss(8) says so, or nothing, and without ss nobody does: the connections then end by their
  * own timeouts. Nothing is wrong with routing, so nobody is told.
  */
-async function killSockets(runner: Runner, address: string): Promise<[]> {
+async function killSockets(runner: Runner, procNet: string, address: string): Promise<[]> {
+  if (!hasSockets(procNet, address)) return [];
   try {
     await runner.run('ss', socketKillWords(address));
   } catch {
