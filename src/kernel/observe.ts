@@ -101,7 +101,7 @@ export function parseIpBatch(stdout: string): IpObserved {
 
 /** An empty dump prints `[]`, or nothing but `[ ]`; each array ends its own line. Undefined: that is something else. */
 function splitArrays(stdout: string): Json[][] | undefined {
-  const parts = stdout.split(/\n(?=\[)/).map((part) => part.trim());
+  const parts = stdout.split('\n[').map((part, n) => (n === 0 ? part : `[${part}`).trim());
   try {
     return parts.filter((part) => part !== '').map((part) => objectsIn(JSON.parse(part)).filter(isSane));
   } catch {
@@ -112,20 +112,22 @@ function splitArrays(stdout: string): Json[][] | undefined {
 /** Those with something in them. Throws unless it is an array. */
 function objectsIn(list: unknown): Json[] {
   if (!Array.isArray(list)) throw new TypeError('no array');
-  return list.filter(
-    (entry: unknown): entry is Json => typeof entry === 'object' && entry !== null && Object.keys(entry).length > 0,
-  );
+  return list.filter((entry: unknown): entry is Json => typeof entry === 'object' && entry !== null && hasAny(entry));
+}
+
+function hasAny(entry: object): boolean {
+  for (const _ in entry) return true;
+  return false;
 }
 
 /** Where ip(8) prints addresses or numbers it prints nothing else: what has another word there is not repeated to it. */
 const ADDRESS = /^(?:all|default|[\da-f]*[.:][\da-f.:]*(?:\/\d{1,3})?)$/;
 const NUMBER = /^(?:0x[\da-f]{1,8}|\d{1,10})$/;
-const WORDS: Readonly<Record<string, RegExp>> = {
-  ...{ src: ADDRESS, dst: ADDRESS, gateway: ADDRESS, prefsrc: ADDRESS },
-  ...{ table: NUMBER, fwmark: NUMBER, fwmask: NUMBER },
-};
-const isSane = (json: Json) =>
-  Object.entries(WORDS).every(([key, pattern]) => json[key] === undefined || pattern.test(text(json, key) ?? ''));
+const ADDRESSES = ['src', 'dst', 'gateway', 'prefsrc'];
+const NUMBERS = ['table', 'fwmark', 'fwmask'];
+const isSane = (json: Json) => are(ADDRESSES, ADDRESS, json) && are(NUMBERS, NUMBER, json);
+const are = (keys: readonly string[], pattern: RegExp, json: Json) =>
+  keys.every((key) => json[key] === undefined || pattern.test(text(json, key) ?? ''));
 
 function readDevice(json: Json): Device {
   const flags = list(json, 'flags');

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   lstatSync,
   mkdirSync,
@@ -20,9 +21,7 @@ import { whyNotTrusted } from '../trusted.ts';
 export function writeAtomically(path: string, text: string, mode = 0o600): void {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    // Exclusively: in a directory that is not root's alone somebody may have put a link there.
-    removeIfThere(temporary);
-    const file = openSync(temporary, 'wx', mode);
+    const file = openNew(temporary, mode);
     try {
       // Not writeSync: on a disk that is almost full it writes a part and says nothing.
       writeFileSync(file, text);
@@ -34,6 +33,17 @@ export function writeAtomically(path: string, text: string, mode = 0o600): void 
   } catch (error) {
     removeIfThere(temporary);
     throw new WanhookError(`cannot write ${path}`, { cause: error });
+  }
+}
+
+/** Exclusively: in a directory that is not root's alone somebody may have put a link there. */
+function openNew(path: string, mode: number): number {
+  try {
+    return openSync(path, 'wx', mode);
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+    removeIfThere(path);
+    return openSync(path, 'wx', mode);
   }
 }
 
@@ -77,12 +87,14 @@ export function removeIfThere(path: string): void {
 /** Make the state directory, for root alone: it names the lines and holds what hooks believe. */
 export function makePrivateDirectory(path: string): void {
   try {
-    mkdirSync(dirname(path), { recursive: true });
-    mkdirSync(path, { mode: 0o700 });
+    if (!existsSync(path)) {
+      mkdirSync(dirname(path), { recursive: true });
+      mkdirSync(path, { mode: 0o700 });
+    }
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw new WanhookError(`cannot make the directory ${path}`, { cause: error });
-    requirePrivate(path);
   }
+  requirePrivate(path);
 }
 
 /**
