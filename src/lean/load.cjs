@@ -1,8 +1,17 @@
 // run-hook.sh: node load.cjs HOOK [ARGUMENT…]. Runs the hook's bundle with the code that V8 made of it last time: to
 // compile it anew takes a hook 10 ms of 60. V8 itself refuses what another version or other flags have made; that it
-// is of this very bundle is seen by the copy of the source in front of it.
+// is of this very bundle is seen by the bundle's identity in its first line. The source comes along: one file to read.
 'use strict';
-const { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
+const {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} = require('node:fs');
 const { Script } = require('node:vm');
 
 const [hook] = process.argv.splice(2, 1);
@@ -21,38 +30,58 @@ function readOwn(path) {
   }
 }
 
-function keptCode(source) {
+function keptCode(identity) {
   try {
     const kept = readOwn(keptIn);
-    return source.equals(kept.subarray(0, source.length)) ? kept.subarray(source.length) : undefined;
+    const end = kept.indexOf('\n');
+    const [length, ...rest] = kept.latin1Slice(0, end).split(' ');
+    if (rest.join(' ') !== identity) return undefined;
+    const code = end + 1 + Number(length);
+    return { text: kept.latin1Slice(end + 1, code), cachedData: kept.subarray(code) };
   } catch {
     return undefined;
   }
+}
+
+// Nobody can set a ctime.
+function identityOf(path) {
+  const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+  return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
 }
 
 // Said before, and nothing has changed since: the commonest word of a client. (During an upgrade it may be missing.)
 function nothingToDo() {
   try {
     const call = { bundle: filename, args: process.argv.slice(2), env: process.env };
-    return hook !== 'pending' && require('./settled.cjs').nothingToDo(call);
+    // It stands in there as JSON in JSON: that tells without its code what cannot be.
+    const args = JSON.stringify(JSON.stringify(call.args)).slice(1, -1);
+    const settled = readFileSync('/run/wanhook/settled.json', 'latin1');
+    const isTold = [`"${call.env.WANHOOK_CHANGES}"`, `"[\\"${hook}.cjs\\",`, args].every((part) =>
+      settled.includes(part),
+    );
+    return isTold && require('./settled.cjs').nothingToDo(call);
   } catch {
     return false;
   }
 }
 
 function runBundle() {
-  const source = readFileSync(filename);
-  const cachedData = keptCode(source);
+  const identity = identityOf(filename);
+  const kept = keptCode(identity);
   // esbuild writes ASCII only.
-  const text = `(function (exports, require, module, __filename, __dirname, keepCode) {${source.toString('latin1')}\n})`;
-  const script = new Script(text, { filename, cachedData });
+  const text = kept?.text ?? wrapped(readFileSync(filename, 'latin1'));
+  const script = new Script(text, { filename, cachedData: kept?.cachedData });
 
   // Called when the work is done: only functions that have run are compiled. Nothing is lost if it cannot be kept.
   function keepCode() {
-    if (cachedData !== undefined && !script.cachedDataRejected) return;
+    if (kept !== undefined && !script.cachedDataRejected) return;
     try {
       const temporary = `${keptIn}.${process.pid}.tmp`;
-      writeFileSync(temporary, Buffer.concat([source, script.createCachedData()]), { mode: 0o600, flag: 'wx' });
+      const head = `${text.length} ${identity}\n${text}`;
+      writeFileSync(temporary, Buffer.concat([Buffer.from(head, 'latin1'), script.createCachedData()]), {
+        mode: 0o600,
+        flag: 'wx',
+      });
       renameSync(temporary, keptIn);
     } catch {
       // No room: the next one compiles, too.
@@ -61,5 +90,7 @@ function runBundle() {
 
   script.runInThisContext()(exports, require, module, filename, __dirname, keepCode);
 }
+
+const wrapped = (source) => `(function (exports, require, module, __filename, __dirname, keepCode) {${source}\n})`;
 
 if (!nothingToDo()) runBundle();
