@@ -52,9 +52,10 @@ is_named() {
 }
 
 # By the line of names that the last run has left, which costs no process but only says yes: what it does not know may be new.
+# Sets options: how node may be started, by the second line (src/state/names.ts).
 is_known() {
-  names=''
-  read -r names <$run/names
+  names='' options=''
+  { read -r names && read -r options; } <$run/names
   is_named ' ' "$names" "$@"
 }
 
@@ -137,7 +138,7 @@ if is_strange; then
   $clean logger -t wanhook -p daemon.err "hook $hook: $run is a link, or not root's: look who has made it, then rm -r it"
   exit 0
 fi
-named=''
+named='' options=''
 if [ "$hook" = pending ]; then
   # Many hooks may have lost their patience with the same monitor.
   ! taken_by runner || exit 0
@@ -147,10 +148,11 @@ else
   [ "$hook" != pending ] || set --
 fi
 
-# Rules, routes (src/kernel/observe.ts) and the firewall are listed while node starts: if they show that nothing is to be done,
-# nothing is started from there.
-look() {
-  $clean ip -N -j -batch - <<'LOOK'
+# While node starts, ip(8) lists rules and routes (src/kernel/observe.ts), then waits at its pipe for what node has decided
+# (src/kernel/waiting-ip.ts): to start another one from there costs 5 ms. A here-document is a pipe, which is opened once more
+# to write; where it is a file, ip(8) only looks.
+open_pipe() {
+  exec 8<<'LOOK'
 address show
 rule show
 route show table all proto 201 root 0.0.0.0/0
@@ -158,7 +160,11 @@ nexthop show proto 201
 neigh show proto 201
 neigh show nud permanent
 LOOK
-  printf '\f'
+  pipe=''
+  [ ! -p /proc/self/fd/8 ] || { command exec 9>/proc/self/fd/8 && pipe=9; }
+}
+
+look() {
   while read -r _ _ _ scope _; do # IPv6 only where there is a global address: no process for nothing
     [ "$scope" = 00 ] || continue
     $clean ip -6 -N -j -batch - <<'LOOK'
@@ -172,25 +178,32 @@ LOOK
   exec $clean nft -s list table inet wanhook
 }
 
-# Into a file, not a pipe: who looks may hang, and neither node nor this shell waits for him for ever. "changes", read before:
-# src/state/changes.ts.
+# Into files, not pipes: who looks may hang, and neither node nor this shell waits for him for ever. Node is started first: it
+# takes longest. "changes", read before: src/state/changes.ts. Sets ended: node's exit status.
 start_node() {
   changes=''
   read -r changes <$run/changes
-  set -C
-  seen=$run/look-$started.$me.tmp
-  look >"$seen" &
-  set +C
-  looking=$!
-  set -- "$node" /usr/lib/wanhook/hooks/load.cjs "$hook" "$@"
+  seen=$started.$me
+  open_pipe
+  # shellcheck disable=SC2086 # words
+  set -- "$node" $options /usr/lib/wanhook/hooks/load.cjs "$hook" "$@"
   for name in $handed; do
     eval "[ -z \"\${$name+set}\" ]" || eval "set -- \"$name=\$$name\" \"\$@\""
   done
-  $clean WANHOOK_LOOK="$started.$me $looking" WANHOOK_CHANGES="$changes" WANHOOK_STARTED="$started" \
-    WANHOOK_NAMED="$named" "$@"
+  $clean WANHOOK_LOOK="$seen $pipe" WANHOOK_CHANGES="$changes" WANHOOK_STARTED="$started" WANHOOK_NAMED="$named" "$@" 8<&- &
+  started_node=$!
+  set -C
+  $clean ip -N -j -batch - <&8 8<&- 9>&- >"$run/look-ip-$seen.tmp" 2>&1 &
+  asked=$!
+  look >"$run/look-rest-$seen.tmp" 8<&- 9>&- &
+  echo "$asked $!" >"$run/look-by-$seen.tmp"
+  set +C
+  exec 8<&-
+  wait $started_node
   ended=$?
-  [ ! -e "$seen" ] || $clean rm -f "$seen" # of no use to an event that changes nothing, or not read
-  return $ended
+  exec 9>&- # that ends ip(8)
+  # Not read: of no use to an event that changes nothing.
+  [ ! -e "$run/look-by-$seen.tmp" ] || $clean rm -f "$run/look-by-$seen.tmp" "$run/look-ip-$seen.tmp" "$run/look-rest-$seen.tmp"
 }
 
 # A hook exits 0 whatever happens: this is Node itself. With no memory, another try at once would end the same way; what was to
@@ -221,7 +234,12 @@ while :; do
   oldest=none
   [ "$hook" != pending ] || { set -- "$drop"/*[0-9] && oldest=$1 && set --; }
   echo "$me $started" >$run/runner
-  start_node "$@" || give_up $? "$@"
+  start_node "$@"
+  if [ $ended = 9 ] && [ -n "$options" ]; then # node(1), "Exit codes": another one, which does not know them
+    options=''
+    start_node "$@"
+  fi
+  [ $ended = 0 ] || give_up $ended "$@"
   printf '' >$run/runner # not ":": a shell ends there whose special builtin cannot be redirected
   set -- "$drop"/*[0-9]
   [ -e "$1" ] && [ "$1" != "$oldest" ] || exit 0

@@ -1,7 +1,6 @@
 // load.cjs asks this before it loads a hook's bundle.
+import { findLook, readLook, removeLook } from '../src/kernel/look.ts';
 import { readSysctls } from '../src/kernel/sysctls.ts';
-import { removeIfThere } from '../src/state/files.ts';
-import { findLook, readLook } from '../src/state/look.ts';
 import { isSettled, type HookCall } from '../src/state/settled.ts';
 
 const PLACE = { stateDirectory: '/run/wanhook', libraryDirectory: '/var/lib/wanhook' };
@@ -12,10 +11,10 @@ export function nothingToDo(call: HookCall): boolean {
     const look = findLook(PLACE.stateDirectory, call.env['WANHOOK_LOOK']);
     const isSame = isSettled(PLACE, call, {
       changes: call.env['WANHOOK_CHANGES'] ?? '',
-      look: () => look && readLook(look),
+      look: () => look && readLook(look)?.text,
       readSysctls: (keys) => readSysctls('/proc/sys', keys),
     });
-    if (isSame && look !== undefined) removeIfThere(look.path);
+    if (isSame && look !== undefined) removeLook(look);
     return isSame;
   } catch {
     return false;

@@ -64,6 +64,8 @@ export interface Early {
   readonly watched?: boolean;
   /** What state/changes.ts said before all of this was looked up. */
   readonly changes?: string;
+  /** The kernel by the process that has looked: for what is decided by this look. */
+  readonly kernel?: Kernel;
   /** How long ago, in milliseconds. */
   readonly age?: () => number;
 }

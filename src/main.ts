@@ -13,17 +13,18 @@ import { normalListing, parseIp6Batch, parseIpBatch } from './kernel/observe.ts'
 import { acceptsTable, managesNeighbours, resolveName } from './kernel/ask.ts';
 import { spawnDetached } from './kernel/detached.ts';
 import { flockDescriptor, spawnRunner, type Runner } from './kernel/runner.ts';
+import { findLook, readLook, removeLook } from './kernel/look.ts';
 import { lookAround } from './kernel/look-around.ts';
 import { scriptNames } from './kernel/scripts.ts';
 import { wakeAt } from './kernel/sleeper.ts';
+import { waitingIp } from './kernel/waiting-ip.ts';
 import { isHeld, withLock } from './lock.ts';
 import { toSyslog } from './log.ts';
 import type { LinkEvent } from './model.ts';
 import { reconcile, type Early, type Options, type SettledSysctls, type World } from './reconcile.ts';
-import { makePrivateDirectory, readIfThere, removeIfThere, requirePrivate, writeAtomically } from './state/files.ts';
+import { makePrivateDirectory, readIfThere, requirePrivate, writeAtomically } from './state/files.ts';
 import { dropEvent } from './state/inbox.ts';
 import { startTime } from './start-time.ts';
-import { findLook, readLook } from './state/look.ts';
 import { findLink } from './state/record.ts';
 import { keepSettled, type HookCall } from './state/settled.ts';
 import { loadState } from './state/store.ts';
@@ -213,6 +214,9 @@ async function reconcileHere(options: Options, warn: (message: string) => void, 
   if (report !== undefined && typeof keepCode === 'function') keepCode();
 }
 
+/** Not `performance`: see kernel/wait.ts. */
+const startedAtEpoch = () => Date.now() - process.uptime() * 1000;
+
 const SETTLED_PLACE = {
   stateDirectory: STATE_DIRECTORY,
   configDirectory: CONFIG_DIRECTORY,
@@ -222,7 +226,7 @@ const SETTLED_PLACE = {
 function rememberSettled(call: HookCall, { text: look, changes }: SeenEarly, sysctls: SettledSysctls): void {
   if (look === undefined || changes === undefined) return;
   try {
-    keepSettled(SETTLED_PLACE, call, { look, changes, sysctls, began: performance.timeOrigin });
+    keepSettled(SETTLED_PLACE, call, { look, changes, sysctls, began: startedAtEpoch() });
   } catch {
     // No room: the next one decides again.
   }
@@ -236,16 +240,18 @@ interface SeenEarly extends Early {
 function earlyLook(): SeenEarly {
   const look = findLook(STATE_DIRECTORY, process.env['WANHOOK_LOOK']);
   if (look === undefined) return {};
-  const at = performance.now();
-  const text = readLook(look);
-  removeIfThere(look.path);
-  if (text === undefined) return {};
+  const at = process.uptime();
+  const found = readLook(look);
+  if (found === undefined) return {};
+  const { text, waiting } = found;
   const [ip = '', ip6 = '', table = ''] = text.split('\f');
+  const kernel = createKernel(waitingIp(spawnRunner, look, { pid: waiting, listed: ip }));
+  removeLook(look);
   const listing = normalListing(table);
   const changes = process.env['WANHOOK_CHANGES'] ?? '';
-  const age = () => performance.now() - at;
+  const age = () => (process.uptime() - at) * 1000;
   try {
-    return { ip: parseIpBatch(ip), listing, changes, age, text, ...(ip6 !== '' && { ip6: parseIp6Batch(ip6) }) };
+    return { ip: parseIpBatch(ip), listing, changes, kernel, age, text, ...(ip6 !== '' && { ip6: parseIp6Batch(ip6) }) };
   } catch {
     return { listing };
   }

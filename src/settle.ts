@@ -23,6 +23,7 @@ export async function settle(world: World, given: Known, seen: Early, { notes, d
   const refusals = new Refusals(given.config);
   let state = given.state;
   let early = seen;
+  let hand = seen.kernel === undefined ? world : { ...world, kernel: seen.kernel };
   for (;;) {
     const decision = await decide(world, { ...given, state, refused: refusals.links }, early);
     early = {};
@@ -32,7 +33,7 @@ export async function settle(world: World, given: Known, seen: Early, { notes, d
     state = safe;
     keepBindings(world, decision.bindings);
     try {
-      const act = () => carryOut(world, decision.ops, done);
+      const act = () => carryOut(hand, decision.ops, done);
       if (decision.ops.length === 0) nothingToChange(world.stateDirectory);
       const warnings = decision.ops.length === 0 ? [] : await whileChanging(world.stateDirectory, act);
       notes.push(...decision.notes, ...warnings);
@@ -42,6 +43,7 @@ export async function settle(world: World, given: Known, seen: Early, { notes, d
       return { ...decision, state: after, refused: refusals.links };
     } catch (error) {
       const message = explain(error);
+      hand = world;
       if (!refusals.note(error)) throw error;
       notes.push(`looked again: ${message}`);
       if (refusals.isNew()) world.warn(message);

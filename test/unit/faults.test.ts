@@ -14,7 +14,7 @@ const DIRECTORY = join(import.meta.dirname, '../scenarios');
 const SRC = join(import.meta.dirname, '../../src');
 /** No part of what a run does: a log that is followed, and the monitor's watch of a folder. */
 const BESIDE =
-  /^(?:(?:fstat|read)Sync in cli\/journal-tail\.ts|(?:constants|fstatSync) in config\/load\.ts|watch in state\/dropped\.ts)$/;
+  /^(?:(?:fstat|read)Sync in cli\/journal-tail\.ts|(?:constants|fstatSync) in config\/load\.ts|constants in kernel\/waiting-ip\.ts|watch in state\/dropped\.ts)$/;
 const SCENARIOS = readdirSync(DIRECTORY).filter((file) => file.endsWith('.txt'));
 const SOME = process.env['FAULTS_IN']?.split(',').map((name) => `${name}.txt`);
 /** Most of a step's time is its own, whatever number of its points is played: so a sample is some points of some steps. */

@@ -560,7 +560,7 @@ test('an early look does not decide about pairs, which it has not seen', async (
 
 test('run-hook.sh looks up what we understand', () => {
   const script = readFileSync(new URL('../../hooks/run-hook.sh', import.meta.url), 'utf8');
-  expect(script).toContain(` ip -N -j -batch - <<'LOOK'\n${OBSERVE_BATCH.join('\n')}\nLOOK\n`);
+  expect(script).toContain(` exec 8<<'LOOK'\n${OBSERVE_BATCH.join('\n')}\nLOOK\n`);
   expect(script).toContain(` ip -6 -N -j -batch - <<'LOOK'\n${OBSERVE_BATCH6.join('\n')}\nLOOK\n`);
 });
 

@@ -1,0 +1,88 @@
+import { readFileSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode } from '../errors.ts';
+import { isChildOf } from '../start-time.ts';
+import { OBSERVE_BATCH } from './observe.ts';
+import { waitUntil } from './wait.ts';
+
+/** What run-hook.sh has listed while node starts: that hides the 10 ms which starting ip(8) and nft(8) from here would take. */
+export interface Look {
+  /** Who writes, in the order of the next two. */
+  readonly by: string;
+  /** By ip(8), which then waits for more. */
+  readonly ip: string;
+  /** IPv6's and nftables', by a process that ends. */
+  readonly rest: string;
+  /** The descriptor to which ip(8) listens; undefined: it has been told all. */
+  readonly pipe?: number;
+}
+
+/** `WANHOOK_LOOK`: what the files are called, and the pipe. */
+export function findLook(directory: string, words: string | undefined): Look | undefined {
+  const found = /^(\d{1,20}\.\d{1,10}) (\d?)$/.exec(words ?? '');
+  if (found === null) return undefined;
+  const [, name = '', pipe] = found;
+  const [by = '', ip = '', rest = ''] = ['by', 'ip', 'rest'].map((part) => join(directory, `look-${part}-${name}.tmp`));
+  return { by, ip, rest, ...(pipe !== '' && { pipe: Number(pipe) }) };
+}
+
+/** What was listed, parted by form feeds, and the process that waits for more. */
+export interface Seen {
+  readonly text: string;
+  readonly waiting: number;
+}
+
+/** From the start of this process, whoever waits: no command there takes a second, and one that hangs is left behind. */
+const LIMIT_MS = 10_000;
+/** The shell starts them after us, and then says so; where /run is full it cannot. */
+const STARTED_MS = 1_000;
+
+/** All of it, once it is whole: by now it mostly is. Undefined: it never was. */
+export function readLook({ by, ip, rest }: Look): Seen | undefined {
+  let [waiting, other] = [0, 0];
+  if (!waitUntil(() => ([waiting, other] = writersIn(by))[0] !== 0, STARTED_MS)) return undefined;
+  let listed = '';
+  const isListed = () => isWhole((listed = read(ip)));
+  const isRead =
+    waitUntil(() => !isOurs(other), LIMIT_MS) && waitUntil(() => isListed() || hasEnded(waiting, isListed), LIMIT_MS);
+  return isRead ? { text: `${listed}\f${read(rest)}`, waiting } : undefined;
+}
+
+/** Zeros: there is nothing yet. */
+function writersIn(path: string): [number, number] {
+  const [, first = 0, second = 0] = /^(\d{1,10}) (\d{1,10})\n/.exec(read(path)) ?? [];
+  return [Number(first), Number(second)];
+}
+
+/** Nobody needs them any more: whoever has them open reads on. */
+export function removeLook({ by, ip, rest }: Look): void {
+  for (const path of [by, ip, rest]) {
+    try {
+      unlinkSync(path);
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
+    }
+  }
+}
+
+/** Our parent's child, as we are, or the pid is somebody else's. */
+export const isOurs = (pid: number): boolean => isChildOf(pid, process.ppid);
+
+/** Then `again` reads what it wrote last. */
+export function hasEnded(pid: number, again: () => unknown): boolean {
+  const isEnded = !isOurs(pid);
+  if (isEnded) again();
+  return isEnded;
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+/** ip(8) ends each list's line, and writes it out, before it begins the next. */
+const isWhole = (text: string) => text.endsWith(']\n') && (text.match(/^\[/gm)?.length ?? 0) >= OBSERVE_BATCH.length;

@@ -1,0 +1,127 @@
+/** The ip(8) that run-hook.sh starts to look carries out what follows; whatever becomes of it, routing gets right. */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { configure, install, overlayDirs, wanhook } from '../demo/router.ts';
+import { createLab, type Lab } from '../support/lab.ts';
+
+const STATE = '/run/wanhook';
+const LOG = '/run/asked';
+
+let lab: Lab;
+beforeAll(async () => {
+  lab = await createLab({ links: ['ppp', 'ppp'], overlay: overlayDirs() });
+  await install(lab);
+  for (const n of [0, 1]) await lab.lineUp(n);
+  const keys = (n: number) => [`dsl${n}`, [`ID=${n + 1}`, `PPP_IPPARAM=dsl${n}`, 'PROBE=none']] as const;
+  await configure(lab, Object.fromEntries([0, 1].map(keys)));
+  await wanhook(lab, 'apply');
+  await lab.rtr.sh('cp "$(readlink -f /usr/sbin/ip)" /run/ip.real');
+});
+afterAll(() => lab.destroy());
+beforeEach(async () => {
+  await hook('up', 1);
+  await lab.lineHangup(0);
+  await hook('down', 0);
+  await lab.lineUp(0);
+});
+afterEach(async () => {
+  await hook('up', 0);
+  expect((await lab.rtr.run(['/usr/sbin/wanhook', 'plan'], { check: false })).stdout).toBe('');
+});
+
+const hook = (kind: 'up' | 'down', n: number) =>
+  lab.rtr.sh(`env -i /etc/ppp/ip-${kind}.d/wanhook ppp${n} eth0 0 ${lab.lines[n]!.address} 192.0.2.254 dsl${n}`, {
+    timeoutMs: 40_000,
+  });
+
+/** Every start of ip(8) is written down; `body` is what the one that looks does instead. */
+async function instead(body: string, work: () => Promise<unknown>): Promise<string[]> {
+  await lab.rtr.sh(
+    `: >${LOG}; rm -f /run/once; cat >/run/ip; chmod 755 /run/ip; ip=$(readlink -f /usr/sbin/ip); mount --bind /run/ip $ip`,
+    {
+      stdin: `#!/bin/sh\necho "$*" >>${LOG}\ncase "$*" in '-N -j -batch -') ${body} ;; esac\nexec /run/ip.real "$@"\n`,
+    },
+  );
+  try {
+    await work();
+  } finally {
+    await lab.rtr.sh('umount "$(readlink -f /usr/sbin/ip)"');
+  }
+  return (await lab.rtr.sh(`cat ${LOG}`)).trim().split('\n');
+}
+/** The first time. */
+const once = (body: string) => `[ -e /run/once ] || { : >/run/once; ${body}; }`;
+const LOOK = '-N -j -batch -';
+const BATCH = '-batch -';
+const routes = () => lab.rtr.sh('ip route show table 20001; ip rule show pref 20300; ip nexthop show');
+const lastEntry = async () =>
+  JSON.parse((await lab.rtr.sh(`tail -n 1 ${STATE}/journal.jsonl`)).trim()) as { notes: string[] };
+
+test('one process for the look and for what follows, up and down', async () => {
+  expect(await instead(':', () => hook('up', 0))).toEqual([LOOK]);
+  expect(await routes()).toContain('default dev ppp0');
+  expect(await instead(':', () => hook('down', 0))).toEqual([LOOK]);
+  expect(await lab.rtr.sh(`ls ${STATE} | grep -c look- || :`)).toBe('0\n');
+});
+
+test('it ends when the hook has returned, while scripts of the user’s go on', async () => {
+  await lab.rtr.sh('rm -f /run/slow; cat >/etc/wanhook/events.d/50-slow; chmod 755 /etc/wanhook/events.d/50-slow', {
+    stdin: '#!/bin/sh\necho $$ >/run/slow; exec sleep 20\n',
+  });
+  await hook('up', 0);
+  await lab.rtr.sh(
+    'for n in $(seq 50); do [ -s /run/slow ] && break; sleep 0.1; done; rm /etc/wanhook/events.d/50-slow',
+  );
+  const left = await lab.rtr.sh(`grep -lzx '[-]batch' /proc/[0-9]*/cmdline 2>/dev/null | wc -l; kill $(cat /run/slow)`);
+  expect(left).toBe('0\n');
+});
+
+test('gone after its look: another one does the work', async () => {
+  const started = await instead(once('head -n 6 | /run/ip.real "$@"; exit'), () => hook('up', 0));
+  expect(started).toEqual([LOOK, BATCH]);
+  expect(await routes()).toContain('default dev ppp0');
+});
+
+test('killed before it has looked: all is looked up again', async () => {
+  const started = await instead(once('kill -9 $$'), () => hook('up', 0));
+  expect(started).toEqual([LOOK, LOOK, BATCH]);
+  expect(await routes()).toContain('default dev ppp0');
+});
+
+test('what it refuses is named, and decided anew', async () => {
+  const refusing = `sed -u 's/^rule add/rule del/' | /run/ip.real "$@"; exit`;
+  const started = await instead(once(refusing), () => hook('up', 0));
+  expect(started).toEqual([LOOK, LOOK, BATCH]);
+  expect((await lastEntry()).notes.join()).toMatch(/"ip rule add pref 20300 [^"]*" was refused: .*No such file/);
+  expect(await routes()).toContain('default dev ppp0');
+});
+
+test('one that hangs with the work is ended, and another one does it', async () => {
+  const hanging = 'head -n 6 | /run/ip.real "$@"; exec sleep 60';
+  const began = performance.now();
+  await instead(once(`echo $$ >/run/hanging; ${hanging}`), () => hook('up', 0));
+  expect(performance.now() - began).toBeLessThan(25_000);
+  expect((await lastEntry()).notes.join()).toContain('was stopped after 15 s');
+  expect(await lab.rtr.sh('kill -0 $(cat /run/hanging) 2>/dev/null || echo gone')).toBe('gone\n');
+});
+
+test('a pipe that nobody opens once more: another one does the work', async () => {
+  const script = '/usr/lib/wanhook/run-hook.sh';
+  // As a shell whose here-documents are files.
+  await lab.rtr.sh(`cp -p ${script} /run/kept.sh; sed -i 's|-p /proc/self/fd/8|-f /proc/self/fd/8|' ${script}`);
+  expect(await instead(':', () => hook('up', 0))).toEqual([LOOK, BATCH]);
+  await lab.rtr.sh(`cp -p /run/kept.sh ${script}`);
+});
+
+test('a Node that does not know the option is started without', async () => {
+  const script = '/usr/lib/wanhook/run-hook.sh';
+  await lab.rtr.sh(
+    `cat >/run/node; chmod 755 /run/node; cp -p ${script} /run/kept.sh; sed -i 's|^node=/.*|node=/run/node|' ${script}`,
+    {
+      stdin: `#!/bin/sh\necho "$1" >>/run/options\ncase $1 in --*) exit 9 ;; esac\nexec ${process.execPath} "$@"\n`,
+    },
+  );
+  await hook('up', 0);
+  await lab.rtr.sh(`cp -p /run/kept.sh ${script}`);
+  expect(await lab.rtr.sh('cat /run/options')).toBe('--no-rehash-snapshot\n/usr/lib/wanhook/hooks/load.cjs\n');
+  expect(await routes()).toContain('default dev ppp0');
+});
