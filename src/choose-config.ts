@@ -16,12 +16,13 @@ export function chooseConfig(
   notes: string[],
   keep = false,
 ): Config {
-  const held = fromDisk ? undefined : trialConfig(world);
+  const held = fromDisk ? undefined : (trialConfig(world) ?? world.keptConfig?.read());
   if (held !== undefined) return held;
   const { config, problems, files } = world.loadConfig();
   if (config !== undefined && keep) {
     saveGoodConfig(world.stateDirectory, files);
     saveNames(world.stateDirectory, config);
+    world.keptConfig?.keep(config);
   }
   if (config !== undefined) return config;
   const good = lenient ? loadGoodConfig(world.stateDirectory) : undefined;

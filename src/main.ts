@@ -20,13 +20,15 @@ import { wakeAt } from './kernel/sleeper.ts';
 import { waitingIp } from './kernel/waiting-ip.ts';
 import { isHeld, withLock } from './lock.ts';
 import { toSyslog } from './log.ts';
-import type { LinkEvent } from './model.ts';
+import type { Config, LinkEvent } from './model.ts';
 import { reconcile, type Early, type Options, type SettledSysctls, type World } from './reconcile.ts';
 import { makePrivateDirectory, readIfThere, requirePrivate, writeAtomically } from './state/files.ts';
 import { dropEvent } from './state/inbox.ts';
 import { startTime } from './start-time.ts';
 import { findLink } from './state/record.ts';
+import { keepConfig, keptConfig } from './state/kept-config.ts';
 import { keepSettled, type HookCall } from './state/settled.ts';
+import type { Stamps } from './state/stamps.ts';
 import { loadState } from './state/store.ts';
 import { loadGoodConfig } from './state/good-config.ts';
 import { loadTrial, trialConfig, trialNotice, type Uptime } from './state/trial.ts';
@@ -145,14 +147,16 @@ function tellScripts(events: readonly Variables[]): string[] {
 export function runHook(name: HookName): Promise<void> {
   const parsed = parseHook(name, { args: process.argv.slice(2), env: process.env });
   // Said once more, it may be done before this bundle is loaded (load.cjs, hooks/settled.ts).
-  const bundle = join(dirname(process.argv[1] ?? ''), `${name}.cjs`);
-  const call = { bundle, args: process.argv.slice(2), env: process.env };
+  const call = { bundle: bundleOf(name), args: process.argv.slice(2), env: process.env };
   return inHook((warn) => hook(parsed, call, warn));
 }
 
+/** load.cjs stands beside them. */
+const bundleOf = (hook: string) => join(dirname(process.argv[1] ?? ''), `${hook}.cjs`);
+
 /** What other hooks have dropped, and nobody has taken. */
 export function runPending(): Promise<void> {
-  return inHook((warn) => reconcileHere({ cause: 'hook', lenient: true }, warn));
+  return inHook((warn) => reconcileHere({ cause: 'hook', lenient: true }, bundleOf('pending'), warn));
 }
 
 async function inHook(work: (warn: (message: string) => void) => Promise<void>): Promise<void> {
@@ -178,7 +182,7 @@ async function hook(parsed: ParsedHook, call: HookCall, warn: (message: string) 
   // run-hook.sh has found a line's very name; 60 files are parsed again under the lock.
   if (process.env['WANHOOK_NAMED'] !== 'yes' && !isOurs(event)) return;
   const eventPath = dropEvent(STATE_DIRECTORY, event, startedAt());
-  await reconcileHere({ cause: event.cause, eventPath, lenient: true }, warn, call);
+  await reconcileHere({ cause: event.cause, eventPath, lenient: true }, call.bundle, warn, call);
 }
 
 /** When run-hook.sh began: what another hook has dropped meanwhile is newer. */
@@ -187,7 +191,12 @@ function startedAt(): string | undefined {
   return /^\d{1,20}$/.test(ticks) ? ticks : undefined;
 }
 
-async function reconcileHere(options: Options, warn: (message: string) => void, call?: HookCall): Promise<void> {
+async function reconcileHere(
+  options: Options,
+  bundle: string,
+  warn: (message: string) => void,
+  call?: HookCall,
+): Promise<void> {
   // Read before the lock is taken: nobody may hang with it on a command that hangs.
   const seen = earlyLook();
   let early: Early = seen;
@@ -204,10 +213,20 @@ async function reconcileHere(options: Options, warn: (message: string) => void, 
       warn(message);
     },
   };
-  const settled = (sysctls: SettledSysctls) => {
-    if (call !== undefined && !warned) rememberSettled(call, seen, sysctls);
+  const keeper = { stateDirectory: STATE_DIRECTORY, configDirectory: CONFIG_DIRECTORY, bundle };
+  let files: Stamps | undefined;
+  const kept = {
+    read: () => {
+      const found = keptConfig(keeper);
+      files = found?.files;
+      return found?.config;
+    },
+    keep: (config: Config) => keepConfig(keeper, config, startedAtEpoch()),
   };
-  const world = { ...openWorld(spawnRunner, voice), earlyLook: once, settled };
+  const settled = (sysctls: SettledSysctls) => {
+    if (call !== undefined && !warned) rememberSettled(call, seen, { sysctls, ...(files && { config: files }) });
+  };
+  const world = { ...openWorld(spawnRunner, voice), keptConfig: kept, earlyLook: once, settled };
   const report = await reconcile(world, options);
   const notice = trialNotice(loadTrial(TRIAL_PLACE));
   if (notice !== undefined) warn(notice);
@@ -223,10 +242,14 @@ const SETTLED_PLACE = {
   libraryDirectory: LIBRARY_DIRECTORY,
 };
 
-function rememberSettled(call: HookCall, { text: look, changes }: SeenEarly, sysctls: SettledSysctls): void {
+function rememberSettled(
+  call: HookCall,
+  { text: look, changes }: SeenEarly,
+  found: { readonly sysctls: SettledSysctls; readonly config?: Stamps },
+): void {
   if (look === undefined || changes === undefined) return;
   try {
-    keepSettled(SETTLED_PLACE, call, { look, changes, sysctls, began: startedAtEpoch() });
+    keepSettled(SETTLED_PLACE, call, { look, changes, ...found, began: startedAtEpoch() });
   } catch {
     // No room: the next one decides again.
   }
@@ -251,7 +274,15 @@ function earlyLook(): SeenEarly {
   const changes = process.env['WANHOOK_CHANGES'] ?? '';
   const age = () => (process.uptime() - at) * 1000;
   try {
-    return { ip: parseIpBatch(ip), listing, changes, kernel, age, text, ...(ip6 !== '' && { ip6: parseIp6Batch(ip6) }) };
+    return {
+      ip: parseIpBatch(ip),
+      listing,
+      changes,
+      kernel,
+      age,
+      text,
+      ...(ip6 !== '' && { ip6: parseIp6Batch(ip6) }),
+    };
   } catch {
     return { listing };
   }

@@ -1,6 +1,6 @@
 import type { Loaded } from './config/load.ts';
 import type { Decision, Early, Surroundings } from './decide.ts';
-import type { Learned, LinkHealth } from './model.ts';
+import type { Config, Learned, LinkHealth } from './model.ts';
 import type { TrialPlace } from './state/trial.ts';
 import type { Outside } from './tell.ts';
 
@@ -8,6 +8,8 @@ import type { Outside } from './tell.ts';
 export interface World extends Surroundings, Outside, TrialPlace {
   readonly stateDirectory: string;
   readonly loadConfig: () => Loaded;
+  /** What the hook before has parsed, if nothing has changed. */
+  readonly keptConfig?: { readonly read: () => Config | undefined; readonly keep: (config: Config) => void };
   /** What a hook's shell has looked up while node was starting; given once. */
   readonly earlyLook?: () => Early;
   /** The only event said nothing new; with that look and these sysctls it never will, whatever the clock says. */

@@ -1,9 +1,10 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { hasText, isObject, parseJson } from '../json.ts';
 import type { Sysctls } from '../model.ts';
 import { readChanges } from './changes.ts';
 import { namesIn, readIfThere, requirePrivate, writeAtomically } from './files.ts';
+import { areAsTheyWere, areOld, configPaths, identity, stampsOf, type Stamps } from './stamps.ts';
 import { trialPath } from './trial.ts';
 
 /**
@@ -16,8 +17,7 @@ interface Settled {
   readonly changes: string;
   /** The early look, without lifetimes. */
   readonly look: string;
-  /** Files and directories, by what shows that they are as they were; an empty text: there is none. */
-  readonly files: Readonly<Record<string, string>>;
+  readonly files: Stamps;
   /** Of the kernel's; null: it had none. */
   readonly sysctls: Readonly<Record<string, string | null>>;
   /** What hooks were told when nothing was to be done. */
@@ -86,7 +86,7 @@ export function isSettled(
   const kept = loadSettled(stateDirectory);
   if (kept === undefined || changes === '' || kept.changes !== changes) return false;
   if (!kept.hooks.includes(hookText(call))) return false;
-  if (!Object.entries(kept.files).every(([path, before]) => identity(path) === before)) return false;
+  if (!areAsTheyWere(kept.files)) return false;
   if (withoutLifetimes(look() ?? '') !== kept.look) return false;
   const now = readSysctls(Object.keys(kept.sysctls));
   if (!Object.entries(kept.sysctls).every(([key, before]) => (now[key] ?? null) === before)) return false;
@@ -99,12 +99,6 @@ export function isSettled(
   );
 }
 
-/**
- * Of a file that was changed this shortly before, the clock cannot tell whether it was changed once more: kernels keep the time
- * of a change by ticks of up to 10 ms.
- */
-const RACY_MS = 2_000;
-
 /** With the lock, by a hook that has just found nothing to do, nor to say, nor to come back for. `began`: epoch milliseconds. */
 export function keepSettled(
   place: SettledPlace,
@@ -114,43 +108,32 @@ export function keepSettled(
     readonly look: string;
     readonly sysctls: Settled['sysctls'];
     readonly began: number;
+    /** That of a kept configuration (kept-config.ts): it was old when it was kept. */
+    readonly config?: Stamps;
   },
 ): void {
   const { stateDirectory } = place;
-  const paths = placesOf(place);
-  const changed = paths.map((path) => statSync(path, { throwIfNoEntry: false })?.ctimeMs ?? 0);
-  if (seen.changes === '' || changed.some((at) => at > seen.began - RACY_MS)) return;
-  // What is tried ends by the clock.
-  if (identity(trialPath(place)) !== '') return;
-  const written = WRITTEN.map((name) => join(stateDirectory, name));
-  const files = Object.fromEntries([...paths, ...written].map((path) => [path, identity(path)]));
+  if (seen.changes === '') return;
+  // What decides what holds: the configuration, and whether one is being tried, which ends by the clock.
+  const config = seen.config ?? stampsOf(configPaths(place.configDirectory));
+  const trial = stampsOf([trialPath(place)]);
+  if ((seen.config === undefined && !areOld(config, seen.began)) || trial[trialPath(place)] !== '') return;
+  const files = { ...config, ...trial, ...stampsOf(WRITTEN.map((name) => join(stateDirectory, name))) };
   const now = { changes: seen.changes, look: withoutLifetimes(seen.look), files, sysctls: seen.sysctls };
   const kept = loadSettled(stateDirectory);
-  const isSame = kept !== undefined && JSON.stringify({ ...kept, hooks: [] }) === JSON.stringify({ ...now, hooks: [] });
+  const hooks =
+    kept?.changes === now.changes && isSame({ ...kept, hooks: [] }, { ...now, hooks: [] }) ? kept.hooks : [];
   const text = hookText(call);
-  if (text.length > MOST_BYTES || (isSame && kept.hooks.includes(text))) return;
-  const hooks = [...(isSame ? kept.hooks : []), text].slice(-MOST_HOOKS);
-  writeAtomically(join(stateDirectory, FILE), `${JSON.stringify({ ...now, hooks })}\n`);
+  if (text.length > MOST_BYTES || hooks.includes(text)) return;
+  const all = [...hooks, text].slice(-MOST_HOOKS);
+  writeAtomically(join(stateDirectory, FILE), `${JSON.stringify({ ...now, hooks: all })}\n`);
 }
+
+const isSame = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
 
 /** What every run writes where it is not there, or says something else. */
 const WRITTEN = ['state.json', 'config.json', 'names', 'health'];
 const recordPath = (stateDirectory: string) => join(stateDirectory, 'state.json');
-
-/** What decides what holds: the configuration, file by file, and whether one is being tried. A new file changes its directory. */
-function placesOf(place: SettledPlace): string[] {
-  const { configDirectory } = place;
-  const folders = ['', 'links', 'rules', 'sets', 'clients'].map((name) => join(configDirectory, name));
-  const files = folders.flatMap((folder) => namesIn(folder).map((name) => join(folder, name)));
-  return [...new Set([...folders, ...files]), trialPath(place)];
-}
-
-/** Written, renamed, or given to another: each changes one of these. Nobody can set a ctime. */
-function identity(path: string): string {
-  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-  if (found === undefined) return '';
-  return [found.dev, found.ino, found.mode, found.uid, found.size, found.mtimeNs, found.ctimeNs].join(' ');
-}
 
 /**
  * Seconds that run off. Of an address that is past them ip(8) says "deprecated", too; where those of a route could change the

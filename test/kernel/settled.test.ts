@@ -119,6 +119,29 @@ test('a trial ends by the clock: nothing is kept meanwhile', async () => {
   await wanhook(lab, 'confirm');
 });
 
+test('a configuration that another hook has parsed counts while every file is as it was', async () => {
+  const weights = () => lab.rtr.sh('ip nexthop show id 20999');
+  await lab.rtr.sh(`rm ${STATE}/settled.json`);
+  expect(await hook(0)).toBe('decided');
+  expect(await lab.rtr.sh(`cat ${STATE}/ip-up.config`)).toContain('"weight":1');
+  const edit = (weight: number) =>
+    lab.rtr.sh(`printf 'ID=1\nPPP_IPPARAM=dsl0\nPROBE=none\nWEIGHT=${weight}\n' >${LINKS}/dsl0.env`);
+  for (const weight of [5, 7]) {
+    await edit(weight);
+    await hook(0);
+    expect(await weights()).toContain(`20001,${weight}/`);
+  }
+  await waitForClock();
+  await hook(0);
+  await lab.rtr.sh(
+    `sed -i 's/"weight":7/"weight":9/' ${STATE}/ip-up.config; cp -p ${HOOKS}/ip-up.cjs /run/; mv /run/ip-up.cjs ${HOOKS}/`,
+  );
+  await hook(0);
+  expect(await weights()).toContain('20001,7/');
+  await edit(1);
+  await waitForClock();
+});
+
 test.each([
   ['a key is edited in place, to one of the same length', `sed -i 's/ID=2/ID=3/' ${LINKS}/dsl1.env`],
   ['a line has a file', `printf 'ID=7\\nDEVICE=eth7\\n' >${LINKS}/new.env`],
