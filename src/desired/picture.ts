@@ -1,4 +1,4 @@
-import type { Condition, Config, LinkHealth, LinkStatus, State, Told } from '../model.ts';
+import type { Condition, Config, LinkConfig, LinkHealth, LinkStatus, State, Told } from '../model.ts';
 import { linkTable, standing } from './numbers.ts';
 import { sharingLinks } from './routing.ts';
 import { isInUse6 } from './routing6.ts';
@@ -58,13 +58,15 @@ export function healthOf(status: LinkStatus, state: Pick<State, 'health' | 'v6'>
  * whose IPv4 is dead. Else by IPv6. In the links' order.
  */
 export function seenStatuses({ links }: Config, in4: readonly LinkStatus[], in6: readonly LinkStatus[]): LinkStatus[] {
+  const [by4, by6] = [byName(in4), byName(in6)];
   return links.flatMap(({ name }) => {
-    const four = in4.find(({ link }) => link.name === name);
-    const six = in6.find(({ link }) => link.name === name);
+    const [four, six] = [by4.get(name), by6.get(name)];
     const hasNone = four?.up !== true && four?.address === undefined;
     return (hasNone && six?.up === true ? six : (four ?? six)) ?? [];
   });
 }
+
+const byName = (statuses: readonly LinkStatus[]) => new Map(statuses.map((status) => [status.link.name, status]));
 
 /** Pure: what the statuses and the record say. */
 export function pictureOf(
@@ -76,11 +78,11 @@ export function pictureOf(
   const statuses = seenStatuses(config, statuses4, statuses6);
   const [in4, in6] = [sharingLinks(statuses4), sharingLinks(statuses6)];
   const [any] = [...in4, ...in6].toSorted((a, b) => standing(a.link) - standing(b.link));
+  const [shares4, shares6] = [sharesOf(in4), sharesOf(in6)];
+  const six = byName(statuses6);
   const links = statuses.map((status): Seen => {
-    const all = (status.family === 6 ? in6 : in4).map(({ link: each }) => each);
-    const sharing = new Set(all);
-    const total = all.reduce((sum, { weight }) => sum + weight, 0);
     const { link, device, address } = status;
+    const share = (status.family === 6 ? shares6 : shares4).get(link);
     const { condition, reason } = worth(status, state);
     const gateway = status.up ? (status.gateway ?? status.peer) : undefined;
     return {
@@ -92,12 +94,18 @@ export function pictureOf(
       ...(gateway !== undefined && { gateway }),
       table: linkTable(config, link),
       dns: state.links[link.name]?.dns ?? [],
-      sharing: sharing.has(link),
-      share: sharing.has(link) ? link.weight / total : 0,
-      ...ipv6Of(statuses6.find((six) => six.link.name === link.name)),
+      sharing: share !== undefined,
+      share: share ?? 0,
+      ...ipv6Of(six.get(link.name)),
     };
   });
   return { links, ...(any !== undefined && { standing: standing(any.link) }) };
+}
+
+/** Of the new connections, by link. */
+function sharesOf(sharing: readonly LinkStatus[]): ReadonlyMap<LinkConfig, number> {
+  const total = sharing.reduce((sum, { link }) => sum + link.weight, 0);
+  return new Map(sharing.map(({ link }) => [link, link.weight / total]));
 }
 
 function ipv6Of(status: LinkStatus | undefined): Pick<Seen, 'ipv6'> {
