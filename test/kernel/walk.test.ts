@@ -11,6 +11,8 @@ import { walk } from '../support/world-walk.ts';
 const [FIRST, LAST] = /^(?:(\d+)-)?(\d+)$/.exec(process.env['KERNEL_WALKS'] ?? '10')?.slice(1) ?? [];
 const FROM = Number(FIRST ?? 1);
 const ONE = process.env['WALK'];
+/** Hooks from their shell on, as installed (WALK_SHELL=yes), or only their bundles (=no): by turns. */
+const SHELL = process.env['WALK_SHELL'] === undefined ? undefined : process.env['WALK_SHELL'] === 'yes';
 /** Seeds that have failed once. */
 const FAILED: readonly number[] = [];
 const SEEDS =
@@ -25,9 +27,10 @@ const lanes = Array.from({ length: LANES }, (_, lane) => SEEDS.filter((_seed, n)
 test.concurrent.each(lanes.map((seeds) => [seeds.length, seeds[0]!, seeds] as const))(
   '%i walks from %i on converge',
   { timeout: 120_000 + SEEDS.length * 30_000 },
-  async (_count, _first, seeds) => {
+  async (_count, first, seeds) => {
     const failed: string[] = [];
-    const router = await createRouter({ links: ['ppp', 'ppp', 'dhcp', { kind: 'dhcp', address: '198.51.100.3' }] });
+    const links = ['ppp', 'ppp', 'dhcp', { kind: 'dhcp', address: '198.51.100.3' }] as const;
+    const router = await createRouter({ links, shell: SHELL ?? first % 2 === 0 });
     try {
       for (const [done, seed] of seeds.entries()) {
         if (done > 0 && done % 25 === 0)
@@ -40,7 +43,7 @@ test.concurrent.each(lanes.map((seeds) => [seeds.length, seeds[0]!, seeds] as co
         } catch (error) {
           const script = [...taken.steps, 'wanhook apply'].map((step) => `> ${step}`).join('\n');
           failed.push(
-            `${explain(error)}\nWALK=${seed} npx vitest run --project kernel walk, as a scenario:\n${script}`,
+            `${explain(error)}\nWALK=${seed} WALK_SHELL=${(SHELL ?? first % 2 === 0) ? 'yes' : 'no'} npx vitest run --project kernel walk, as a scenario:\n${script}`,
           );
           console.log(failed.at(-1));
         }

@@ -22,6 +22,8 @@ export interface RouterOptions extends LabOptions {
   readonly keys?: readonly LinkKeys[];
   /** Run in the router before anything of wanhook. */
   readonly before?: string;
+  /** Hooks begin as the shims in /etc do, with run-hook.sh; else with their bundle. */
+  readonly shell?: boolean;
 }
 
 export interface PppArguments {
@@ -63,6 +65,8 @@ export interface Router extends Lab {
 }
 
 const HOOKS = path.resolve(import.meta.dirname, '../../dist/hooks');
+const LOAD = path.resolve(import.meta.dirname, '../../src/lean/load.cjs');
+const SHELL = path.resolve(import.meta.dirname, '../../hooks/run-hook.sh');
 const INSTALLED = '/usr/lib/wanhook';
 const PATH = '/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin';
 
@@ -119,9 +123,10 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   if (!existsSync(`${HOOKS}/wanhook.cjs`)) throw new Error(`no ${HOOKS}/wanhook.cjs: run "npm run build" first`);
   const lab = await createLab({ overlay: OVERLAY, ...options });
   try {
-    const router = routerIn(lab);
+    const router = routerIn(lab, options.shell === true);
     await lab.rtr.sh(
-      `mkdir -p ${INSTALLED}; cp ${HOOKS}/*.cjs ${INSTALLED}/
+      `mkdir -p ${INSTALLED}/hooks; cp ${HOOKS}/*.cjs ${INSTALLED}/; cp ${HOOKS}/*.cjs ${LOAD} ${INSTALLED}/hooks/
+      sed 's|@NODE@|${process.execPath}|' ${SHELL} >${INSTALLED}/run-hook.sh
       for tool in ip nft conntrack; do
         cp -a "$(readlink -f /usr/sbin/$tool)" /usr/sbin/$tool.real
         cp -a --remove-destination /usr/sbin/$tool.real /usr/sbin/$tool
@@ -162,13 +167,15 @@ const STRUCK: Readonly<Record<Kind, (at: number) => string>> = {
   hang: (at) => `"$REAL" "$@"; code=$?\nif [ $n = ${at} ]; then kill -9 $$; fi\nexit $code`,
 };
 
-function routerIn(lab: Lab): Router {
+function routerIn(lab: Lab, shell: boolean): Router {
   const { rtr } = lab;
   const run = (file: string, args: readonly string[], env: Readonly<Record<string, string>>) =>
     rtr.run([process.execPath, `${INSTALLED}/${file}.cjs`, ...args], { exactEnv: true, env, check: false });
+  const begin: typeof run = (name, args, env) =>
+    rtr.run(['/bin/sh', `${INSTALLED}/run-hook.sh`, name, ...args], { exactEnv: true, env, check: false });
 
   const hook: Router['hook'] = async (name, args, env) => {
-    const { code, stdout, stderr } = await run(name, args, env);
+    const { code, stdout, stderr } = await (shell ? begin : run)(name, args, env);
     if (code !== 0 || stdout + stderr !== '') {
       throw new Error(`the hook ${name} exited ${code} and printed "${stdout}${stderr}"`);
     }
