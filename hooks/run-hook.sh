@@ -51,11 +51,15 @@ is_named() {
   return 1
 }
 
-# By the line of names that the last run has left, which costs no process but only says yes: what it does not know may be new.
-# Sets options: how node may be started, by the second line (src/state/names.ts).
-is_known() {
+# What the last run has left (src/state/names.ts): the lines' names, and how node may be started.
+read_names() {
   names='' options=''
   { read -r names && read -r options; } <$run/names
+  case $options in --no-rehash-snapshot) ;; *) options='' ;; esac
+}
+
+# By those names, which costs no process but only says yes: what they do not know may be new.
+is_known() {
   is_named ' ' "$names" "$@"
 }
 
@@ -138,7 +142,8 @@ if is_strange; then
   $clean logger -t wanhook -p daemon.err "hook $hook: $run is a link, or not root's: look who has made it, then rm -r it"
   exit 0
 fi
-named='' options=''
+named=''
+read_names
 if [ "$hook" = pending ]; then
   # Many hooks may have lost their patience with the same monitor.
   ! taken_by runner || exit 0
@@ -152,7 +157,9 @@ fi
 # (src/kernel/waiting-ip.ts): to start another one from there costs 5 ms. A here-document is a pipe, which is opened once more
 # to write; where it is a file, ip(8) only looks.
 open_pipe() {
-  exec 8<<'LOOK'
+  pipe=''
+  # Without "command" a shell that has no room for it would end.
+  command exec 8<<'LOOK'
 address show
 rule show
 route show table all proto 201 root 0.0.0.0/0
@@ -160,7 +167,6 @@ nexthop show proto 201
 neigh show proto 201
 neigh show nud permanent
 LOOK
-  pipe=''
   [ ! -p /proc/self/fd/8 ] || { command exec 9>/proc/self/fd/8 && pipe=9; }
 }
 
@@ -184,8 +190,9 @@ start_node() {
   changes=''
   read -r changes <$run/changes
   seen=$started.$me
+  asked=''
   open_pipe
-  # shellcheck disable=SC2086 # words
+  # shellcheck disable=SC2086 # none is no word
   set -- "$node" $options /usr/lib/wanhook/hooks/load.cjs "$hook" "$@"
   for name in $handed; do
     eval "[ -z \"\${$name+set}\" ]" || eval "set -- \"$name=\$$name\" \"\$@\""
@@ -193,10 +200,12 @@ start_node() {
   $clean WANHOOK_LOOK="$seen $pipe" WANHOOK_CHANGES="$changes" WANHOOK_STARTED="$started" WANHOOK_NAMED="$named" "$@" 8<&- &
   started_node=$!
   set -C
-  $clean ip -N -j -batch - <&8 8<&- 9>&- >"$run/look-ip-$seen.tmp" 2>&1 &
-  asked=$!
+  if [ -e /proc/self/fd/8 ]; then
+    $clean ip -N -j -batch - <&8 8<&- 9>&- >"$run/look-ip-$seen.tmp" 2>&1 &
+    asked=$!
+  fi
   look >"$run/look-rest-$seen.tmp" 8<&- 9>&- &
-  echo "$asked $!" >"$run/look-by-$seen.tmp"
+  echo "${asked:-$!} $!" >"$run/look-by-$seen.tmp"
   set +C
   exec 8<&-
   wait $started_node

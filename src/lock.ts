@@ -1,4 +1,4 @@
-import { closeSync, lstatSync, openSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
+import { closeSync, lstatSync, lutimesSync, openSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import lockfile from 'proper-lockfile';
 import { errorCode, EXIT, WanhookError } from './errors.ts';
 import { hasEnded, startTime } from './start-time.ts';
@@ -90,8 +90,7 @@ const ownerFs = {
     if (ownerOf(path) === me) unlinkSync(path);
   },
   stat: answering(lstatSync),
-  // Nobody judges by it.
-  utimes: (_path: string, _atime: unknown, _mtime: unknown, done: (error: null) => void) => done(null),
+  utimes: answering(lutimesSync),
 };
 
 /** A synchronous call in the shape of node's callback one. */

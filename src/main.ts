@@ -266,9 +266,9 @@ function earlyLook(): SeenEarly {
   const at = process.uptime();
   const found = readLook(look);
   if (found === undefined) return {};
-  const { text, waiting } = found;
+  const { text } = found;
   const [ip = '', ip6 = '', table = ''] = text.split('\f');
-  const kernel = createKernel(waitingIp(spawnRunner, look, { pid: waiting, listed: ip }));
+  const kernel = createKernel(waitingIp(spawnRunner, look, found));
   removeLook(look);
   const listing = normalListing(table);
   const changes = process.env['WANHOOK_CHANGES'] ?? '';

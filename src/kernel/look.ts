@@ -30,27 +30,37 @@ export function findLook(directory: string, words: string | undefined): Look | u
 export interface Seen {
   readonly text: string;
   readonly waiting: number;
+  /** How many bytes it has written. */
+  readonly bytes: number;
 }
 
 /** From the start of this process, whoever waits: no command there takes a second, and one that hangs is left behind. */
 const LIMIT_MS = 10_000;
-/** The shell starts them after us, and then says so; where /run is full it cannot. */
-const STARTED_MS = 1_000;
+/** The shell starts them after us, then says so, and ip(8) needs less time than nft(8). Where /run is full neither is to be seen. */
+const SOON_MS = 300;
 
 /** All of it, once it is whole: by now it mostly is. Undefined: it never was. */
 export function readLook({ by, ip, rest }: Look): Seen | undefined {
   let [waiting, other] = [0, 0];
-  if (!waitUntil(() => ([waiting, other] = writersIn(by))[0] !== 0, STARTED_MS)) return undefined;
-  let listed = '';
-  const isListed = () => isWhole((listed = read(ip)));
-  const isRead =
-    waitUntil(() => !isOurs(other), LIMIT_MS) && waitUntil(() => isListed() || hasEnded(waiting, isListed), LIMIT_MS);
-  return isRead ? { text: `${listed}\f${read(rest)}`, waiting } : undefined;
+  if (!waitUntil(() => ([waiting, other] = writersIn(by))[0] !== 0, SOON_MS)) return undefined;
+  if (!waitUntil(() => !isOurs(other), LIMIT_MS - process.uptime() * 1000)) return undefined;
+  let listed: Buffer = Buffer.alloc(0);
+  const isListed = () => listsIn((listed = read(ip))).length >= OBSERVE_BATCH.length;
+  if (!waitUntil(() => isListed() || hasEnded(waiting, isListed), SOON_MS)) return undefined;
+  const text = `${listsIn(listed).join('\n')}\n\f${read(rest).toString()}`;
+  return { text, waiting, bytes: listed.length };
 }
+
+/** ip(8) ends each list's line, and writes it out, before it begins the next. What it warns of stands between. */
+const listsIn = (listed: Buffer): string[] =>
+  listed
+    .toString()
+    .split('\n')
+    .filter((line) => line.startsWith('[') && line.trimEnd().endsWith(']'));
 
 /** Zeros: there is nothing yet. */
 function writersIn(path: string): [number, number] {
-  const [, first = 0, second = 0] = /^(\d{1,10}) (\d{1,10})\n/.exec(read(path)) ?? [];
+  const [, first = 0, second = 0] = /^(\d{1,10}) (\d{1,10})\n/.exec(read(path).toString()) ?? [];
   return [Number(first), Number(second)];
 }
 
@@ -75,14 +85,11 @@ export function hasEnded(pid: number, again: () => unknown): boolean {
   return isEnded;
 }
 
-function read(path: string): string {
+function read(path: string): Buffer {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync(path);
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return '';
+    if (errorCode(error) === 'ENOENT') return Buffer.alloc(0);
     throw error;
   }
 }
-
-/** ip(8) ends each list's line, and writes it out, before it begins the next. */
-const isWhole = (text: string) => text.endsWith(']\n') && (text.match(/^\[/gm)?.length ?? 0) >= OBSERVE_BATCH.length;

@@ -45,8 +45,8 @@ export function cannotRun(tool: Tool, cause: unknown): WanhookError {
     : new WanhookError(`cannot run "${tool}"`, { cause });
 }
 
-export function tookTooLong(tool: Tool, argv: readonly string[]): WanhookError {
-  return new WanhookError(`"${[tool, ...argv].join(' ')}" was stopped after ${TOOL_TIME_LIMIT_MS / 1000} s`);
+export function tookTooLong(tool: Tool, argv: readonly string[], limitMs = TOOL_TIME_LIMIT_MS): WanhookError {
+  return new WanhookError(`"${[tool, ...argv].join(' ')}" was stopped after ${limitMs / 1000} s`);
 }
 
 /**

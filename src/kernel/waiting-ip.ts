@@ -1,12 +1,15 @@
 import { closeSync, constants, openSync, readSync, writeFileSync } from 'node:fs';
 import { errorCode } from '../errors.ts';
-import { hasEnded, isOurs, type Look } from './look.ts';
+import { hasEnded, isOurs, type Look, type Seen } from './look.ts';
 import { OBSERVE_BATCH } from './observe.ts';
-import { TOOL_TIME_LIMIT_MS, tookTooLong, type Outcome, type Runner } from './runner.ts';
+import { tookTooLong, type Outcome, type Runner } from './runner.ts';
 import { waitUntil } from './wait.ts';
 
 /** PIPE_BUF of pipe(7): written whole or not at all, and without waiting. Only a line's first event has more to say. */
 const MOST_BYTES = 4096;
+
+/** It does in milliseconds what it is told; where its answer finds no room, another one is asked. */
+const LIMIT_MS = 5_000;
 
 /** Prints one list, whatever there is: that ip(8) has come to it tells that all before it is done. */
 const LAST_WORD = 'link show dev lo\n';
@@ -14,22 +17,17 @@ const ANSWER = /^\[.*\]\n$/m;
 /** It stops at the first that is refused. */
 const REFUSAL = /^Command failed -:\d+\n/m;
 
-/** That process, and what it has listed. */
-interface Waiting {
-  readonly pid: number;
-  readonly listed: string;
-}
-
 /**
  * The ip(8) that has looked carries out what follows from that; everything else is the runner's. It knows devices by the
- * numbers they had then: only for what is decided by its very look. Like any other it stops at what is refused, and ends.
+ * numbers they had then: only for what is decided by its very look, and that is fresh. One made anew since is refused; one that
+ * has given its name to another would be taken for it. Like any other it stops at what is refused, and ends.
  */
-export function waitingIp(runner: Runner, { pipe, ip }: Look, { pid, listed }: Waiting): Runner {
+export function waitingIp(runner: Runner, { pipe, ip }: Look, { waiting: pid, bytes }: Seen): Runner {
   if (pipe === undefined) return runner;
   const answers = openIfThere(ip);
   if (answers === undefined) return runner;
   let lines = OBSERVE_BATCH.length;
-  let at = Buffer.byteLength(listed);
+  let at = bytes;
   let isWaiting = true;
 
   const ask = (batch: string): Outcome | undefined => {
@@ -38,13 +36,13 @@ export function waitingIp(runner: Runner, { pipe, ip }: Look, { pid, listed }: W
     let said = '';
     const more = () => (said = readFrom(answers, at));
     const isAnswered = () => [ANSWER, REFUSAL].some((last) => last.test(more()));
-    if (!waitUntil(() => isAnswered() || hasEnded(pid, more), process.uptime() * 1000 + TOOL_TIME_LIMIT_MS)) {
+    if (!waitUntil(() => isAnswered() || hasEnded(pid, more), LIMIT_MS)) {
       if (isOurs(pid)) process.kill(pid, 'SIGKILL');
-      throw tookTooLong('ip', ['-batch', '-']);
+      throw tookTooLong('ip', ['-batch', '-'], LIMIT_MS);
     }
     if (!ANSWER.test(said)) return { code: 1, stdout: '', stderr: numberedFrom(lines, said) };
     isWaiting = true;
-    at += Buffer.byteLength(said);
+    at += said.length;
     lines += batch.split('\n').length;
     return { code: 0, stdout: '', stderr: '' };
   };
@@ -84,9 +82,10 @@ function tell(pipe: number, text: string): boolean {
   }
 }
 
+/** Latin-1: a device's name is bytes, and those are counted. */
 function readFrom(file: number, at: number): string {
   const room = Buffer.alloc(64 * 1024);
-  return room.toString('utf8', 0, readSync(file, room, 0, room.length, at));
+  return room.toString('latin1', 0, readSync(file, room, 0, room.length, at));
 }
 
 /** It counts the lines of all that it was ever told. */

@@ -20,7 +20,7 @@ const keptIn = `/run/wanhook/${hook}.code`;
 
 // It is run as it is: only what nobody else can have written.
 function readOwn(path) {
-  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const { uid, mode } = fstatSync(file);
     if (uid !== process.geteuid() || (mode & 0o022) !== 0) throw new Error('a stranger’s');
@@ -55,7 +55,7 @@ function nothingToDo() {
     const call = { bundle: filename, args: process.argv.slice(2), env: process.env };
     // It stands in there as JSON in JSON: that tells without its code what cannot be.
     const args = JSON.stringify(JSON.stringify(call.args)).slice(1, -1);
-    const settled = readFileSync('/run/wanhook/settled.json', 'latin1');
+    const settled = readOwn('/run/wanhook/settled.json');
     const isTold = [`"${call.env.WANHOOK_CHANGES}"`, `"[\\"${hook}.cjs\\",`, args].every((part) =>
       settled.includes(part),
     );

@@ -37,9 +37,11 @@ export function keptConfig(keeper: ConfigKeeper): Pick<Kept, 'config' | 'files'>
 export function keepConfig(keeper: ConfigKeeper, config: Config, began: number): void {
   const { stateDirectory, configDirectory, bundle } = keeper;
   const read = stampsOf(configPaths(configDirectory));
-  if (!areOld(read, began)) return;
+  const code = stampsOf([bundle]);
+  // The bundle, too: during an upgrade it is not the one that runs.
+  if (!areOld({ ...read, ...code }, began)) return;
   const files = { ...read, ...stampsOf(['config.json', 'names'].map((name) => join(stateDirectory, name))) };
-  const kept: Kept = { bundle: identity(bundle), files, config };
+  const kept: Kept = { bundle: code[bundle] ?? '', files, config };
   try {
     const text = JSON.stringify(kept);
     // JSON has no bigints, which ranges of IPv6 are made of, and no infinity.

@@ -113,7 +113,7 @@ export function keepSettled(
   },
 ): void {
   const { stateDirectory } = place;
-  if (seen.changes === '') return;
+  if (seen.changes === '' || !areOld(stampsOf([call.bundle]), seen.began)) return;
   // What decides what holds: the configuration, and whether one is being tried, which ends by the clock.
   const config = seen.config ?? stampsOf(configPaths(place.configDirectory));
   const trial = stampsOf([trialPath(place)]);
