@@ -79,7 +79,20 @@ const MAY_IMPORT = {
     'reconcile',
     'decide',
   ],
-  'src/main.ts': ['start-time', 'cli', 'config', 'events', 'state', 'kernel', 'journal', 'log', 'lock', 'reconcile'],
+  'src/early-look.ts': ['kernel', 'reconcile'],
+  'src/main.ts': [
+    'start-time',
+    'early-look',
+    'cli',
+    'config',
+    'events',
+    'state',
+    'kernel',
+    'journal',
+    'log',
+    'lock',
+    'reconcile',
+  ],
   'hooks/**': ['main', 'events', 'cli', 'kernel', 'state'],
 };
 const PLACES = [...new Set(Object.values(MAY_IMPORT).flat())];

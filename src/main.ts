@@ -3,21 +3,20 @@ import { dirname, join } from 'node:path';
 import type { runProgram } from './cli/program.ts';
 import { writeTableNames } from './cli/table-names.ts';
 import { terminal } from './cli/terminal.ts';
+import { watchedOutput } from './cli/output.ts';
 import { configReader } from './config/load.ts';
-import { errorCode, EXIT, explain, WanhookError } from './errors.ts';
+import { earlyLook, type SeenEarly } from './early-look.ts';
+import { EXIT, explain, WanhookError } from './errors.ts';
 import type { ParsedHook } from './events/hook-input.ts';
 import { parseHook, type HookName } from './events/hooks.ts';
 import { appendJournal } from './journal.ts';
 import { createKernel } from './kernel/kernel.ts';
-import { normalListing, parseIp6Batch, parseIpBatch } from './kernel/observe.ts';
 import { acceptsTable, managesNeighbours, resolveName } from './kernel/ask.ts';
 import { spawnDetached } from './kernel/detached.ts';
 import { flockDescriptor, spawnRunner, type Runner } from './kernel/runner.ts';
-import { findLook, readLook, removeLook } from './kernel/look.ts';
 import { lookAround } from './kernel/look-around.ts';
 import { scriptNames } from './kernel/scripts.ts';
 import { wakeAt } from './kernel/sleeper.ts';
-import { waitingIp } from './kernel/waiting-ip.ts';
 import { isHeld, withLock } from './lock.ts';
 import { toSyslog } from './log.ts';
 import type { Config, LinkEvent } from './model.ts';
@@ -198,7 +197,7 @@ async function reconcileHere(
   call?: HookCall,
 ): Promise<void> {
   // Read before the lock is taken: nobody may hang with it on a command that hangs.
-  const seen = earlyLook();
+  const seen = earlyLook(STATE_DIRECTORY, process.env['WANHOOK_LOOK'], process.env['WANHOOK_CHANGES'] ?? '');
   let early: Early = seen;
   const once = () => {
     const given = early;
@@ -252,39 +251,6 @@ function rememberSettled(
     keepSettled(SETTLED_PLACE, call, { look, changes, ...found, began: startedAtEpoch() });
   } catch {
     // No room: the next one decides again.
-  }
-}
-
-/** Also as it was printed. */
-interface SeenEarly extends Early {
-  readonly text?: string;
-}
-
-function earlyLook(): SeenEarly {
-  const look = findLook(STATE_DIRECTORY, process.env['WANHOOK_LOOK']);
-  if (look === undefined) return {};
-  const at = process.uptime();
-  const found = readLook(look);
-  if (found === undefined) return {};
-  const { text } = found;
-  const [ip = '', ip6 = '', table = ''] = text.split('\f');
-  const kernel = createKernel(waitingIp(spawnRunner, look, found));
-  removeLook(look);
-  const listing = normalListing(table);
-  const changes = process.env['WANHOOK_CHANGES'] ?? '';
-  const age = () => (process.uptime() - at) * 1000;
-  try {
-    return {
-      ip: parseIpBatch(ip),
-      listing,
-      changes,
-      kernel,
-      age,
-      text,
-      ...(ip6 !== '' && { ip6: parseIp6Batch(ip6) }),
-    };
-  } catch {
-    return { listing };
   }
 }
 
@@ -347,20 +313,6 @@ export async function runCommand(program: Program, runner: Runner, version: stri
   const failure = await output.failure();
   if (failure !== undefined) process.stderr.write(`wanhook: cannot write to standard output: ${failure}\n`);
   process.exit(failure !== undefined && [EXIT.done, EXIT.changes].some((good) => good === code) ? EXIT.failed : code);
-}
-
-/** Whoever reads only the beginning (`| head`) has got what he wanted; a full disk has not got the answer. */
-function watchedOutput(): { failure: () => Promise<string | undefined>; ended: () => boolean } {
-  let failure: string | undefined;
-  let ended = false;
-  process.stdout.on('error', (error: Error) => {
-    ended = true;
-    if (errorCode(error) !== 'EPIPE') failure ??= error.message;
-  });
-  process.stderr.on('error', () => undefined);
-  // A stream tells its error in a later turn; a callback comes after what was written before it.
-  const written = () => new Promise<void>((resolve) => process.stdout.write('', () => setImmediate(resolve)));
-  return { failure: () => written().then(() => failure), ended: () => ended };
 }
 
 /** The shell front keeps the caller's environment from Node, NODE_* and LD_* above all, and hands it on as a word. */

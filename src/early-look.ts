@@ -1,0 +1,39 @@
+import { createKernel } from './kernel/kernel.ts';
+import { findLook, readLook, removeLook } from './kernel/look.ts';
+import { normalListing, parseIp6Batch, parseIpBatch } from './kernel/observe.ts';
+import { spawnRunner } from './kernel/runner.ts';
+import { waitingIp } from './kernel/waiting-ip.ts';
+import type { Early } from './reconcile.ts';
+
+/** What run-hook.sh has had listed, and its text as it was printed. */
+export interface SeenEarly extends Early {
+  readonly text?: string;
+}
+
+/** `words`: WANHOOK_LOOK; `changes`: WANHOOK_CHANGES. Nothing, if there is none, or it cannot be understood. */
+export function earlyLook(directory: string, words: string | undefined, changes: string): SeenEarly {
+  const look = findLook(directory, words);
+  if (look === undefined) return {};
+  const at = process.uptime();
+  const found = readLook(look);
+  if (found === undefined) return {};
+  const { text } = found;
+  const [ip = '', ip6 = '', table = ''] = text.split('\f');
+  const kernel = createKernel(waitingIp(spawnRunner, look, found));
+  removeLook(look);
+  const listing = normalListing(table);
+  const age = () => (process.uptime() - at) * 1000;
+  try {
+    return {
+      ip: parseIpBatch(ip),
+      listing,
+      changes,
+      kernel,
+      age,
+      text,
+      ...(ip6 !== '' && { ip6: parseIp6Batch(ip6) }),
+    };
+  } catch {
+    return { listing };
+  }
+}
