@@ -80,6 +80,7 @@ ticks_of() {
   # shellcheck disable=SC2086 # words
   set -- ${stat##*)}
   ticks=${20-}
+  case ${1-} in Z | X) ticks='' ;; esac # killed, and nobody has asked after it
 }
 
 # Is somebody there who takes what is dropped? $run/monitor and $run/runner: PID TICKS ….

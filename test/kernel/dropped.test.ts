@@ -120,6 +120,16 @@ test('the run that took it is killed while nobody else comes: the hook itself se
   expect((await up())[0]).toBe('up');
 });
 
+test('the run that took it was killed, and its parent has not asked after it: it is gone', async () => {
+  await lab.rtr.sh(`sh -c 'sleep 0.2 & echo $! >/run/dead; exec sleep 30' & parent=$!
+    for try in $(seq 50); do [ -s /run/dead ] && grep -q ' Z ' /proc/$(cat /run/dead)/stat && break; sleep 0.1; done
+    echo "$(cat /run/dead) $(cut -d' ' -f22 /proc/$(cat /run/dead)/stat)" >/run/wanhook/runner
+    mkdir -p -m 700 /run/wanhook/hooks
+    ${UP} ${words(0)}
+    ls /run/wanhook/hooks >/run/left; kill $parent`);
+  expect(await lab.rtr.sh('cat /run/left; ip route show table 20001')).toMatch(/^default dev ppp0 /);
+});
+
 test('/run/wanhook is emptied while a monitor watches: the next hooks are heard all the same', async () => {
   await startMonitor();
   await lab.rtr.sh('rm -rf /run/wanhook/hooks');
