@@ -14,7 +14,7 @@ export interface EventRow extends Figures {
 }
 
 const NODE: readonly string[] = [process.execPath, '-e', '0'];
-/** No hook that is a shell's and lets Node change something can cost less: it decides nothing, and writes nothing down. */
+/** What starting costs where Node starts the one command that changes something: it decides nothing, and writes nothing down. */
 const START = "require('child_process').spawnSync('ip', ['-batch', '-'], { input: 'rule show pref 1' })";
 const LEAST: readonly string[] = [
   '/bin/sh',
