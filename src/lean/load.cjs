@@ -1,17 +1,8 @@
 // run-hook.sh: node load.cjs HOOK [ARGUMENT…]. Runs the hook's bundle with the code that V8 made of it last time: to
 // compile it anew takes a hook 10 ms of 60. V8 itself refuses what another version or other flags have made; that it
-// is of this very bundle is seen by the bundle's identity in its first line. The source comes along: one file to read.
+// is of this very bundle is seen by the bundle's identity in front of it.
 'use strict';
-const {
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} = require('node:fs');
+const { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
 const { Script } = require('node:vm');
 
 const [hook] = process.argv.splice(2, 1);
@@ -33,20 +24,23 @@ function readOwn(path) {
 function keptCode(identity) {
   try {
     const kept = readOwn(keptIn);
-    const end = kept.indexOf('\n');
-    const [length, ...rest] = kept.latin1Slice(0, end).split(' ');
-    if (rest.join(' ') !== identity) return undefined;
-    const code = end + 1 + Number(length);
-    return { text: kept.latin1Slice(end + 1, code), cachedData: kept.subarray(code) };
+    return kept.latin1Slice(0, identity.length) === identity ? kept.subarray(identity.length) : undefined;
   } catch {
     return undefined;
   }
 }
 
-// Nobody can set a ctime.
-function identityOf(path) {
-  const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
-  return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+// With what shows that it is the same: nobody can set a ctime.
+function readBundle() {
+  const file = openSync(filename, 'r');
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = fstatSync(file, { bigint: true });
+    // As long as keeps the code behind it aligned: else V8 copies it.
+    const identity = `${[dev, ino, size, mtimeNs, ctimeNs].join(' ').padEnd(127)}\n`;
+    return { identity, source: readFileSync(file, 'latin1') };
+  } finally {
+    closeSync(file);
+  }
 }
 
 // Said before, and nothing has changed since: the commonest word of a client. (During an upgrade it may be missing.)
@@ -66,22 +60,19 @@ function nothingToDo() {
 }
 
 function runBundle() {
-  const identity = identityOf(filename);
-  const kept = keptCode(identity);
+  const { identity, source } = readBundle();
+  const cachedData = keptCode(identity);
   // esbuild writes ASCII only.
-  const text = kept?.text ?? wrapped(readFileSync(filename, 'latin1'));
-  const script = new Script(text, { filename, cachedData: kept?.cachedData });
+  const text = `(function (exports, require, module, __filename, __dirname, keepCode) {${source}\n})`;
+  const script = new Script(text, { filename, cachedData });
 
   // Called when the work is done: only functions that have run are compiled. Nothing is lost if it cannot be kept.
   function keepCode() {
-    if (kept !== undefined && !script.cachedDataRejected) return;
+    if (cachedData !== undefined && !script.cachedDataRejected) return;
     try {
       const temporary = `${keptIn}.${process.pid}.tmp`;
-      const head = `${text.length} ${identity}\n${text}`;
-      writeFileSync(temporary, Buffer.concat([Buffer.from(head, 'latin1'), script.createCachedData()]), {
-        mode: 0o600,
-        flag: 'wx',
-      });
+      const kept = Buffer.concat([Buffer.from(identity), script.createCachedData()]);
+      writeFileSync(temporary, kept, { mode: 0o600, flag: 'wx' });
       renameSync(temporary, keptIn);
     } catch {
       // No room: the next one compiles, too.
@@ -90,7 +81,5 @@ function runBundle() {
 
   script.runInThisContext()(exports, require, module, filename, __dirname, keepCode);
 }
-
-const wrapped = (source) => `(function (exports, require, module, __filename, __dirname, keepCode) {${source}\n})`;
 
 if (!nothingToDo()) runBundle();

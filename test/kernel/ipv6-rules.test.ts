@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Answer } from '../../src/cli/explain-answer.ts';
-import { SLOW } from '../support/lab-process.ts';
+import { type ProcessHandle, SLOW } from '../support/lab-process.ts';
 import type { ShareOptions } from '../support/lab-traffic.ts';
 import { applyRules } from '../support/router-rules.ts';
 import { createRouter, type Router } from '../support/router.ts';
@@ -175,9 +175,14 @@ test('use: its line dies and returns: they wait, and never leave by another', as
   const run = (...argv: string[]) => router.rtr.spawn(inCgroup(['wanhook', 'use', 'line2', '--', ...argv]));
   const slow = (amount: number) => String(amount * SLOW);
   const times = ['--ms', slow(30_000), '--timeout', slow(300), '--every', slow(20)];
-  const probes = ['tcp', 'udp'].map((proto) => run(...traffic('probe', '--to', FIRST, '--proto', proto, ...times)));
+  const probes: ProcessHandle[] = [];
+  // One after the other: three at once wait for the lock longer than anybody does where the processor is emulated.
+  for (const proto of ['tcp', 'udp']) {
+    const probe = run(...traffic('probe', '--to', FIRST, '--proto', proto, ...times));
+    await probe.waitLine(/startedAt/);
+    probes.push(probe);
+  }
   const ping = run('ping', '-6', '-q', '-i', '0.05', '-w', slow(30), FIRST);
-  await Promise.all(probes.map((probe) => probe.waitLine(/startedAt/)));
   await expect.poll(pinged, { timeout: 10_000 * SLOW }).toEqual([`mark=${2 * 2 ** 24}`]);
   await router.down(1);
   await pinged();
