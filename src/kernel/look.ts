@@ -44,11 +44,16 @@ export function readLook({ by, ip, rest }: Look): Seen | undefined {
   let [waiting, other] = [0, 0];
   if (!waitUntil(() => ([waiting, other] = writersIn(by))[0] !== 0, SOON_MS)) return undefined;
   if (!waitUntil(() => !isOurs(other), LIMIT_MS - process.uptime() * 1000)) return undefined;
-  let listed: Buffer = Buffer.alloc(0);
-  const isListed = () => listsIn((listed = read(ip))).length >= OBSERVE_BATCH.length;
+  let bytes = 0;
+  let lists: string[] = [];
+  const isListed = () => {
+    const listed = read(ip);
+    bytes = listed.length;
+    lists = listsIn(listed);
+    return lists.length >= OBSERVE_BATCH.length;
+  };
   if (!waitUntil(() => isListed() || hasEnded(waiting, isListed), SOON_MS)) return undefined;
-  const text = `${listsIn(listed).join('\n')}\n\f${read(rest).toString()}`;
-  return { text, waiting, bytes: listed.length };
+  return { text: `${lists.join('\n')}\n\f${read(rest).toString()}`, waiting, bytes };
 }
 
 /** ip(8) ends each list's line, and writes it out, before it begins the next. What it warns of stands between. */

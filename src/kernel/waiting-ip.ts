@@ -34,8 +34,10 @@ export function waitingIp(runner: Runner, { pipe, ip }: Look, { waiting: pid, by
     isWaiting = false;
     if (!tell(pipe, `${batch}${LAST_WORD}`)) return undefined;
     let said = '';
-    const more = () => (said = readFrom(answers, at));
-    const isAnswered = () => [ANSWER, REFUSAL].some((last) => last.test(more()));
+    const room = Buffer.alloc(64 * 1024);
+    // Latin-1: a device's name is bytes, and those are counted.
+    const more = () => (said = room.toString('latin1', 0, readSync(answers, room, 0, room.length, at)));
+    const isAnswered = () => ANSWER.test(more()) || REFUSAL.test(said);
     if (!waitUntil(() => isAnswered() || hasEnded(pid, more), LIMIT_MS)) {
       if (isOurs(pid)) process.kill(pid, 'SIGKILL');
       throw tookTooLong('ip', ['-batch', '-'], LIMIT_MS);
@@ -80,12 +82,6 @@ function tell(pipe: number, text: string): boolean {
     if (['EPIPE', 'EAGAIN', 'ENXIO', 'ENOENT'].includes(errorCode(error) ?? '')) return false;
     throw error;
   }
-}
-
-/** Latin-1: a device's name is bytes, and those are counted. */
-function readFrom(file: number, at: number): string {
-  const room = Buffer.alloc(64 * 1024);
-  return room.toString('latin1', 0, readSync(file, room, 0, room.length, at));
 }
 
 /** It counts the lines of all that it was ever told. */
