@@ -31,6 +31,17 @@ const numbers = (from: number, to: number) => Array.from({ length: to - from }, 
 /** The far ends are in a namespace of their own: a process of the router holds it, so that it has a number here. */
 const FAR = 'unshare -n sleep 3600 & echo $! >/run/far; sleep 0.2; nsenter -t $(cat /run/far) -n ip link set lo up\n';
 
+/**
+ * The kernel tells of a veth's carrier up to a second later (net/core/link_watch.c) and adds its IPv6 multicast route then:
+ * in a loaded machine that was taken for a change by the hook that was being measured. A real ppp device has its carrier at once.
+ */
+const SETTLED = `for _ in $(seq 300); do
+  devices=$(ip -o link show type veth up | wc -l)
+  [ "$(ip -6 route show table local type multicast | grep -c 'dev ppp')" -ge "$devices" ] && break
+  sleep 0.01
+done
+`;
+
 function makeLines(lines: readonly number[]): string {
   const far = lines.map((n) => `link set dev far${n} up`).join('\n');
   const make = (n: number) => `link add ppp${n} type veth peer name far${n} netns $far
@@ -46,7 +57,7 @@ LAB
 ip -batch - <<LAB
 ${lines.map((n) => `link set dev ppp${n} up`).join('\n')}
 LAB
-`;
+${SETTLED}`;
 }
 
 const hookArgv = (verb: 'up' | 'down', file: string, n: number, name = `line${n}`) => [
