@@ -186,19 +186,22 @@ LOOK
 }
 
 # Into files, not pipes: who looks may hang, and neither node nor this shell waits for him for ever. Node is started first: it
-# takes longest. "changes", read before: src/state/changes.ts. Sets ended: node's exit status.
+# takes longest. "changes", read before: src/state/changes.ts; "settled": src/state/settled.ts. Sets ended: node's exit status.
 start_node() {
-  changes=''
+  changes='' settled=none
   read -r changes <$run/changes
+  read -r settled <$run/settled
+  [ "$settled" = "$changes" ] && settled=perhaps
   seen=$started.$me
   asked=''
   open_pipe
   # shellcheck disable=SC2086 # none is no word
-  set -- "$node" $options /usr/lib/wanhook/hooks/load.cjs "$hook" "$@"
+  set -- "$node" $options --preserve-symlinks-main /usr/lib/wanhook/hooks/load.cjs "$hook" "$@"
   for name in $handed; do
     eval "[ -z \"\${$name+set}\" ]" || eval "set -- \"$name=\$$name\" \"\$@\""
   done
-  $clean WANHOOK_LOOK="$seen $pipe" WANHOOK_CHANGES="$changes" WANHOOK_STARTED="$started" WANHOOK_NAMED="$named" "$@" 8<&- &
+  $clean WANHOOK_LOOK="$seen $pipe" WANHOOK_CHANGES="$changes" WANHOOK_STARTED="$started" WANHOOK_NAMED="$named" \
+    WANHOOK_SETTLED="$settled" "$@" 8<&- &
   started_node=$!
   set -C
   if [ -e /proc/self/fd/8 ]; then

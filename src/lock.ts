@@ -1,5 +1,4 @@
 import { closeSync, lstatSync, lutimesSync, openSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
-import lockfile from 'proper-lockfile';
 import { errorCode, EXIT, WanhookError } from './errors.ts';
 import { hasEnded, startTime } from './start-time.ts';
 
@@ -35,6 +34,8 @@ export function isHeld(path: string): boolean {
 }
 
 async function acquire(path: string, options: LockOptions): Promise<(() => Promise<void>) | undefined> {
+  // Loaded by whoever needs it: most hooks have nothing to change.
+  const { default: lockfile } = await import('proper-lockfile');
   const end = process.hrtime.bigint() + BigInt(options.waitMs) * 1_000_000n;
   for (;;) {
     if (options.noLongerNeeded?.() === true) return undefined;

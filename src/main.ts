@@ -21,6 +21,7 @@ import { isHeld, withLock } from './lock.ts';
 import { toSyslog } from './log.ts';
 import type { Config, LinkEvent } from './model.ts';
 import { reconcile, type Early, type Options, type SettledSysctls, type World } from './reconcile.ts';
+import { saysNothingNew } from './nothing-new.ts';
 import { makePrivateDirectory, readIfThere, requirePrivate, writeAtomically } from './state/files.ts';
 import { dropEvent } from './state/inbox.ts';
 import { startTime } from './start-time.ts';
@@ -28,7 +29,7 @@ import { findLink } from './state/record.ts';
 import { keepConfig, keptConfig } from './state/kept-config.ts';
 import { keepSettled, type HookCall } from './state/settled.ts';
 import type { Stamps } from './state/stamps.ts';
-import { loadState } from './state/store.ts';
+import { loadStamped, loadState, type StampedState } from './state/store.ts';
 import { loadGoodConfig } from './state/good-config.ts';
 import { loadTrial, trialConfig, trialNotice, type Uptime } from './state/trial.ts';
 import { queuedEvents, queueEvent, type Variables } from './state/script-queue.ts';
@@ -155,7 +156,7 @@ const bundleOf = (hook: string) => join(dirname(process.argv[1] ?? ''), `${hook}
 
 /** What other hooks have dropped, and nobody has taken. */
 export function runPending(): Promise<void> {
-  return inHook((warn) => reconcileHere({ cause: 'hook', lenient: true }, bundleOf('pending'), warn));
+  return inHook((warn) => reconcileHere(hookRun(bundleOf('pending'), warn), { cause: 'hook', lenient: true }, warn));
 }
 
 async function inHook(work: (warn: (message: string) => void) => Promise<void>): Promise<void> {
@@ -180,8 +181,20 @@ async function hook(parsed: ParsedHook, call: HookCall, warn: (message: string) 
   const { event } = parsed;
   // run-hook.sh has found a line's very name; 60 files are parsed again under the lock.
   if (process.env['WANHOOK_NAMED'] !== 'yes' && !isOurs(event)) return;
+  const run = hookRun(call.bundle, warn, call);
+  const record = event.kind === 'down' ? undefined : readRecord();
+  if (record !== undefined && (await saysNothingNew(run.world, event, record, run.look))) return;
   const eventPath = dropEvent(STATE_DIRECTORY, event, startedAt());
-  await reconcileHere({ cause: event.cause, eventPath, lenient: true }, call.bundle, warn, call);
+  await reconcileHere(run, { cause: event.cause, eventPath, lenient: true, ...(record && { record }) }, warn);
+}
+
+/** Without the lock. What is wrong with it is told by whoever has that. */
+function readRecord(): StampedState | undefined {
+  try {
+    return loadStamped(STATE_DIRECTORY);
+  } catch {
+    return undefined;
+  }
 }
 
 /** When run-hook.sh began: what another hook has dropped meanwhile is newer. */
@@ -190,18 +203,21 @@ function startedAt(): string | undefined {
   return /^\d{1,20}$/.test(ticks) ? ticks : undefined;
 }
 
-async function reconcileHere(
-  options: Options,
-  bundle: string,
-  warn: (message: string) => void,
-  call?: HookCall,
-): Promise<void> {
-  // Read before the lock is taken: nobody may hang with it on a command that hangs.
-  const seen = earlyLook(STATE_DIRECTORY, process.env['WANHOOK_LOOK'], process.env['WANHOOK_CHANGES'] ?? '');
-  let early: Early = seen;
+/** What a hook's run works with. */
+interface HookRun {
+  readonly world: World;
+  /** Waited for when it is first asked for. */
+  readonly look: () => SeenEarly;
+}
+
+function hookRun(bundle: string, warn: (message: string) => void, call?: HookCall): HookRun {
+  let seen: SeenEarly | undefined;
+  const look = () =>
+    (seen ??= earlyLook(STATE_DIRECTORY, process.env['WANHOOK_LOOK'], process.env['WANHOOK_CHANGES'] ?? ''));
+  let isGiven = false;
   const once = () => {
-    const given = early;
-    early = {};
+    const given: Early = isGiven ? {} : look();
+    isGiven = true;
     return given;
   };
   let warned = false;
@@ -222,10 +238,20 @@ async function reconcileHere(
     },
     keep: (config: Config) => keepConfig(keeper, config, startedAtEpoch()),
   };
-  const settled = (sysctls: SettledSysctls) => {
-    if (call !== undefined && !warned) rememberSettled(call, seen, { sysctls, ...(files && { config: files }) });
+  const settled: World['settled'] = (sysctls, record) => {
+    const found = { sysctls, ...(record !== undefined && { record }), ...(files && { config: files }) };
+    if (call !== undefined && !warned) rememberSettled(call, look(), found);
   };
-  const world = { ...openWorld(spawnRunner, voice), keptConfig: kept, earlyLook: once, settled };
+  return { look, world: { ...openWorld(spawnRunner, voice), keptConfig: kept, earlyLook: once, settled } };
+}
+
+async function reconcileHere(
+  { world, look }: HookRun,
+  options: Options,
+  warn: (message: string) => void,
+): Promise<void> {
+  // Read before the lock is taken: nobody may hang with it on a command that hangs.
+  look();
   const report = await reconcile(world, options);
   const notice = trialNotice(loadTrial(TRIAL_PLACE));
   if (notice !== undefined) warn(notice);
@@ -244,7 +270,7 @@ const SETTLED_PLACE = {
 function rememberSettled(
   call: HookCall,
   { text: look, changes }: SeenEarly,
-  found: { readonly sysctls: SettledSysctls; readonly config?: Stamps },
+  found: { readonly sysctls: SettledSysctls; readonly record?: string; readonly config?: Stamps },
 ): void {
   if (look === undefined || changes === undefined) return;
   try {

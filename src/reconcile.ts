@@ -1,17 +1,18 @@
 import { join } from 'node:path';
 import { chooseConfig, STOPPING } from './choose-config.ts';
 import { decide, type Decision, type Known } from './decide.ts';
-import { nextFailback } from './desired/failback.ts';
 import { explain } from './errors.ts';
 import { nothingNew, stillTrue } from './glance.ts';
 import { appendJournal } from './journal.ts';
 import { pasteable } from './kernel/render.ts';
 import type { Op, State } from './model.ts';
+import { nextLook } from './next-look.ts';
 import { saveIfChanged, settle } from './settle.ts';
 import { discardEvents, isTaken, pendingEvents, type Inbox } from './state/inbox.ts';
 import { sweepTemporaries } from './state/files.ts';
 import { isRepeat } from './state/record.ts';
-import { isSameState, loadState } from './state/store.ts';
+import { recordStamp } from './state/stamps.ts';
+import { isSameState, loadState, type StampedState } from './state/store.ts';
 import { forgetTrial, loadTrial } from './state/trial.ts';
 import { tellOutside } from './tell.ts';
 import type { Options, Report, World } from './world.ts';
@@ -39,26 +40,6 @@ export async function reconcile(world: World, options: Options): Promise<Report 
     taken === undefined ? undefined : () => isTaken(taken),
   );
 }
-
-/** A dialled line's router is asked at once and answers soon, or when it is asked again, every 4 s; all may be slow. */
-const ANSWERS_MS = [3_000, 10_000, 30_000];
-
-/** When something changes of which nobody will be told: the end of a delay, of a router's advertisement; its answer. */
-function nextLook({ statuses, statuses6, state }: Report, now: () => number): number | undefined {
-  const asked = statuses6.flatMap(({ link, linkLocal }) =>
-    linkLocal === undefined ? [] : ANSWERS_MS.map((ms) => (state.verdicts[link.name]?.since ?? 0) + ms),
-  );
-  const ends = statuses6.flatMap((status) => (status.up ? (status.expires ?? []) : []));
-  const delays = [nextFailback(statuses) ?? Infinity, nextFailback(statuses6) ?? Infinity];
-  const first = Math.min(
-    ...delays,
-    ...ends.map((end) => end + 1000),
-    ...(asked.length === 0 ? [] : later(asked, now())),
-  );
-  return Number.isFinite(first) ? first : undefined;
-}
-
-const later = (moments: readonly number[], now: number) => moments.filter((at) => at > now);
 
 /** A trial is over, and before it wanhook was stopped, or new: so it is again. */
 function isToStop(world: World, { fromDisk, stopped }: Options): boolean {
@@ -118,7 +99,7 @@ async function once(world: World, options: Options): Promise<Report> {
   try {
     discardEvents(damaged.map(({ path }) => path));
     const config = options.stopped === true ? STOPPING : chooseConfig(world, options, notes, true);
-    const state = readState(world, notes);
+    const state = readState(world, options.record, notes);
     const { learned = state.learned } = options;
     const told: State = { ...state, stopped: options.stopped ?? state.stopped, ...(learned && { learned }) };
     const before = released(judged(told, options), options.release);
@@ -180,8 +161,11 @@ function released(state: State, names: readonly string[] = []): State {
   return { ...state, failback: without(state.failback), ...six };
 }
 
-function readState(world: World, notes: string[]): State {
-  const { state, damaged } = loadState(world.stateDirectory);
+/** Again, unless nobody has written it since it was read. */
+function readState(world: World, read: StampedState | undefined, notes: string[]): State {
+  const { stateDirectory } = world;
+  const isSame = read !== undefined && read.stamp === recordStamp(stateDirectory);
+  const { state, damaged } = isSame ? read : loadState(stateDirectory);
   if (damaged !== undefined) {
     notes.push(damaged);
     world.warn(damaged);

@@ -5,6 +5,7 @@ import { transitions, variables } from './desired/transitions.ts';
 import { explain } from './errors.ts';
 import type { State } from './model.ts';
 import { readIfThere, writeAtomically } from './state/files.ts';
+import { isSameState } from './state/store.ts';
 import type { Variables } from './state/script-queue.ts';
 
 /** What those outside are told after every reconcile: the user's scripts, and whoever asks `wanhook health`. */
@@ -40,6 +41,15 @@ export function tellOutside(world: Outside, decision: Decision, context: Context
   }
 }
 
+/** Is there no news, and is it all written down? */
+export function isTold({ stateDirectory }: Pick<Outside, 'stateDirectory'>, decision: Decision): boolean {
+  const { config, statuses, statuses6, state } = decision;
+  const picture = pictureOf(config, statuses, state, statuses6);
+  const isNews = transitions(state.told, picture).length > 0;
+  if (isNews || !isSameState({ ...state, told: toldOf(picture, state.told) }, state)) return false;
+  return readIfThere(healthPath(stateDirectory)) === healthText(picture);
+}
+
 /** By somebody's word: no news. */
 function tellStopped(world: Outside, { state }: Decision): Told {
   saveHealth(world.stateDirectory, 'stopped\n');
@@ -63,7 +73,9 @@ function healthText({ links }: Picture): string {
   return links.map(({ name, condition, device = '-' }) => `link ${name} ${condition} ${device}\n`).join('');
 }
 
+const healthPath = (directory: string) => join(directory, 'health');
+
 function saveHealth(directory: string, text: string): void {
-  const path = join(directory, 'health');
+  const path = healthPath(directory);
   if (readIfThere(path) !== text) writeAtomically(path, text);
 }

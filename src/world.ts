@@ -1,6 +1,7 @@
 import type { Loaded } from './config/load.ts';
 import type { Decision, Early, Surroundings } from './decide.ts';
 import type { Config, Learned, LinkHealth } from './model.ts';
+import type { StampedState } from './state/store.ts';
 import type { TrialPlace } from './state/trial.ts';
 import type { Outside } from './tell.ts';
 
@@ -12,8 +13,11 @@ export interface World extends Surroundings, Outside, TrialPlace {
   readonly keptConfig?: { readonly read: () => Config | undefined; readonly keep: (config: Config) => void };
   /** What a hook's shell has looked up while node was starting; given once. */
   readonly earlyLook?: () => Early;
-  /** The only event said nothing new; with that look and these sysctls it never will, whatever the clock says. */
-  readonly settled?: (sysctls: SettledSysctls) => void;
+  /**
+   * The only event said nothing new; with that look, these sysctls and the record of this stamp (undefined: as it is now) it
+   * never will, whatever the clock says.
+   */
+  readonly settled?: (sysctls: SettledSysctls, record?: string) => void;
   /** Come back at that time (epoch milliseconds) if nothing else does; undefined: no need. Must not fail. */
   readonly wakeAt: (due: number | undefined) => void;
   /** Told each command before it is carried out. */
@@ -30,6 +34,8 @@ export interface Options {
   readonly cause: string;
   /** The event this run dropped: if another run has taken it, there is nothing left to do. */
   readonly eventPath?: string;
+  /** The record, as it was read before the lock. */
+  readonly record?: StampedState;
   /** Hooks go on with the last good configuration; commands refuse. */
   readonly lenient?: boolean;
   /** Look closely at what is seldom looked at; commands do. */

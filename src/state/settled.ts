@@ -1,10 +1,19 @@
-import { existsSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { hasText, isObject, parseJson } from '../json.ts';
 import type { Sysctls } from '../model.ts';
 import { readChanges } from './changes.ts';
 import { namesIn, readIfThere, requirePrivate, writeAtomically } from './files.ts';
-import { areAsTheyWere, areOld, configPaths, identity, stampsOf, type Stamps } from './stamps.ts';
+import {
+  areAsTheyWere,
+  areOld,
+  configPaths,
+  identity,
+  recordPath,
+  recordStamp,
+  stampsOf,
+  type Stamps,
+} from './stamps.ts';
 import { trialPath } from './trial.ts';
 
 /**
@@ -13,8 +22,6 @@ import { trialPath } from './trial.ts';
  * Everything the decision was made of is in here; only what the clock alone decides is never kept.
  */
 interface Settled {
-  /** Who last changed the kernel (changes.ts). */
-  readonly changes: string;
   /** The early look, without lifetimes. */
   readonly look: string;
   readonly files: Stamps;
@@ -38,7 +45,8 @@ export interface HookCall {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-const FILE = 'settled.json';
+/** The word of `changes` on a line of its own: by it run-hook.sh knows whether Node need read any of the rest. */
+const FILE = 'settled';
 
 /** More lines than a router has; each says a few words. */
 const MOST_HOOKS = 128;
@@ -55,13 +63,15 @@ function hookText({ bundle, args, env }: HookCall): string {
   return JSON.stringify([basename(bundle), identity(bundle), args, said.toSorted(([a], [b]) => (a < b ? -1 : 1))]);
 }
 
-/** What is damaged, or another version's, counts as none. */
-function loadSettled(directory: string): Settled | undefined {
-  const value = parseJson(readIfThere(join(directory, FILE)) ?? '');
-  if (!hasText(value, 'changes', 'look')) return undefined;
-  const { changes, look, files, sysctls, hooks } = value;
+/** What is damaged, another version's, or was seen before another change of the kernel's, counts as none. */
+function loadSettled(directory: string, changes: string): Settled | undefined {
+  const text = readIfThere(join(directory, FILE)) ?? '';
+  if (changes === '' || !text.startsWith(`${changes}\n`)) return undefined;
+  const value = parseJson(text.slice(changes.length + 1));
+  if (!hasText(value, 'look')) return undefined;
+  const { look, files, sysctls, hooks } = value;
   const isWhole = isObject(files) && isObject(sysctls) && Array.isArray(hooks);
-  return isWhole ? ({ changes, look, files, sysctls, hooks } as unknown as Settled) : undefined;
+  return isWhole ? ({ look, files, sysctls, hooks } as unknown as Settled) : undefined;
 }
 
 /**
@@ -83,23 +93,31 @@ export function isSettled(
   },
 ): boolean {
   [stateDirectory, libraryDirectory].forEach(requirePrivate);
-  const kept = loadSettled(stateDirectory);
-  if (kept === undefined || changes === '' || kept.changes !== changes) return false;
+  const kept = loadSettled(stateDirectory, changes);
+  if (kept === undefined) return false;
   if (!kept.hooks.includes(hookText(call))) return false;
   if (!areAsTheyWere(kept.files)) return false;
   if (withoutLifetimes(look() ?? '') !== kept.look) return false;
   const now = readSysctls(Object.keys(kept.sysctls));
   if (!Object.entries(kept.sysctls).every(([key, before]) => (now[key] ?? null) === before)) return false;
-  // Last, what a run that came between has written first.
-  if (!existsSync(join(stateDirectory, 'hooks'))) return false;
-  if (WAITING.some((folder) => namesIn(join(stateDirectory, folder)).length > 0)) return false;
-  return (
-    identity(recordPath(stateDirectory)) === kept.files[recordPath(stateDirectory)] &&
-    readChanges(stateDirectory) === changes
-  );
+  return isUndisturbed(stateDirectory, { changes, record: kept.files[recordPath(stateDirectory)] ?? '' });
 }
 
-/** With the lock, by a hook that has just found nothing to do, nor to say, nor to come back for. `began`: epoch milliseconds. */
+/**
+ * Asked last by whoever has decided without the lock: has no other run come between, or is none at work? In the order in which
+ * one shows itself: its event, its lock, its record, its changes.
+ */
+export function isUndisturbed(
+  stateDirectory: string,
+  seen: { readonly changes: string; readonly record: string },
+): boolean {
+  if (!existsSync(join(stateDirectory, 'hooks'))) return false;
+  if (WAITING.some((folder) => namesIn(join(stateDirectory, folder)).length > 0)) return false;
+  if (lstatSync(join(stateDirectory, 'lock'), { throwIfNoEntry: false }) !== undefined) return false;
+  return recordStamp(stateDirectory) === seen.record && readChanges(stateDirectory) === seen.changes;
+}
+
+/** By a hook that has just found nothing to do, nor to say, nor to come back for. `began`: epoch milliseconds. */
 export function keepSettled(
   place: SettledPlace,
   call: HookCall,
@@ -108,6 +126,8 @@ export function keepSettled(
     readonly look: string;
     readonly sysctls: Settled['sysctls'];
     readonly began: number;
+    /** The record's stamp before it was read: without the lock it may be another one by now. */
+    readonly record?: string;
     /** That of a kept configuration (kept-config.ts): it was old when it was kept. */
     readonly config?: Stamps;
   },
@@ -119,21 +139,20 @@ export function keepSettled(
   const trial = stampsOf([trialPath(place)]);
   if ((seen.config === undefined && !areOld(config, seen.began)) || trial[trialPath(place)] !== '') return;
   const files = { ...config, ...trial, ...stampsOf(WRITTEN.map((name) => join(stateDirectory, name))) };
-  const now = { changes: seen.changes, look: withoutLifetimes(seen.look), files, sysctls: seen.sysctls };
-  const kept = loadSettled(stateDirectory);
-  const hooks =
-    kept?.changes === now.changes && isSame({ ...kept, hooks: [] }, { ...now, hooks: [] }) ? kept.hooks : [];
+  if (seen.record !== undefined && files[recordPath(stateDirectory)] !== seen.record) return;
+  const now = { look: withoutLifetimes(seen.look), files, sysctls: seen.sysctls };
+  const kept = loadSettled(stateDirectory, seen.changes);
+  const hooks = kept !== undefined && isSame({ ...kept, hooks: [] }, { ...now, hooks: [] }) ? kept.hooks : [];
   const text = hookText(call);
   if (text.length > MOST_BYTES || hooks.includes(text)) return;
   const all = [...hooks, text].slice(-MOST_HOOKS);
-  writeAtomically(join(stateDirectory, FILE), `${JSON.stringify({ ...now, hooks: all })}\n`);
+  writeAtomically(join(stateDirectory, FILE), `${seen.changes}\n${JSON.stringify({ ...now, hooks: all })}\n`);
 }
 
 const isSame = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
 
 /** What every run writes where it is not there, or says something else. */
 const WRITTEN = ['state.json', 'config.json', 'names', 'health'];
-const recordPath = (stateDirectory: string) => join(stateDirectory, 'state.json');
 
 /**
  * Seconds that run off. Of an address that is past them ip(8) says "deprecated", too; where those of a route could change the

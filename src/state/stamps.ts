@@ -35,3 +35,8 @@ export function configPaths(configDirectory: string): string[] {
   const files = folders.flatMap((folder) => namesIn(folder).map((name) => join(folder, name)));
   return [...new Set([...folders, ...files])];
 }
+
+/** store.ts says what stands in it. */
+export const recordPath = (stateDirectory: string): string => join(stateDirectory, 'state.json');
+
+export const recordStamp = (stateDirectory: string): string => identity(recordPath(stateDirectory));

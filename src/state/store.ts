@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { isBuiltIn, isDeviceName, isLineName, isUsableIpv4, parseIpv4 } from '../checked.ts';
 import { delegatedPrefix, isUsableIpv6, parseIpv6, parsePrefix6 } from '../ipv6.ts';
 import type { Condition, LinkHealth, State } from '../model.ts';
@@ -6,10 +5,11 @@ import { readIfThere, writeAtomically } from './files.ts';
 import { hasText, isObject, parseJson } from '../json.ts';
 import { EMPTY_STATE } from './record.ts';
 import { isEventSource } from './source.ts';
+import { recordPath, recordStamp } from './stamps.ts';
 
 /** The record and the memory of what we changed, in one file. Unreadable text is no reason to stop: the kernel remains. */
 export function loadState(directory: string): { state: State; damaged?: string } {
-  const path = join(directory, 'state.json');
+  const path = recordPath(directory);
   const text = readIfThere(path);
   if (text === undefined) return { state: EMPTY_STATE };
   const state = decodeState(text);
@@ -18,8 +18,20 @@ export function loadState(directory: string): { state: State; damaged?: string }
     : { state };
 }
 
+/** With what shows later that it is still the same; taken before it is read. */
+export interface StampedState {
+  readonly state: State;
+  readonly damaged?: string;
+  readonly stamp: string;
+}
+
+export function loadStamped(directory: string): StampedState {
+  const stamp = recordStamp(directory);
+  return { ...loadState(directory), stamp };
+}
+
 export function saveState(directory: string, state: State): void {
-  writeAtomically(join(directory, 'state.json'), encodeState(state));
+  writeAtomically(recordPath(directory), encodeState(state));
 }
 
 /** Member by member, in whatever order: most are handed on as they are, and the firewall's are long texts. */

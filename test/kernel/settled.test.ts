@@ -31,26 +31,31 @@ async function setUp(): Promise<void> {
 const waitForClock = () => lab.rtr.sh('sleep 2.1');
 
 const words = (n: number, address = lab.lines[n]!.address) => `ppp${n} eth0 0 ${address} 192.0.2.254 dsl${n}`;
-/** A run that decides drops its event first: that shows. */
-const folder = () => lab.rtr.sh(`stat -c %y ${STATE}/events 2>&1 || :`);
-async function hook(n: number, address?: string): Promise<'settled' | 'decided'> {
-  const before = await folder();
+const touched = (path: string) => lab.rtr.sh(`stat -c %y ${STATE}/${path} 2>&1 || :`);
+/** What takes the lock drops its event first; what has decided without keeps that. Both show. */
+async function hook(n: number, address?: string): Promise<'settled' | 'decided, nothing new' | 'decided'> {
+  const [events, kept] = [await touched('events'), await touched('settled')];
   await lab.rtr.sh(`env -i ${UP} ${words(n, address)}`);
-  return (await folder()) === before ? 'settled' : 'decided';
+  if ((await touched('events')) !== events) return 'decided';
+  return (await touched('settled')) === kept ? 'settled' : 'decided, nothing new';
 }
 const plan = async () => (await lab.rtr.run(['/usr/sbin/wanhook', 'plan'], { check: false })).stdout;
 
 test('each line’s hook, again and again, also while lifetimes run off', async () => {
   expect([await hook(0), await hook(1), await hook(0)]).toEqual(['settled', 'settled', 'settled']);
   await lab.rtr.sh('ip addr add 198.51.100.77/32 dev lan0 valid_lft 1000 preferred_lft 900');
-  expect([await hook(0), await hook(0)]).toEqual(['decided', 'settled']);
+  expect([await hook(0), await hook(0)]).toEqual([NOTHING_NEW, 'settled']);
   await lab.rtr.sh('sleep 1.1');
   expect(await hook(0)).toBe('settled');
   expect(await lab.rtr.sh(`ls ${STATE} | grep -c look || :`)).toBe('0\n');
   await lab.rtr.sh('ip addr del 198.51.100.77/32 dev lan0');
 });
 
-test.each([
+const NOTHING_NEW = 'decided, nothing new';
+/** The bundle decides, and finds kept what it would keep. */
+const KEPT = 'settled';
+
+test.each<[what: string, change: string, how?: string]>([
   ['a rule of ours is gone', 'ip rule del pref 20300'],
   ['our table is gone', 'nft delete table inet wanhook'],
   ['an element of a set is gone', 'nft delete element inet wanhook wan "{ ppp0 }"'],
@@ -60,18 +65,19 @@ test.each([
   ['the record is lost', `rm ${STATE}/state.json`],
   ['the record is damaged', `echo '{' >${STATE}/state.json`],
   ['another version is installed', `cp -p ${HOOKS}/ip-up.cjs /run/; mv /run/ip-up.cjs ${HOOKS}/`],
-  ['half of an upgrade is installed', `mv ${HOOKS}/settled.cjs /run/`],
+  ['half of an upgrade is installed', `mv ${HOOKS}/settled.cjs /run/`, KEPT],
   ['it is installed again', `mv /run/settled.cjs ${HOOKS}/; ip rule del pref 20300`],
   ['the last good configuration is lost', `rm ${STATE}/config.json`],
   ['what health.sh reads is lost', `rm ${STATE}/health`],
   ['hooks can drop nothing', `rmdir ${STATE}/hooks`],
   ['a run that changed something was killed', `: >${STATE}/changes`],
-  ['what was kept is damaged', `echo '[' >${STATE}/settled.json`],
-  ['what was kept is half', `echo '{"changes":"","look":""}' >${STATE}/settled.json`],
-])('decided anew, and put right, when %s', async (what, change) => {
+  ['what was kept is damaged', `sed -i '2s/.*/[/' ${STATE}/settled`, NOTHING_NEW],
+  ['what was kept is half', `sed -i '2s/.*/{"look":""}/' ${STATE}/settled`, NOTHING_NEW],
+  ['what was kept is of another change', `sed -i '1s/^/1/' ${STATE}/settled`, NOTHING_NEW],
+])('decided anew, and put right, when %s', async (what, change, how = 'decided') => {
   if (what !== 'it is installed again') expect(await hook(0)).toBe('settled');
   await lab.rtr.sh(change);
-  expect(await hook(0)).toBe('decided');
+  expect(await hook(0)).toBe(how);
   expect(await plan()).toBe('');
   // Of a bundle that is as young nothing is kept.
   if (what === 'another version is installed') await waitForClock();
@@ -91,7 +97,7 @@ test('a look that hangs costs its limit once', async () => {
 });
 
 test('what is kept is kept once, and is not long', async () => {
-  const kept = async () => JSON.parse(await lab.rtr.sh(`cat ${STATE}/settled.json`)) as { hooks: string[] };
+  const kept = async () => JSON.parse(await lab.rtr.sh(`sed 1d ${STATE}/settled`)) as { hooks: string[] };
   await lab.rtr.sh(`: >${STATE}/hooks/junk`);
   expect([await hook(0), await hook(0), await hook(0)]).toEqual(['decided', 'decided', 'decided']);
   await lab.rtr.sh(`rm ${STATE}/hooks/junk`);
@@ -114,6 +120,16 @@ test('a directory that others may write is told, whatever it says', async () => 
   expect(await lab.rtr.sh('cat /run/syslog')).toContain(`will not use ${STATE}`);
 });
 
+test('whoever has the lock may be about to change what was seen: then it is waited for', async () => {
+  await lab.rtr.sh(`rm ${STATE}/settled; ln -s 99999999.1.1 ${STATE}/lock`);
+  expect([await hook(0), await hook(0), await hook(0)]).toEqual(['decided', 'settled', 'settled']);
+  const slow = lab.rtr.sh(`ln -s $$.$(cut -d' ' -f22 /proc/$$/stat).1 ${STATE}/lock; sleep 1; rm ${STATE}/lock`);
+  await lab.rtr.sh('sleep 0.2');
+  expect(await hook(0)).toBe('decided');
+  await slow;
+  expect(await plan()).toBe('');
+});
+
 test('a trial ends by the clock: nothing is kept meanwhile', async () => {
   await wanhook(lab, 'try', '--confirm', '60');
   await waitForClock();
@@ -123,8 +139,8 @@ test('a trial ends by the clock: nothing is kept meanwhile', async () => {
 
 test('a configuration that another hook has parsed counts while every file is as it was', async () => {
   const weights = () => lab.rtr.sh('ip nexthop show id 20999');
-  await lab.rtr.sh(`rm ${STATE}/settled.json`);
-  expect(await hook(0)).toBe('decided');
+  await lab.rtr.sh(`rm ${STATE}/settled`);
+  expect(await hook(0)).toBe(NOTHING_NEW);
   expect(await lab.rtr.sh(`cat ${STATE}/ip-up.config`)).toContain('"weight":1');
   const edit = (weight: number) =>
     lab.rtr.sh(`printf 'ID=1\nPPP_IPPARAM=dsl0\nPROBE=none\nWEIGHT=${weight}\n' >${LINKS}/dsl0.env`);

@@ -34,7 +34,7 @@ export interface FaultWorld extends TestWorld {
   /** Has the last run told anybody that something went wrong? */
   complained(): boolean;
   forgetWords(): void;
-  /** Has nobody worked since then? */
+  /** Has nobody worked since then, nor found that there is nothing to do? */
   idle(): boolean;
   /** Which events the user's scripts are told of, `down dsl`. */
   toldOf(): ReadonlySet<string>;
@@ -92,6 +92,7 @@ export function createFaultWorld(): FaultWorld {
   let code = 0;
   let waitMs = 1000;
   let worked = false;
+  let quiet = 0;
   const roots = [stateDirectory, etc, fake.procSys];
   return Object.assign(world, {
     kernel: createKernel(gatedRunner(fake), fake.procSys),
@@ -140,7 +141,7 @@ export function createFaultWorld(): FaultWorld {
       code = said.code;
       return said;
     },
-    idle: () => !worked,
+    idle: () => !worked && world.quiet() === quiet,
     complained: () => {
       // Its last line, whole or not.
       const [last = ''] = readIf(join(stateDirectory, 'journal.jsonl')).trimEnd().split('\n').slice(-1);
@@ -149,6 +150,7 @@ export function createFaultWorld(): FaultWorld {
     forgetWords: () => {
       code = 0;
       worked = false;
+      quiet = world.quiet();
       for (const said of [world.echoed, world.errors, world.warnings]) said.length = 0;
     },
     toldOf: () =>

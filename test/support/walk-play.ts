@@ -17,9 +17,9 @@ const isRuin = (step: string) => step.startsWith('struck ');
 const FRESH_EACH = 4;
 
 /** In a world of its own; that of the walk before is no more. */
-export async function takeWalk(taken: Walk): Promise<FaultWorld> {
+export async function takeWalk(taken: Walk, looksEarly: boolean): Promise<FaultWorld> {
   clearScratch();
-  const world = createFaultWorld();
+  const world = Object.assign(createFaultWorld(), { looksEarly });
   world.fake.addDevice('lan0');
   for (const cable of ['eth1', 'eth2']) {
     world.fake.addDevice(cable);

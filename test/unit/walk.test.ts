@@ -24,6 +24,9 @@ const batches = Array.from({ length: Math.ceil(SEEDS.length / BATCH) }, (_, n) =
   SEEDS.slice(n * BATCH, (n + 1) * BATCH),
 );
 
+/** As every installed hook does; without a look all is decided with the lock. */
+const looksEarly = (seed: number) => seed % 4 < 2;
+
 const script = ({ steps }: Walk) => [...steps, 'wanhook apply'].map((step) => `> ${step}`).join('\n');
 
 test.each(batches.map((seeds) => [seeds[0]!, seeds.at(-1)!, seeds] as const))(
@@ -34,7 +37,7 @@ test.each(batches.map((seeds) => [seeds[0]!, seeds.at(-1)!, seeds] as const))(
     for (const seed of seeds) {
       const taken = walk(seed, { length: 8 + (seed % 16), moves: seed % 2 === 0 });
       try {
-        await expectConverged(taken, await takeWalk(taken));
+        await expectConverged(taken, await takeWalk(taken, looksEarly(seed)));
       } catch (error) {
         failed.push(
           `${explain(error)}\nWALK=${seed} npx vitest run --project unit walk, as a scenario:\n${script(taken)}`,
