@@ -46,7 +46,7 @@ const FURTHER = ['wanhook apply', 'wanhook failback --due'] as const;
 const isOurs = (step: string) => !/^(?:config|line|stranger|show|connection|the state|\d+ seconds)\b/.test(step);
 
 export async function playFaults(scenario: string, choose: Choose, counts: Counts): Promise<string[]> {
-  const world = createFaultWorld();
+  const world = Object.assign(createFaultWorld(), { looksEarly: true });
   const place = { world, steps: fakeSteps(world) };
   const wrong: string[] = [];
   for (const line of scenario.split('\n')) {
