@@ -154,6 +154,10 @@ const doors = [
           selector: `ImportDeclaration[source.value='${d.name}'][importKind!='type']`,
           message: `only ${d.only} imports ${d.name}`,
         })),
+        ...ONE_DOOR.map((d) => ({
+          selector: `ImportExpression[source.value='${d.name}']`,
+          message: `only ${d.only} imports ${d.name}`,
+        })),
       ],
     },
   },

@@ -10,13 +10,21 @@ export interface SeenEarly extends Early {
   readonly text?: string;
 }
 
-/** `words`: WANHOOK_LOOK; `changes`: WANHOOK_CHANGES. Nothing, if there is none, or it cannot be understood. */
-export function earlyLook(directory: string, words: string | undefined, changes: string): SeenEarly {
+/**
+ * `words`: WANHOOK_LOOK; `changes`: WANHOOK_CHANGES. Nothing in it, if there is none, or it cannot be understood; undefined, if it is
+ * not whole in that time (milliseconds).
+ */
+export function earlyLook(
+  directory: string,
+  words: string | undefined,
+  changes: string,
+  waitMs?: number,
+): SeenEarly | undefined {
   const look = findLook(directory, words);
   if (look === undefined) return {};
   const at = process.uptime();
-  const found = readLook(look);
-  if (found === undefined) return {};
+  const found = readLook(look, waitMs);
+  if (found === undefined) return undefined;
   const { text } = found;
   const [ip = '', ip6 = '', table = ''] = text.split('\f');
   const kernel = createKernel(waitingIp(spawnRunner, look, found));

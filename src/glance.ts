@@ -4,11 +4,11 @@ import { isSinceLook } from './state/changes.ts';
 import { isSameState } from './state/store.ts';
 import type { Options, Report, SettledSysctls, World } from './world.ts';
 
-/** What can be built on a look that was taken before the lock. */
+/** What can be built on a look that was taken before the lock, or without it. */
 
 /**
- * By what was seen before the lock was taken, is there nothing to do? Then that is all: it was seen after the event, and
- * whoever has changed anything since has a run of his own. Not for events of others: they may be newer than the look.
+ * By what was seen without the lock, is there nothing to do? Then that is all: it was seen after the event, and whoever has
+ * changed anything since has a run of his own; without the lock, isUndisturbed asks for that. Not for events of others: they may be newer than the look.
  * Anything else is decided by what the kernel holds now.
  */
 export async function nothingNew(world: World, known: Known, early: Early): Promise<SameReport | undefined> {

@@ -70,7 +70,8 @@ function lockedOut(path: string, waitMs: number): WanhookError {
 }
 
 /** A process is named by its pid and start time: pids come again, start times do not. */
-const me = `${process.pid}.${startTime(process.pid) ?? '0'}.${process.hrtime.bigint()}`;
+const me = (): string => (owner ??= `${process.pid}.${startTime(process.pid) ?? '0'}.${process.hrtime.bigint()}`);
+let owner: string | undefined;
 
 function ownerOf(path: string): string | undefined {
   try {
@@ -85,10 +86,10 @@ function ownerOf(path: string): string | undefined {
  * Synchronous underneath: waking libuv's thread pool for five short system calls costs a hook 1 ms.
  */
 const ownerFs = {
-  mkdir: answering((path: string) => symlinkSync(me, path)),
+  mkdir: answering((path: string) => symlinkSync(me(), path)),
   rmdir: answering(unlinkSync),
   rmdirSync: (path: string) => {
-    if (ownerOf(path) === me) unlinkSync(path);
+    if (ownerOf(path) === me()) unlinkSync(path);
   },
   stat: answering(lstatSync),
   utimes: answering(lutimesSync),

@@ -11,6 +11,7 @@ import type { ParsedHook } from './events/hook-input.ts';
 import { parseHook, type HookName } from './events/hooks.ts';
 import { appendJournal } from './journal.ts';
 import { createKernel } from './kernel/kernel.ts';
+import { BRIEFLY_MS } from './kernel/look.ts';
 import { acceptsTable, managesNeighbours, resolveName } from './kernel/ask.ts';
 import { spawnDetached } from './kernel/detached.ts';
 import { flockDescriptor, spawnRunner, type Runner } from './kernel/runner.ts';
@@ -47,7 +48,7 @@ const LOCK_WAIT_MS = 20_000;
 const readConfig = configReader(CONFIG_DIRECTORY);
 
 /** src/lean/load.cjs gives it to the bundle that it runs. */
-declare const keepCode: (() => void) | undefined;
+declare const keepCode: ((run: 'changed' | 'unchanged') => void) | undefined;
 
 type Program = typeof runProgram;
 type Voice = Pick<World, 'echo' | 'warn'>;
@@ -183,12 +184,16 @@ async function hook(parsed: ParsedHook, call: HookCall, warn: (message: string) 
   if (process.env['WANHOOK_NAMED'] !== 'yes' && !isOurs(event)) return;
   const run = hookRun(call.bundle, warn, call);
   const record = event.kind === 'down' ? undefined : readRecord();
-  if (record !== undefined && (await saysNothingNew(run.world, event, record, run.look))) return;
+  const look = () => run.look(BRIEFLY_MS);
+  if (record !== undefined && (await saysNothingNew(run.world, event, record, look))) {
+    keepCodeOf('unchanged');
+    return;
+  }
   const eventPath = dropEvent(STATE_DIRECTORY, event, startedAt());
   await reconcileHere(run, { cause: event.cause, eventPath, lenient: true, ...(record && { record }) }, warn);
 }
 
-/** Without the lock. What is wrong with it is told by whoever has that. */
+/** What is wrong with it is told by whoever has the lock. */
 function readRecord(): StampedState | undefined {
   try {
     return loadStamped(STATE_DIRECTORY);
@@ -206,14 +211,17 @@ function startedAt(): string | undefined {
 /** What a hook's run works with. */
 interface HookRun {
   readonly world: World;
-  /** Waited for when it is first asked for. */
-  readonly look: () => SeenEarly;
+  /** Once it was whole, the same again. `waitMs`: default 10 s from the start. */
+  readonly look: (waitMs?: number) => SeenEarly;
 }
 
 function hookRun(bundle: string, warn: (message: string) => void, call?: HookCall): HookRun {
   let seen: SeenEarly | undefined;
-  const look = () =>
-    (seen ??= earlyLook(STATE_DIRECTORY, process.env['WANHOOK_LOOK'], process.env['WANHOOK_CHANGES'] ?? ''));
+  const look = (waitMs?: number) => {
+    seen ??= earlyLook(STATE_DIRECTORY, process.env['WANHOOK_LOOK'], process.env['WANHOOK_CHANGES'] ?? '', waitMs);
+    if (waitMs === undefined) seen ??= {};
+    return seen ?? {};
+  };
   let isGiven = false;
   const once = () => {
     const given: Early = isGiven ? {} : look();
@@ -239,8 +247,8 @@ function hookRun(bundle: string, warn: (message: string) => void, call?: HookCal
     keep: (config: Config) => keepConfig(keeper, config, startedAtEpoch()),
   };
   const settled: World['settled'] = (sysctls, record) => {
-    const found = { sysctls, ...(record !== undefined && { record }), ...(files && { config: files }) };
-    if (call !== undefined && !warned) rememberSettled(call, look(), found);
+    if (call !== undefined && !warned)
+      rememberSettled(call, look(), { sysctls, record, ...(files && { config: files }) });
   };
   return { look, world: { ...openWorld(spawnRunner, voice), keptConfig: kept, earlyLook: once, settled } };
 }
@@ -255,7 +263,12 @@ async function reconcileHere(
   const report = await reconcile(world, options);
   const notice = trialNotice(loadTrial(TRIAL_PLACE));
   if (notice !== undefined) warn(notice);
-  if (report !== undefined && typeof keepCode === 'function') keepCode();
+  if (report !== undefined) keepCodeOf(report.ops.length > 0 ? 'changed' : 'unchanged');
+}
+
+/** Only load.cjs can keep it. */
+function keepCodeOf(run: 'changed' | 'unchanged'): void {
+  if (typeof keepCode === 'function') keepCode(run);
 }
 
 /** Not `performance`: see kernel/wait.ts. */
@@ -270,7 +283,7 @@ const SETTLED_PLACE = {
 function rememberSettled(
   call: HookCall,
   { text: look, changes }: SeenEarly,
-  found: { readonly sysctls: SettledSysctls; readonly record?: string; readonly config?: Stamps },
+  found: { readonly sysctls: SettledSysctls; readonly record: string; readonly config?: Stamps },
 ): void {
   if (look === undefined || changes === undefined) return;
   try {

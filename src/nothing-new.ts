@@ -46,7 +46,6 @@ async function decideAlone(
 /** Without the configuration: most events that change something end here, and should not pay for the others. */
 function isKnown(state: State, { kind, device, address, family }: LinkEvent): boolean {
   const { links, verdicts } = family === 6 ? (state.v6 ?? EMPTY_FAMILY) : state;
-  const isUp = (name: string) => verdicts[name]?.up === true;
-  const isSame = (known: LinkRecord) => known.device === device && (kind === 'check' || known.address === address);
-  return Object.entries(links).some(([name, known]) => isUp(name) && isSame(known));
+  const isSame = (known?: LinkRecord) => known?.device === device && known.address === address;
+  return Object.entries(verdicts).some(([name, { up }]) => up && (kind === 'check' || isSame(links[name])));
 }

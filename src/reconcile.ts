@@ -119,7 +119,7 @@ async function once(world: World, options: Options): Promise<Report> {
     write();
     const isQuiet = events.length + notes.length === 0 && isSameState(outside.state, state);
     if (same?.sysctls !== undefined && isQuiet && nextLook(report, world.now) === undefined)
-      world.settled?.(same.sysctls);
+      world.settled?.(same.sysctls, recordStamp(directory));
     return { ...report, state: outside.state };
   } catch (error) {
     write(explain(error));

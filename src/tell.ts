@@ -43,11 +43,15 @@ export function tellOutside(world: Outside, decision: Decision, context: Context
 
 /** Is there no news, and is it all written down? */
 export function isTold({ stateDirectory }: Pick<Outside, 'stateDirectory'>, decision: Decision): boolean {
-  const { config, statuses, statuses6, state } = decision;
-  const picture = pictureOf(config, statuses, state, statuses6);
-  const isNews = transitions(state.told, picture).length > 0;
-  if (isNews || !isSameState({ ...state, told: toldOf(picture, state.told) }, state)) return false;
+  const { picture, found, state } = newsOf(decision);
+  if (found.length > 0 || !isSameState(state, decision.state)) return false;
   return readIfThere(healthPath(stateDirectory)) === healthText(picture);
+}
+
+/** What has happened since outsiders were told, and the state once they have been. */
+function newsOf({ config, statuses, statuses6, state }: Decision) {
+  const picture = pictureOf(config, statuses, state, statuses6);
+  return { picture, found: transitions(state.told, picture), state: { ...state, told: toldOf(picture, state.told) } };
 }
 
 /** By somebody's word: no news. */
@@ -57,15 +61,13 @@ function tellStopped(world: Outside, { state }: Decision): Told {
 }
 
 function tellChanges(world: Outside, decision: Decision, context: Context): Told {
-  const { config, statuses, statuses6, state } = decision;
-  const picture = pictureOf(config, statuses, state, statuses6);
+  const { picture, found, state } = newsOf(decision);
   saveHealth(world.stateDirectory, healthText(picture));
-  const found = transitions(state.told, picture);
   const notes = world.tell(found.map((transition) => variables(transition, picture, context)));
   const events = found.map(
     ({ event, link, reason }) => `${event}${link === undefined ? '' : ` ${link.name}`}: ${reason}`,
   );
-  return { state: { ...state, told: toldOf(picture, state.told) }, events, notes };
+  return { state, events, notes };
 }
 
 /** For health.sh, which must not start Node every second: one line a link. */

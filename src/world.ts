@@ -13,11 +13,8 @@ export interface World extends Surroundings, Outside, TrialPlace {
   readonly keptConfig?: { readonly read: () => Config | undefined; readonly keep: (config: Config) => void };
   /** What a hook's shell has looked up while node was starting; given once. */
   readonly earlyLook?: () => Early;
-  /**
-   * The only event said nothing new; with that look, these sysctls and the record of this stamp (undefined: as it is now) it
-   * never will, whatever the clock says.
-   */
-  readonly settled?: (sysctls: SettledSysctls, record?: string) => void;
+  /** The only event said nothing new; with that look, these sysctls and the record of that stamp it never will, whatever the clock says. */
+  readonly settled?: (sysctls: SettledSysctls, record: string) => void;
   /** Come back at that time (epoch milliseconds) if nothing else does; undefined: no need. Must not fail. */
   readonly wakeAt: (due: number | undefined) => void;
   /** Told each command before it is carried out. */

@@ -39,11 +39,15 @@ const LIMIT_MS = 10_000;
 /** The shell starts them after us, then says so, and ip(8) needs less time than nft(8). Where /run is full neither is to be seen. */
 const SOON_MS = 300;
 
-/** All of it, once it is whole: by now it mostly is. Undefined: it never was. */
-export function readLook({ by, ip, rest }: Look): Seen | undefined {
+/** For whoever has not yet written down what he was told: what others say meanwhile is newer, and must be seen to be. */
+export const BRIEFLY_MS = 100;
+
+/** All of it, once it is whole: by now it mostly is. Undefined: it was not in that time. */
+export function readLook({ by, ip, rest }: Look, waitMs = LIMIT_MS): Seen | undefined {
+  const soon = Math.min(SOON_MS, waitMs);
   let [waiting, other] = [0, 0];
-  if (!waitUntil(() => ([waiting, other] = writersIn(by))[0] !== 0, SOON_MS)) return undefined;
-  if (!waitUntil(() => !isOurs(other), LIMIT_MS - process.uptime() * 1000)) return undefined;
+  if (!waitUntil(() => ([waiting, other] = writersIn(by))[0] !== 0, soon)) return undefined;
+  if (!waitUntil(() => !isOurs(other), Math.min(waitMs, LIMIT_MS - process.uptime() * 1000))) return undefined;
   let bytes = 0;
   let lists: string[] = [];
   const isListed = () => {
@@ -52,7 +56,7 @@ export function readLook({ by, ip, rest }: Look): Seen | undefined {
     lists = listsIn(listed);
     return lists.length >= OBSERVE_BATCH.length;
   };
-  if (!waitUntil(() => isListed() || hasEnded(waiting, isListed), SOON_MS)) return undefined;
+  if (!waitUntil(() => isListed() || hasEnded(waiting, isListed), soon)) return undefined;
   return { text: `${lists.join('\n')}\n\f${read(rest).toString()}`, waiting, bytes };
 }
 

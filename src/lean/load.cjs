@@ -20,13 +20,20 @@ function readOwn(path) {
   }
 }
 
+// In front of the code: of which bundle it is, and what the runs have done that it was made of. As long as keeps it aligned:
+// else V8 copies it.
+const FRONT = 128;
+const frontOf = (identity, runs) => `${[identity, ...runs].join(' ').padEnd(FRONT - 1)}\n`;
+
 function keptCode(identity) {
   try {
     const kept = readOwn(keptIn);
-    return kept.latin1Slice(0, identity.length) === identity ? kept.subarray(identity.length) : undefined;
+    const front = kept.latin1Slice(0, FRONT).trimEnd();
+    if (front.startsWith(`${identity} `)) return { code: kept.subarray(FRONT), runs: front.split(' ').slice(5) };
   } catch {
-    return undefined;
+    // None.
   }
+  return { runs: [] };
 }
 
 // With what shows that it is the same: nobody can set a ctime.
@@ -34,8 +41,7 @@ function readBundle() {
   const file = openSync(filename, 'r');
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = fstatSync(file, { bigint: true });
-    // As long as keeps the code behind it aligned: else V8 copies it.
-    const identity = `${[dev, ino, size, mtimeNs, ctimeNs].join(' ').padEnd(127)}\n`;
+    const identity = [dev, ino, size, mtimeNs, ctimeNs].join(' ');
     return { identity, source: readFileSync(file, 'latin1') };
   } finally {
     closeSync(file);
@@ -60,17 +66,20 @@ function nothingToDo() {
 function runBundle() {
   const { Script } = require('node:vm'); // half a millisecond
   const { identity, source } = readBundle();
-  const cachedData = keptCode(identity);
+  const { code: cachedData, runs } = keptCode(identity);
   // esbuild writes ASCII only.
   const text = `(function (exports, require, module, __filename, __dirname, keepCode) {${source}\n})`;
   const script = new Script(text, { filename, cachedData });
 
-  // Called when the work is done: only functions that have run are compiled. Nothing is lost if it cannot be kept.
-  function keepCode() {
-    if (cachedData !== undefined && !script.cachedDataRejected) return;
+  // Called when the work is done: only functions that have run are compiled, now or for what is kept; and other functions run
+  // where something is changed than where nothing is. Nothing is lost if it cannot be kept.
+  function keepCode(run) {
+    const isUsed = cachedData !== undefined && !script.cachedDataRejected;
+    if (isUsed && runs.includes(run)) return;
     try {
       const temporary = `${keptIn}.${process.pid}.tmp`;
-      const kept = Buffer.concat([Buffer.from(identity), script.createCachedData()]);
+      const front = frontOf(identity, isUsed ? [...runs, run] : [run]);
+      const kept = Buffer.concat([Buffer.from(front), script.createCachedData()]);
       writeFileSync(temporary, kept, { mode: 0o600, flag: 'wx' });
       renameSync(temporary, keptIn);
     } catch {

@@ -9,7 +9,7 @@ import { readIfThere } from './files.ts';
  */
 const place = (directory: string) => join(directory, 'changes');
 
-/** Empty while a run is at work, or after one that was killed. */
+/** Empty while a run is at work, or after one that was killed. Without the lock: see isUndisturbed. */
 export const readChanges = (directory: string): string => readIfThere(place(directory))?.trim() ?? '';
 
 /** To be asked with the lock: whoever wrote it last has let go of that. */

@@ -117,7 +117,10 @@ export function isUndisturbed(
   return recordStamp(stateDirectory) === seen.record && readChanges(stateDirectory) === seen.changes;
 }
 
-/** By a hook that has just found nothing to do, nor to say, nor to come back for. `began`: epoch milliseconds. */
+/**
+ * By a hook that has just found nothing to do, nor to say, nor to come back for. `began`: epoch milliseconds. Of two that end at once
+ * only one is kept: the other decides once more.
+ */
 export function keepSettled(
   place: SettledPlace,
   call: HookCall,
@@ -127,7 +130,7 @@ export function keepSettled(
     readonly sysctls: Settled['sysctls'];
     readonly began: number;
     /** The record's stamp before it was read: without the lock it may be another one by now. */
-    readonly record?: string;
+    readonly record: string;
     /** That of a kept configuration (kept-config.ts): it was old when it was kept. */
     readonly config?: Stamps;
   },
@@ -139,7 +142,7 @@ export function keepSettled(
   const trial = stampsOf([trialPath(place)]);
   if ((seen.config === undefined && !areOld(config, seen.began)) || trial[trialPath(place)] !== '') return;
   const files = { ...config, ...trial, ...stampsOf(WRITTEN.map((name) => join(stateDirectory, name))) };
-  if (seen.record !== undefined && files[recordPath(stateDirectory)] !== seen.record) return;
+  if (files[recordPath(stateDirectory)] !== seen.record) return;
   const now = { look: withoutLifetimes(seen.look), files, sysctls: seen.sysctls };
   const kept = loadSettled(stateDirectory, seen.changes);
   const hooks = kept !== undefined && isSame({ ...kept, hooks: [] }, { ...now, hooks: [] }) ? kept.hooks : [];

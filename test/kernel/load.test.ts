@@ -20,6 +20,8 @@ afterEach(() => router.destroy());
 const hook = (device: string, ipparam: string) =>
   router.hook('load', ['ip-up', device, '/dev/pts/7', '115200', router.lines[0]!.address, '192.0.2.254', ipparam], {});
 const kept = () => router.rtr.sh(`stat -c '%i %y %a' ${KEPT} 2>/dev/null || echo none`);
+/** What those have done that it was made of. */
+const runs = async () => (await router.rtr.sh(`head -n 1 ${KEPT}`)).trim().split(' ').slice(5);
 const isUp = async () => /^line1 +up /m.test(await router.must('status'));
 
 test('kept after the first event, used by the next ones; a device that is not ours leaves nothing', async () => {
@@ -30,8 +32,16 @@ test('kept after the first event, used by the next ones; a device that is not ou
   expect(await isUp()).toBe(true);
   const first = await kept();
   expect(first).toMatch(/ 600\n$/);
+  // Other functions run where nothing is to be done: with them it is kept once more, and that is all.
   await hook('ppp0', 'line1');
-  expect(await kept()).toBe(first);
+  const both = await kept();
+  expect(both).not.toBe(first);
+  expect(await runs()).toEqual(['changed', 'unchanged']);
+  await hook('ppp0', 'line1');
+  await router.rtr.sh('ip rule del pref 20300');
+  await hook('ppp0', 'line1');
+  expect(await router.plan()).toEqual([]);
+  expect(await kept()).toBe(both);
 });
 
 test.each([

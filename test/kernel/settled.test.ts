@@ -73,6 +73,11 @@ test.each<[what: string, change: string, how?: string]>([
   ['a run that changed something was killed', `: >${STATE}/changes`],
   ['what was kept is damaged', `sed -i '2s/.*/[/' ${STATE}/settled`, NOTHING_NEW],
   ['what was kept is half', `sed -i '2s/.*/{"look":""}/' ${STATE}/settled`, NOTHING_NEW],
+  [
+    'what was kept begins with a line that no process can be given',
+    `{ head -c 200000 /dev/zero | tr '\\0' x; cat ${STATE}/settled; } >/run/long; cat /run/long >${STATE}/settled`,
+    NOTHING_NEW,
+  ],
   ['what was kept is of another change', `sed -i '1s/^/1/' ${STATE}/settled`, NOTHING_NEW],
 ])('decided anew, and put right, when %s', async (what, change, how = 'decided') => {
   if (what !== 'it is installed again') expect(await hook(0)).toBe('settled');
@@ -83,8 +88,9 @@ test.each<[what: string, change: string, how?: string]>([
   if (what === 'another version is installed') await waitForClock();
 });
 
-test('a look that hangs costs its limit once', async () => {
+test('a look that hangs costs its limit once, and what the hook was told is written down long before', async () => {
   const began = performance.now();
+  const waiting = lab.rtr.sh(`sleep 2; ls ${STATE}/events | wc -l`);
   await lab.rtr.sh(
     `nft=$(readlink -f /usr/sbin/nft); cp $nft /run/nft.real; cat >/run/nft; chmod 755 /run/nft
     mount --bind /run/nft $nft; env -i ${UP} ${words(0)}; umount $nft`,
@@ -93,6 +99,7 @@ test('a look that hangs costs its limit once', async () => {
     },
   );
   expect(performance.now() - began).toBeLessThan(15_000);
+  expect(await waiting).toBe('1\n');
   expect(await plan()).toBe('');
 });
 

@@ -117,12 +117,12 @@ test('a Node that does not know the option is started without', async () => {
   await lab.rtr.sh(
     `cat >/run/node; chmod 755 /run/node; cp -p ${script} /run/kept.sh; sed -i 's|^node=/.*|node=/run/node|' ${script}`,
     {
-      stdin: `#!/bin/sh\necho "$1" >>/run/options\ncase $1 in --*) exit 9 ;; esac\nexec ${process.execPath} "$@"\n`,
+      stdin: `#!/bin/sh\necho "$1" >>/run/options\ncase $1 in --no-rehash*) exit 9 ;; esac\nexec ${process.execPath} "$@"\n`,
     },
   );
   await hook('up', 0);
   await lab.rtr.sh(`cp -p /run/kept.sh ${script}`);
-  expect(await lab.rtr.sh('cat /run/options')).toBe('--no-rehash-snapshot\n/usr/lib/wanhook/hooks/load.cjs\n');
+  expect(await lab.rtr.sh('cat /run/options')).toBe('--no-rehash-snapshot\n--preserve-symlinks-main\n');
   expect(await routes()).toContain('default dev ppp0');
 });
 
