@@ -1,5 +1,5 @@
 /** What an event costs: hooks called as pppd calls them, each contender in a router of its own; they take turns. */
-import { type Cost, cost, type Figures, figures, round, times } from './cost.ts';
+import { type Cost, cost, type Figures, figures, type Measured, round, times } from './cost.ts';
 import { createEventRouter, type Event, EVENTS, type EventRouter, type Who, WHO } from './event-router.ts';
 
 export interface EventRow extends Figures {
@@ -35,7 +35,7 @@ class Book {
 const SCRIPT: Who = 'write-ups’ script';
 
 function rowsOf(book: Book, contenders: readonly Who[], links: number): EventRow[] {
-  const base = book.get('node');
+  const base = [...EVENTS].flatMap((event) => contenders.flatMap((who) => book.get(`node, then ${who} ${event}`)));
   const both = (own: readonly Cost[], other: readonly Cost[]) => ({
     wall: times(own, other, 'wall'),
     cpu: times(own, other, 'cpu'),
@@ -45,7 +45,7 @@ function rowsOf(book: Book, contenders: readonly Who[], links: number): EventRow
       const own = book.get(`${who} ${event}`);
       const script = book.get(`${SCRIPT} ${event}`);
       return {
-        ...{ links, who, event, ...figures(own), timesNode: both(own, base) },
+        ...{ links, who, event, ...figures(own), timesNode: both(own, book.get(`node, then ${who} ${event}`)) },
         ...(who !== SCRIPT && { timesScript: both(own, script) }),
       };
     }),
@@ -53,7 +53,7 @@ function rowsOf(book: Book, contenders: readonly Who[], links: number): EventRow
   const least = book.get('least');
   return [
     { links, who: 'node -e 0', event: '', ...figures(base) },
-    { links, who: 'sh, node, ip', event: '', ...figures(least), timesNode: both(least, base) },
+    { links, who: 'sh, node, ip', event: '', ...figures(least), timesNode: both(least, book.get('node, then least')) },
     ...rows,
   ];
 }
@@ -61,13 +61,17 @@ function rowsOf(book: Book, contenders: readonly Who[], links: number): EventRow
 async function events(routers: readonly EventRouter[], links: number, rounds: number): Promise<EventRow[]> {
   const book = new Book();
   for (const router of routers) await router.grow(links);
+  // What is divided is measured next to each other: a virtual machine's clock rate changes within a round's three seconds.
+  const next = async (key: string, { rtr }: EventRouter, measured: Measured) => {
+    book.add(`node, then ${key}`, await cost(rtr, { argv: NODE, quietMs: 1 }));
+    book.add(key, await cost(rtr, measured));
+  };
   for (let turn = 0; turn < rounds; turn++) {
-    book.add('node', await cost(routers[0]!.rtr, { argv: NODE, quietMs: 1 }));
-    book.add('least', await cost(routers[0]!.rtr, { argv: LEAST, quietMs: 1 }));
+    await next('least', routers[0]!, { argv: LEAST, quietMs: 1 });
     for (const event of EVENTS) {
       for (const router of routers) {
         const quietMs = event === 'not ours' ? 1 : 120;
-        book.add(`${router.who} ${event}`, await cost(router.rtr, { ...router.event(event), quietMs }));
+        await next(`${router.who} ${event}`, router, { ...router.event(event), quietMs });
       }
     }
   }

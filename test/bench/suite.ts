@@ -24,10 +24,10 @@ const SETUPS: ForwardOptions['setups'] = [
 export const FULL: Plan = {
   events: {
     rounds: [
-      [2, 15],
+      [2, 41],
       [8, 7],
       [32, 7],
-      [60, 9],
+      [60, 15],
     ],
     bursts: 3,
   },
