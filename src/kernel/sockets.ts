@@ -1,9 +1,10 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseIpv4 } from '../checked.ts';
 import { parseIpv6 } from '../ipv6.ts';
 
-/** proc(5): a line of /proc/net/tcp or tcp6 is shorter than this, and a read gives a page of them. */
+/** proc(5): a line of /proc/net/tcp or tcp6 is at least and at most this long, and a read gives a page of them. */
+const SHORTEST_LINE = 150;
 const LONGEST_LINE = 250;
 const SMALLEST_PAGE = 4096;
 const LARGEST_PAGE = 65_536;
@@ -15,10 +16,13 @@ const MOST_PAGES = 256;
  */
 export function hasSockets(procNet: string, address: string): boolean {
   try {
-    const isSix = address.includes(':');
-    const file = openSync(join(procNet, isSix ? 'tcp6' : 'tcp'), 'r');
+    const text = `: ${printed(bytesOf(address))}:`;
+    const name = address.includes(':') ? 'tcp6' : 'tcp';
+    const count = inUse(readFileSync(join(procNet, name.replace('tcp', 'sockstat')), 'latin1'));
+    if (count === 0) return false;
+    const file = openSync(join(procNet, name), 'r');
     try {
-      return isListed(file, `: ${printed(bytesOf(address))}:`);
+      return isListed(file, text, count);
     } finally {
       closeSync(file);
     }
@@ -27,13 +31,29 @@ export function hasSockets(procNet: string, address: string): boolean {
   }
 }
 
-/** Where another line would have fitted there is none: to be told so by another read costs as much as all before. */
-function isListed(file: number, text: string): boolean {
+/** Listening ones, too; not those that wait for late packets, nor those that have not been accepted. Infinity: who knows. */
+const inUse = (sockstat: string) => Number(/^TCP6?: inuse (\d+)/m.exec(sockstat)?.[1] ?? Infinity);
+
+/** Which of the lines are of the others: TIME_WAIT, SYN_RECV, NEW_SYN_RECV (include/net/tcp_states.h). */
+const NOT_IN_USE = /^ *\d+: \S+ \S+ (?:06|03|0C) /;
+
+/**
+ * Behind the last socket the kernel walks through the rest of a table that is as large as the memory (milliseconds, where that
+ * is): so it is asked for no more lines than there are sockets, as long as that will do. Where another line would have fitted
+ * there is none.
+ */
+function isListed(file: number, text: string, count: number): boolean {
   const room = Buffer.alloc(LARGEST_PAGE);
+  let rest = '';
+  let left = count + 1; // and the heading
   for (let page = 0; page < MOST_PAGES; page++) {
-    const length = readSync(file, room, 0, LARGEST_PAGE, null);
-    if (room.toString('latin1', 0, length).includes(text)) return true;
-    if (length + LONGEST_LINE < SMALLEST_PAGE) return false;
+    const wanted = Math.min(LARGEST_PAGE, left * SHORTEST_LINE);
+    const length = readSync(file, room, 0, wanted, null);
+    const lines = (rest + room.toString('latin1', 0, length)).split('\n');
+    rest = lines.pop() ?? '';
+    if (lines.some((line) => line.includes(text))) return true;
+    left -= lines.filter((line) => !NOT_IN_USE.test(line)).length;
+    if (left <= 0 || length === 0 || length + LONGEST_LINE < Math.min(wanted, SMALLEST_PAGE)) return false;
   }
   return true;
 }

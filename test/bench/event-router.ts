@@ -57,7 +57,7 @@ LAB
 ip -batch - <<LAB
 ${lines.map((n) => `link set dev ppp${n} up`).join('\n')}
 LAB
-${SETTLED}`;
+`;
 }
 
 const hookArgv = (verb: 'up' | 'down', file: string, n: number, name = `line${n}`) => [
@@ -119,7 +119,7 @@ export async function createEventRouter(who: Who): Promise<EventRouter> {
     event: (event) => {
       if (event === 'not ours') return { before: '', argv: hookArgv('up', file, 99, 'another') };
       const argv = hookArgv(event === 'down' ? 'down' : 'up', file, 1);
-      const happened = { down: 'ip link del ppp1', up: makeLines([1]), 'no-op': '', 'no-op again': '' };
+      const happened = { down: 'ip link del ppp1', up: makeLines([1]), 'no-op': SETTLED, 'no-op again': '' };
       return { before: happened[event], argv };
     },
     destroy: () => holder.end(),
