@@ -124,9 +124,9 @@ function expectAsYoung(look: Look, first: Look): void {
   expect(look.kernel).toBe(first.kernel);
   const more = look.files.filter((name) => !first.files.includes(name));
   // The journal's older half, and what hooks keep once the configuration is two seconds old.
-  expect(
-    more.filter((name) => !/^\/run\/wanhook\/(?:journal\.jsonl\.1|ip-\w+\.config|settled)$/.test(name)),
-  ).toEqual([]);
+  expect(more.filter((name) => !/^\/run\/wanhook\/(?:journal\.jsonl\.1|ip-\w+\.config|settled)$/.test(name))).toEqual(
+    [],
+  );
   // Two files of half a megabyte, and what one run may say at their end.
   expect(look.journalBytes).toBeLessThan(1_200_000);
 }
