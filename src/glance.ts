@@ -8,8 +8,8 @@ import type { Options, Report, SettledSysctls, World } from './world.ts';
 
 /**
  * By what was seen without the lock, is there nothing to do? Then that is all: it was seen after the event, and whoever has
- * changed anything since has a run of his own; without the lock, isUndisturbed asks for that. Not for events of others: they may be newer than the look.
- * Anything else is decided by what the kernel holds now.
+ * changed anything since has a run of his own; without the lock, isUndisturbed asks for that. Not for events of others: they
+ * may be newer than the look. Anything else is decided by what the kernel holds now.
  */
 export async function nothingNew(world: World, known: Known, early: Early): Promise<SameReport | undefined> {
   const { config, state } = known;

@@ -31,11 +31,14 @@ export function hasSockets(procNet: string, address: string): boolean {
   }
 }
 
-/** Listening ones, too; not those that wait for late packets, nor those that have not been accepted. Infinity: who knows. */
+/** Listening ones, too; not what is left of closed ones, nor those that have not been accepted. Infinity: who knows. */
 const inUse = (sockstat: string) => Number(/^TCP6?: inuse (\d+)/m.exec(sockstat)?.[1] ?? Infinity);
 
-/** Which of the lines are of the others: TIME_WAIT, SYN_RECV, NEW_SYN_RECV (include/net/tcp_states.h). */
-const NOT_IN_USE = /^ *\d+: \S+ \S+ (?:06|03|0C) /;
+/**
+ * Lines that may be of the others: TIME_WAIT, FIN_WAIT2 (which the kernel keeps like that, too), SYN_RECV (get_timewait4_sock,
+ * get_openreq4 in net/ipv4/tcp_ipv4.c).
+ */
+const NOT_IN_USE = /^ *\d+: \S+ \S+ (?:06|05|03) /;
 
 /**
  * Behind the last socket the kernel walks through the rest of a table that is as large as the memory (milliseconds, where that
