@@ -643,9 +643,11 @@ describe('the shims', () => {
         WANHOOK_CHANGES: changes,
         WANHOOK_LOOK: look,
         WANHOOK_NAMED: named,
+        WANHOOK_SETTLED: settled,
         ...env
       } = got.env;
       expect(named).toMatch(/^(yes)?$/);
+      expect(settled).toMatch(/^(?:none|perhaps)$/);
       expect(look).toMatch(/^\d+\.\d+ \d+$/);
       expect(changes).toMatch(/^(\d+\.\d+)?$/);
       expect(started).toMatch(/^\d+$/);
