@@ -151,11 +151,7 @@ const doors = [
           message: 'only main.ts reads the environment and the arguments',
         },
         ...ONE_DOOR.map((d) => ({
-          selector: `ImportDeclaration[source.value='${d.name}'][importKind!='type']`,
-          message: `only ${d.only} imports ${d.name}`,
-        })),
-        ...ONE_DOOR.map((d) => ({
-          selector: `ImportExpression[source.value='${d.name}']`,
+          selector: `ImportDeclaration[source.value='${d.name}'][importKind!='type'], ImportExpression[source.value='${d.name}']`,
           message: `only ${d.only} imports ${d.name}`,
         })),
       ],

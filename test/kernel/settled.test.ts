@@ -27,6 +27,8 @@ async function setUp(): Promise<void> {
   await lab.rtr.sh(`mkdir -p ${LINKS}/../clients`);
   await waitForClock();
 }
+/** Not for ever. */
+const until = (condition: string) => `for _ in $(seq 150); do ${condition} && break; sleep 0.1; done`;
 /** Files that were changed a moment ago may be changed once more without a trace. */
 const waitForClock = () => lab.rtr.sh('sleep 2.1');
 
@@ -90,7 +92,7 @@ test.each<[what: string, change: string, how?: string]>([
 
 test('a look that hangs costs its limit once, and what the hook was told is written down long before', async () => {
   const began = performance.now();
-  const waiting = lab.rtr.sh(`sleep 2; ls ${STATE}/events | wc -l`);
+  const waiting = lab.rtr.sh(`sleep 5; ls ${STATE}/events | wc -l`);
   await lab.rtr.sh(
     `nft=$(readlink -f /usr/sbin/nft); cp $nft /run/nft.real; cat >/run/nft; chmod 755 /run/nft
     mount --bind /run/nft $nft; env -i ${UP} ${words(0)}; umount $nft`,
@@ -130,10 +132,12 @@ test('a directory that others may write is told, whatever it says', async () => 
 test('whoever has the lock may be about to change what was seen: then it is waited for', async () => {
   await lab.rtr.sh(`rm ${STATE}/settled; ln -s 99999999.1.1 ${STATE}/lock`);
   expect([await hook(0), await hook(0), await hook(0)]).toEqual(['decided', 'settled', 'settled']);
-  const slow = lab.rtr.sh(`ln -s $$.$(cut -d' ' -f22 /proc/$$/stat).1 ${STATE}/lock; sleep 1; rm ${STATE}/lock`);
-  await lab.rtr.sh('sleep 0.2');
+  const holder = lab.rtr.sh(`ln -s $$.$(cut -d' ' -f22 /proc/$$/stat).1 ${STATE}/lock
+    ${until(`[ -n "$(ls ${STATE}/events)" ]`)}
+    rm ${STATE}/lock`);
+  await lab.rtr.sh(until(`[ -L ${STATE}/lock ]`));
   expect(await hook(0)).toBe('decided');
-  await slow;
+  await holder;
   expect(await plan()).toBe('');
 });
 

@@ -17,7 +17,7 @@ const isLittle = endianness() === 'LE';
 const FOUR = isLittle ? '050200C0' : 'C0000205';
 const SIX = isLittle ? 'B80D0120000000000000000005000000' : '20010DB8000000000000000000000005';
 
-/** proc(5): those in use are not those of TIME_WAIT (06), nor those that are being opened from elsewhere (03). */
+/** proc(5): those in use are not what is left of closed ones (05, 06), nor those that are being opened from elsewhere (03). */
 const inUse = (text: string) => text.split('\n').filter((each) => /^ *\d+: \S+ \S+ 01 /.test(each)).length;
 
 function procNet(tcp: string, tcp6 = HEAD, count = inUse(tcp)): string {
