@@ -55,7 +55,7 @@ is_named() {
 read_names() {
   names='' options=''
   { read -r names && read -r options; } <$run/names
-  case $options in --no-rehash-snapshot) ;; *) options='' ;; esac
+  case $options in '--no-rehash-snapshot --no-opt --no-sparkplug') ;; *) options='' ;; esac
 }
 
 # By those names, which costs no process but only says yes: what they do not know may be new.
