@@ -171,6 +171,26 @@ LOOK
   [ ! -p /proc/self/fd/8 ] || { command exec 9>/proc/self/fd/8 && pipe=9; }
 }
 
+# Node says that it is done, and then takes as long as a process needs to start to end: nobody has to wait for that.
+open_answer() {
+  answer=''
+  command exec 7<<'ANSWER'
+none yet
+ANSWER
+  [ ! -p /proc/self/fd/7 ] || { command exec 6>/proc/self/fd/7 && read -r _ <&7 && answer=6; }
+}
+
+# Sets ended: its exit status. No word, and it has ended otherwise than it should.
+await_node() {
+  exec 6>&-
+  ended=0
+  if [ -z "$answer" ] || ! read -r _ <&7; then
+    wait $started_node
+    ended=$?
+  fi
+  exec 7<&- 9>&- # that ends ip(8)
+}
+
 look() {
   while read -r _ _ _ scope _; do # IPv6 only where there is a global address: no process for nothing
     [ "$scope" = 00 ] || continue
@@ -195,27 +215,26 @@ start_node() {
   seen=$started.$me
   asked=''
   open_pipe
+  open_answer
   # Node need not look for links in the path: a fortieth of what it does before our code.
-  # shellcheck disable=SC2086 # none is no word
+  # shellcheck disable=SC2086 # words, or none
   set -- "$node" $options --preserve-symlinks-main /usr/lib/wanhook/hooks/load.cjs "$hook" "$@"
   for name in $handed; do
     eval "[ -z \"\${$name+set}\" ]" || eval "set -- \"$name=\$$name\" \"\$@\""
   done
   $clean WANHOOK_LOOK="$seen $pipe" WANHOOK_CHANGES="$changes" WANHOOK_STARTED="$started" WANHOOK_NAMED="$named" \
-    WANHOOK_SETTLED="$settled" "$@" 8<&- &
+    WANHOOK_SETTLED="$settled" WANHOOK_ANSWER="$answer" "$@" 7<&- 8<&- &
   started_node=$!
   set -C
   if [ -e /proc/self/fd/8 ]; then
-    $clean ip -N -j -batch - <&8 8<&- 9>&- >"$run/look-ip-$seen.tmp" 2>&1 &
+    $clean ip -N -j -batch - <&8 6>&- 7<&- 8<&- 9>&- >"$run/look-ip-$seen.tmp" 2>&1 &
     asked=$!
   fi
-  look >"$run/look-rest-$seen.tmp" 8<&- 9>&- &
+  look >"$run/look-rest-$seen.tmp" 6>&- 7<&- 8<&- 9>&- &
   echo "${asked:-$!} $!" >"$run/look-by-$seen.tmp"
   set +C
   exec 8<&-
-  wait $started_node
-  ended=$?
-  exec 9>&- # that ends ip(8)
+  await_node
   # Not read: of no use to an event that changes nothing.
   [ ! -e "$run/look-by-$seen.tmp" ] || $clean rm -f "$run/look-by-$seen.tmp" "$run/look-ip-$seen.tmp" "$run/look-rest-$seen.tmp"
 }

@@ -7,7 +7,7 @@
 # SHELL is done first and not timed. COMMAND is started N times at once, as pppd starts a hook: with no environment.
 #   wall       ms until all of them have returned
 #   applied    ms until the last change of rules, routes, nexthops or nftables, until QUIET ms without one; -1: there was none
-#   cpu        ms, user and system, of what was started and waited for
+#   cpu        ms, user and system, of what was started, until all of it has ended
 #   beside     the same of `wanhook monitor`, if it runs, from SHELL on: it may act before any hook
 #   rss        KiB at the peak of the largest process
 #   processes  how many there were, and "names", those that have ended; by the kernel's process accounting, -1 without it
@@ -24,8 +24,8 @@ while (defined(my $word = shift @ARGV)) {
 }
 
 # System calls by number (x86-64): what they need is not in perl-base. 1: the monotonic clock.
-my ($CLOCK_GETTIME, $WAIT4, $ACCT) = (228, 61, 163);
-my $WNOHANG = 1;
+my ($CLOCK_GETTIME, $WAIT4, $ACCT, $PRCTL) = (228, 61, 163, 157);
+my ($WNOHANG, $SET_CHILD_SUBREAPER) = (1, 36);
 sub clock { my $spec = "\0" x 16; syscall($CLOCK_GETTIME, 1, $spec); my ($s, $ns) = unpack 'qq', $spec; return $s * 1e3 + $ns / 1e6 }
 
 # Netlink tells every change when it is made. Routes, rules and nexthops; nftables.
@@ -65,6 +65,8 @@ my $book = "/run/acct.$$";
 open(my $empty, '>', $book) or die "$book: $!\n";
 my $counts = syscall($ACCT, $book) == 0;
 
+# Whoever outlives the hook that has started him is ours.
+syscall($PRCTL, $SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 or die "prctl: $!\n";
 my ($woken, %running) = (0);
 $SIG{CHLD} = sub { $woken = 1 };
 my $started = clock();
@@ -84,11 +86,11 @@ my ($wall, $applied, $cpu, $rss, $failed) = (0, -1, 0, 0, 0);
 sub reap {
   my ($status, $usage) = ("\0" x 4, "\0" x 144);
   while ((my $pid = syscall($WAIT4, -1, $status, $WNOHANG, $usage)) > 0) {
-    next unless delete $running{$pid};
-    $wall = clock() - $started;
     my @use = unpack 'q5', $usage;
     $cpu += ($use[0] + $use[2]) * 1e3 + ($use[1] + $use[3]) / 1e3;
     $rss = $use[4] if $use[4] > $rss;
+    next unless delete $running{$pid};
+    $wall = clock() - $started;
     $failed++ if unpack('i', $status) != 0;
   }
 }
@@ -99,12 +101,14 @@ while (%running) {
 }
 my $last = clock();
 while (clock() - $last < $option{quiet}) {
-  next unless heard($option{quiet} / 1e3);
+  reap();
+  next unless heard(0.005);
   $last = clock();
   $applied = $last - $started;
   die "cost.pl: changes without end after @ARGV\n" if $applied > 60_000;
 }
 
+reap();
 my ($processes, %names) = (-1);
 if ($counts) {
   syscall($ACCT, 0);

@@ -644,11 +644,13 @@ describe('the shims', () => {
         WANHOOK_LOOK: look,
         WANHOOK_NAMED: named,
         WANHOOK_SETTLED: settled,
+        WANHOOK_ANSWER: answer,
         ...env
       } = got.env;
       expect(named).toMatch(/^(yes)?$/);
       expect(settled).toMatch(/^(?:none|perhaps)$/);
       expect(look).toMatch(/^\d+\.\d+ \d+$/);
+      expect(answer).toMatch(/^\d$/);
       expect(changes).toMatch(/^(\d+\.\d+)?$/);
       expect(started).toMatch(/^\d+$/);
       return { ...got, env };

@@ -112,16 +112,45 @@ test('a pipe that nobody opens once more: another one does the work', async () =
   await lab.rtr.sh(`cp -p /run/kept.sh ${script}`);
 });
 
-test('a Node that does not know the option is started without', async () => {
+/** While `body` is what run-hook.sh starts for Node. */
+async function withNode(body: string, work: () => Promise<unknown>): Promise<void> {
   const script = '/usr/lib/wanhook/run-hook.sh';
   await lab.rtr.sh(
     `cat >/run/node; chmod 755 /run/node; cp -p ${script} /run/kept.sh; sed -i 's|^node=/.*|node=/run/node|' ${script}`,
-    {
-      stdin: `#!/bin/sh\necho "$1" >>/run/options\ncase $1 in --no-rehash*) exit 9 ;; esac\nexec ${process.execPath} "$@"\n`,
-    },
+    { stdin: `#!/bin/sh\n${body}\n` },
   );
+  await work();
+  await lab.rtr.sh(`cp -p /run/kept.sh ${script}`);
+}
+
+test('the hook returns when Node has said that all is done, and does not wait for its end', async () => {
+  const began = performance.now();
+  await withNode(`${process.execPath} "$@"; echo $? $$ >/run/lingering; exec sleep 20`, () => hook('up', 0));
+  expect(performance.now() - began).toBeLessThan(10_000);
+  expect(await routes()).toContain('default dev ppp0');
+  expect(await lab.rtr.sh('read -r status pid </run/lingering; kill $pid && echo $status')).toBe('0\n');
+});
+
+test('a Node that ends without that word has failed: its event is kept, and told', async () => {
+  await withNode(`${process.execPath} -e 0; exit 3`, () => hook('up', 0));
+  expect(await routes()).not.toContain('default dev ppp0');
+  expect(await lab.rtr.sh('ls /run/wanhook/hooks | wc -l')).toBe('1\n');
+});
+
+test('where its word cannot be heard, its end is waited for', async () => {
+  const script = '/usr/lib/wanhook/run-hook.sh';
+  // As a shell whose here-documents are files.
+  await lab.rtr.sh(`cp -p ${script} /run/kept.sh; sed -i 's|-p /proc/self/fd/7|-f /proc/self/fd/7|' ${script}`);
   await hook('up', 0);
   await lab.rtr.sh(`cp -p /run/kept.sh ${script}`);
+  expect(await routes()).toContain('default dev ppp0');
+});
+
+test('a Node that does not know the option is started without', async () => {
+  await withNode(
+    `echo "$1" >>/run/options\ncase $1 in --no-rehash*) exit 9 ;; esac\nexec ${process.execPath} "$@"`,
+    () => hook('up', 0),
+  );
   expect(await lab.rtr.sh('cat /run/options')).toBe('--no-rehash-snapshot\n--preserve-symlinks-main\n');
   expect(await routes()).toContain('default dev ppp0');
 });
