@@ -1,5 +1,5 @@
 // load.cjs asks this before it loads a hook's bundle.
-import { BRIEFLY_MS, findLook, readLook, removeLook } from '../src/kernel/look.ts';
+import { BRIEFLY_MS, findLook, lookText, readLook, removeLook } from '../src/kernel/look.ts';
 import { readSysctls } from '../src/kernel/sysctls.ts';
 import { isSettled, type HookCall } from '../src/state/settled.ts';
 
@@ -11,7 +11,10 @@ export function nothingToDo(call: HookCall): boolean {
     const look = findLook(PLACE.stateDirectory, call.env['WANHOOK_LOOK']);
     const isSame = isSettled(PLACE, call, {
       changes: call.env['WANHOOK_CHANGES'] ?? '',
-      look: () => look && readLook(look, BRIEFLY_MS)?.text,
+      look: () => {
+        const seen = look && readLook(look, BRIEFLY_MS);
+        return seen && lookText(seen);
+      },
       readSysctls: (keys) => readSysctls('/proc/sys', keys),
     });
     if (isSame && look !== undefined) removeLook(look);

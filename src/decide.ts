@@ -8,7 +8,7 @@ import { linkTable, pref } from './desired/numbers.ts';
 import { isUsableIpv6 } from './ipv6.ts';
 import { explain } from './errors.ts';
 import type { Kernel } from './kernel/kernel.ts';
-import { NO_IP6, type Ip6Observed, type IpObserved } from './kernel/observe.ts';
+import { isSameListing, NO_IP6, type Ip6Observed, type IpObserved } from './kernel/observe.ts';
 import { KEPT_TABLE } from './kernel/render.ts';
 import type {
   Config,
@@ -245,12 +245,13 @@ async function observeFirewall(
 ): Promise<{ listing?: string; firewall: Pick<Observed, 'firewall'> }> {
   const changed = { firewall: { changed: true } } as const;
   const withKept = firewall?.text.includes(KEPT_TABLE) === true;
-  const isSeen = early.listing !== undefined && early.listing === firewall?.listing;
+  const isAsLoaded = (now: string) => firewall !== undefined && isSameListing(now, firewall.listing);
+  const isSeen = early.listing !== undefined && isAsLoaded(early.listing);
   try {
     const listing = isSeen ? early.listing : await kernel.listFirewall();
     // Somebody took it away: what was loaded with it may still be there.
     if (listing === undefined) return { firewall: withKept ? changed : {} };
-    if (listing !== firewall?.listing) return { listing, firewall: changed };
+    if (firewall === undefined || !(isSeen || isAsLoaded(listing))) return { listing, firewall: changed };
     const isWhole = !withKept || early.watched === true || (await kernel.isKept(firewall.text, closely));
     return { listing, firewall: isWhole ? { firewall: firewall.text } : changed };
   } catch (error) {

@@ -1,13 +1,13 @@
 import { createKernel } from './kernel/kernel.ts';
-import { findLook, readLook, removeLook } from './kernel/look.ts';
-import { normalListing, parseIp6Batch, parseIpBatch } from './kernel/observe.ts';
+import { findLook, lookText, readLook, removeLook } from './kernel/look.ts';
+import { parseIp6Batch, parseIpLists } from './kernel/observe.ts';
 import { spawnRunner } from './kernel/runner.ts';
 import { waitingIp } from './kernel/waiting-ip.ts';
 import type { Early } from './reconcile.ts';
 
 /** What run-hook.sh has had listed, and its text as it was printed. */
 export interface SeenEarly extends Early {
-  readonly text?: string;
+  readonly text?: () => string;
 }
 
 /**
@@ -25,20 +25,18 @@ export function earlyLook(
   const at = process.uptime();
   const found = readLook(look, waitMs);
   if (found === undefined) return undefined;
-  const { text } = found;
-  const [ip = '', ip6 = '', table = ''] = text.split('\f');
+  const [ip6 = '', listing = ''] = found.rest.split('\f');
   const kernel = createKernel(waitingIp(spawnRunner, look, found));
   removeLook(look);
-  const listing = normalListing(table);
   const age = () => (process.uptime() - at) * 1000;
   try {
     return {
-      ip: parseIpBatch(ip),
+      ip: parseIpLists(found.lists),
       listing,
       changes,
       kernel,
       age,
-      text,
+      text: () => lookText(found),
       ...(ip6 !== '' && { ip6: parseIp6Batch(ip6) }),
     };
   } catch {

@@ -282,12 +282,12 @@ const SETTLED_PLACE = {
 
 function rememberSettled(
   call: HookCall,
-  { text: look, changes }: SeenEarly,
+  { text, changes }: SeenEarly,
   found: { readonly sysctls: SettledSysctls; readonly record: string; readonly config?: Stamps },
 ): void {
-  if (look === undefined || changes === undefined) return;
+  if (text === undefined || changes === undefined) return;
   try {
-    keepSettled(SETTLED_PLACE, call, { look, changes, ...found, began: startedAtEpoch() });
+    keepSettled(SETTLED_PLACE, call, { look: text(), changes, ...found, began: startedAtEpoch() });
   } catch {
     // No room: the next one decides again.
   }

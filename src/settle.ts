@@ -2,6 +2,7 @@ import { decide, type Decision, type Early, type Known } from './decide.ts';
 import { explain } from './errors.ts';
 import { hasGrown } from './kernel/additions.ts';
 import { RefusedError } from './kernel/kernel.ts';
+import { normalListing } from './kernel/observe.ts';
 import { pasteable } from './kernel/render.ts';
 import type { Op, State } from './model.ts';
 import { Refusals } from './refusals.ts';
@@ -90,7 +91,7 @@ async function rememberDone(world: World, { ops, state, ending, ending6 }: Decis
   if (load === undefined) return ended;
   let listing = await world.kernel.listFirewall();
   const before = state.firewall?.listing;
-  if (load.added !== undefined && before !== undefined && !hasGrown(before, listing ?? '')) {
+  if (load.added !== undefined && before !== undefined && !hasGrown(normalListing(before), normalListing(listing ?? ''))) {
     await carryOut(world, [{ op: 'firewall-load', text: load.text }], done);
     listing = await world.kernel.listFirewall();
   }

@@ -6,7 +6,6 @@ import type { EndedFlows, Op, Sysctls } from '../model.ts';
 import { keptCondition } from './kept-check.ts';
 import { openMemory, type Memory } from './memory.ts';
 import {
-  normalListing,
   OBSERVE_BATCH,
   OBSERVE_BATCH6,
   parseIp6Batch,
@@ -37,7 +36,7 @@ export interface Kernel {
   observe(): Promise<IpObserved>;
   /** The same for IPv6's rules and routes: a process more, so only where there is any. */
   observe6(): Promise<Ip6Observed>;
-  /** Our nftables table in a comparable form, or undefined if there is none. */
+  /** Our nftables table as nft prints it (isSameListing compares two), or undefined if there is none. */
   listFirewall(): Promise<string | undefined>;
   /** Is the table `inet wanhook_kept` what was loaded with this text? Closely: see kept-check.ts. */
   isKept(text: string, closely: boolean): Promise<boolean>;
@@ -116,7 +115,7 @@ async function observe6(runner: Runner): Promise<Ip6Observed> {
 
 async function listFirewall(runner: Runner): Promise<string | undefined> {
   const outcome = await runner.run('nft', ['-s', 'list', 'table', 'inet', 'wanhook']);
-  if (outcome.code === 0) return normalListing(outcome.stdout);
+  if (outcome.code === 0) return outcome.stdout;
   if (/No such file or directory|does not exist/.test(outcome.stderr)) return undefined;
   throw new WanhookError(`cannot list the table "inet wanhook": nft: ${told(outcome)}`);
 }

@@ -26,9 +26,12 @@ export function findLook(directory: string, words: string | undefined): Look | u
   return { by, ip, rest, ...(pipe !== '' && { pipe: Number(pipe) }) };
 }
 
-/** What was listed, parted by form feeds, and the process that waits for more. */
+/** What was listed, and the process that waits for more. */
 export interface Seen {
-  readonly text: string;
+  /** By ip(8), a list each. */
+  readonly lists: readonly string[];
+  /** IPv6's lists and nftables' table, parted by a form feed. */
+  readonly rest: string;
   readonly waiting: number;
   /** How many bytes it has written. */
   readonly bytes: number;
@@ -57,8 +60,11 @@ export function readLook({ by, ip, rest }: Look, waitMs = LIMIT_MS): Seen | unde
     return lists.length >= OBSERVE_BATCH.length;
   };
   if (!waitUntil(() => isListed() || hasEnded(waiting, isListed), soon)) return undefined;
-  return { text: `${lists.join('\n')}\n\f${read(rest).toString()}`, waiting, bytes };
+  return { lists, rest: read(rest).toString(), waiting, bytes };
 }
+
+/** All in one, to compare. */
+export const lookText = ({ lists, rest }: Seen): string => `${lists.join('\n')}\f${rest}`;
 
 /** ip(8) ends each list's line, and writes it out, before it begins the next. What it warns of stands between. */
 const listsIn = (listed: Buffer): string[] =>

@@ -63,7 +63,7 @@ export function parseIp6Batch(stdout: string): Ip6Observed {
     defaults: Object.fromEntries(
       defaults
         .filter((route) => !isOurs(route))
-        .toSorted((a, b) => (number(b, 'metric') ?? 0) - (number(a, 'metric') ?? 0))
+        .toSorted((a, b) => (number(b['metric']) ?? 0) - (number(a['metric']) ?? 0))
         .flatMap((route) => defaultsOf(route)),
     ),
   };
@@ -71,22 +71,25 @@ export function parseIp6Batch(stdout: string): Ip6Observed {
 
 /** Of several by one device, the one of the lowest metric comes last and counts. */
 function defaultsOf(route: Json): [string, MainDefault][] {
-  const expires = number(route, 'expires');
-  return [route, ...objects(route, 'nexthops')].flatMap((hop) => {
-    const device = text(hop, 'dev');
-    const gateway = text(hop, 'gateway');
-    if (device === undefined || text(route, 'type') !== undefined) return [];
+  const expires = number(route['expires']);
+  return [route, ...objects(route['nexthops'])].flatMap((hop) => {
+    const device = text(hop['dev']);
+    const gateway = text(hop['gateway']);
+    if (device === undefined || text(route['type']) !== undefined) return [];
     return [[device, { ...(gateway !== undefined && { gateway }), ...(expires !== undefined && { expires }) }]];
   });
 }
 
-const isOurs = (json: Json) => text(json, 'protocol') === PROTO;
+const isOurs = (json: Json) => text(json['protocol']) === PROTO;
 
-/** The JSON arrays that `ip -N -j -batch` prints, one a command, in order. */
-export function parseIpBatch(stdout: string): IpObserved {
-  const [devices, rules, routes, nexthops, neighbours, permanent] = splitArrays(stdout) ?? [];
+/** What `ip -N -j -batch` prints. */
+export const parseIpBatch = (stdout: string): IpObserved => parseIpLists(splitLists(stdout));
+
+/** The JSON arrays of `ip -N -j -batch`, one a command, in order. */
+export function parseIpLists(lists: readonly string[]): IpObserved {
+  const [devices, rules, routes, nexthops, neighbours, permanent] = arraysIn(lists) ?? [];
   if (!devices || !rules || !routes || !nexthops || !neighbours || !permanent) {
-    throw new WanhookError(`cannot understand what "ip -j -batch" printed: ${quoted(stdout)}`);
+    throw new WanhookError(`cannot understand what "ip -j -batch" printed: ${quoted(lists.join('\n'))}`);
   }
   return {
     devices: devices.map(readDevice).filter(({ name }) => name !== ''),
@@ -99,11 +102,19 @@ export function parseIpBatch(stdout: string): IpObserved {
   };
 }
 
-/** An empty dump prints `[]`, or nothing but `[ ]`; each array ends its own line. Undefined: that is something else. */
-function splitArrays(stdout: string): Json[][] | undefined {
-  const parts = stdout.split('\n[').map((part, n) => (n === 0 ? part : `[${part}`).trim());
+/** An empty dump prints `[]`, or nothing but `[ ]`; each array ends its own line. */
+const splitLists = (stdout: string): string[] =>
+  stdout
+    .split('\n[')
+    .map((part, n) => (n === 0 ? part : `[${part}`).trim())
+    .filter((part) => part !== '');
+
+const splitArrays = (stdout: string): Json[][] | undefined => arraysIn(splitLists(stdout));
+
+/** Undefined: that is something else. */
+function arraysIn(lists: readonly string[]): Json[][] | undefined {
   try {
-    return parts.filter((part) => part !== '').map((part) => objectsIn(JSON.parse(part)).filter(isSane));
+    return lists.map((list) => objectsIn(JSON.parse(list)).filter(isSane));
   } catch {
     return undefined;
   }
@@ -123,30 +134,37 @@ function hasAny(entry: object): boolean {
 /** Where ip(8) prints addresses or numbers it prints nothing else: what has another word there is not repeated to it. */
 const ADDRESS = /^(?:all|default|[\da-f]*[.:][\da-f.:]*(?:\/\d{1,3})?)$/;
 const NUMBER = /^(?:0x[\da-f]{1,8}|\d{1,10})$/;
-const ADDRESSES = ['src', 'dst', 'gateway', 'prefsrc'];
-const NUMBERS = ['table', 'fwmark', 'fwmask'];
-const isSane = (json: Json) => are(ADDRESSES, ADDRESS, json) && are(NUMBERS, NUMBER, json);
-const are = (keys: readonly string[], pattern: RegExp, json: Json) =>
-  keys.every((key) => json[key] === undefined || pattern.test(text(json, key) ?? ''));
+const isSane = ({ src, dst, gateway, prefsrc, table, fwmark, fwmask }: Json) =>
+  (src === undefined || is(ADDRESS, src)) &&
+  (dst === undefined || is(ADDRESS, dst)) &&
+  (gateway === undefined || is(ADDRESS, gateway)) &&
+  (prefsrc === undefined || is(ADDRESS, prefsrc)) &&
+  (table === undefined || is(NUMBER, table)) &&
+  (fwmark === undefined || is(NUMBER, fwmark)) &&
+  (fwmask === undefined || is(NUMBER, fwmask));
+const is = (pattern: RegExp, value: unknown) => pattern.test(text(value) ?? '');
+
+/** Filled member by member: of spread objects sixty lines make a thousand that nobody needs. */
+type Draft<T> = { -readonly [Key in keyof T]: T[Key] };
 
 function readDevice(json: Json): Device {
-  const flags = list(json, 'flags');
-  const addresses = objects(json, 'addr_info');
+  const flags = list(json['flags']);
+  const addresses = objects(json['addr_info']);
   return {
-    name: text(json, 'ifname') ?? '',
+    name: text(json['ifname']) ?? '',
     up: flags.includes('UP'),
     carrier: flags.includes('LOWER_UP'),
     pointToPoint: flags.includes('POINTOPOINT'),
     ...(flags.includes('NOARP') && { noArp: true }),
-    mtu: number(json, 'mtu') ?? 0,
+    mtu: number(json['mtu']) ?? 0,
     addresses: addresses
       .filter((address) => address['family'] === 'inet')
       .map((address) => {
-        const local = text(address, 'local') ?? '';
-        const peer = text(address, 'address');
+        const local = text(address['local']) ?? '';
+        const peer = text(address['address']);
         return {
           local,
-          prefix: number(address, 'prefixlen') ?? 32,
+          prefix: number(address['prefixlen']) ?? 32,
           ...(peer !== undefined && peer !== local && { peer }),
         };
       }),
@@ -159,10 +177,10 @@ function readAddresses6(all: readonly Json[]): Pick<Device, 'addresses6'> {
   const found = all
     .filter((address) => address['family'] === 'inet6' && !('tentative' in address) && !('dadfailed' in address))
     .map((address): DeviceAddress6 => {
-      const peer = text(address, 'address');
+      const peer = text(address['address']);
       return {
-        local: text(address, 'local') ?? '',
-        prefix: number(address, 'prefixlen') ?? 128,
+        local: text(address['local']) ?? '',
+        prefix: number(address['prefixlen']) ?? 128,
         ...(peer !== undefined && { peer }),
         ...('deprecated' in address && { deprecated: true }),
         ...('temporary' in address && { temporary: true }),
@@ -172,55 +190,54 @@ function readAddresses6(all: readonly Json[]): Pick<Device, 'addresses6'> {
 }
 
 function readRule(json: Json, full: number): Rule {
-  const source = text(json, 'src');
-  const to = text(json, 'dst');
-  const oif = text(json, 'oif');
-  const fwmark = text(json, 'fwmark');
-  const table = text(json, 'table');
-  const suppress = number(json, 'suppress_prefixlen');
+  const rule: Draft<Rule> = { pref: number(json['priority']) ?? 0 };
+  const source = text(json['src']);
+  if (source !== undefined && source !== 'all') rule.from = source + prefixSuffix(json['srclen'], full);
   // A single port would be printed as `sport`: ours never is one.
-  const sports = [number(json, 'sport_start'), number(json, 'sport_end')];
-  const goto = number(json, 'goto');
-  return {
-    pref: number(json, 'priority') ?? 0,
-    ...(source !== undefined && source !== 'all' && { from: source + prefixSuffix(json, 'srclen', full) }),
-    ...(sports[0] !== undefined && sports[1] !== undefined && { sports: [sports[0], sports[1]] }),
-    ...(to !== undefined && to !== 'all' && { to: to + prefixSuffix(json, 'dstlen', full) }),
-    ...(oif !== undefined && { oif }),
-    ...(fwmark !== undefined && {
-      fwmark: { value: Number(fwmark), mask: Number(text(json, 'fwmask') ?? '0xffffffff') },
-    }),
-    ...('not' in json && text(json, 'iif') === 'lo' && { notFromRouter: true }),
-    ...(table !== undefined && { table: Number(table) }),
-    ...(goto !== undefined && { goto }),
-    ...(text(json, 'action') === RTN_UNREACHABLE && { type: 'unreachable' }),
-    ...('nop' in json && { type: 'nop' }),
-    ...(suppress !== undefined && { suppressPrefixlength: suppress }),
-  };
+  const first = number(json['sport_start']);
+  const last = number(json['sport_end']);
+  if (first !== undefined && last !== undefined) rule.sports = [first, last];
+  const to = text(json['dst']);
+  if (to !== undefined && to !== 'all') rule.to = to + prefixSuffix(json['dstlen'], full);
+  const oif = text(json['oif']);
+  if (oif !== undefined) rule.oif = oif;
+  const fwmark = text(json['fwmark']);
+  if (fwmark !== undefined) {
+    rule.fwmark = { value: Number(fwmark), mask: Number(text(json['fwmask']) ?? '0xffffffff') };
+  }
+  if ('not' in json && text(json['iif']) === 'lo') rule.notFromRouter = true;
+  const table = text(json['table']);
+  if (table !== undefined) rule.table = Number(table);
+  const goto = number(json['goto']);
+  if (goto !== undefined) rule.goto = goto;
+  if (text(json['action']) === RTN_UNREACHABLE) rule.type = 'unreachable';
+  if ('nop' in json) rule.type = 'nop';
+  const suppressed = number(json['suppress_prefixlen']);
+  if (suppressed !== undefined) rule.suppressPrefixlength = suppressed;
+  return rule;
 }
 
 function readRoute(json: Json): Route {
-  const nexthopId = number(json, 'nhid');
-  const destination = text(json, 'dst');
-  const place = destination === undefined || destination === 'default' ? {} : { destination };
-  const table = Number(text(json, 'table') ?? '254');
-  const unreachable = text(json, 'type') === RTN_UNREACHABLE;
-  const metric = number(json, 'metric');
-  // With a nexthop object the kernel repeats that object's device and gateway.
-  if (nexthopId !== undefined) return { table, ...place, type: 'unicast', nexthopId };
-  const gateway = text(json, 'gateway');
-  const device = text(json, 'dev');
-  const source = text(json, 'prefsrc');
-  return {
-    table,
-    ...place,
+  const destination = text(json['dst']);
+  const unreachable = text(json['type']) === RTN_UNREACHABLE;
+  const route: Draft<Route> = {
+    table: Number(text(json['table']) ?? '254'),
     type: unreachable ? 'unreachable' : 'unicast',
-    ...(metric !== undefined && { metric }),
-    ...(gateway !== undefined && { gateway }),
-    ...(device !== undefined && !unreachable && { device }),
-    ...(source !== undefined && { source }),
-    ...(list(json, 'flags').includes('onlink') && { onlink: true }),
   };
+  if (destination !== undefined && destination !== 'default') route.destination = destination;
+  // With a nexthop object the kernel repeats that object's device and gateway.
+  const nexthopId = number(json['nhid']);
+  if (nexthopId !== undefined) return { ...route, type: 'unicast', nexthopId };
+  const metric = number(json['metric']);
+  if (metric !== undefined) route.metric = metric;
+  const gateway = text(json['gateway']);
+  if (gateway !== undefined) route.gateway = gateway;
+  const device = text(json['dev']);
+  if (device !== undefined && !unreachable) route.device = device;
+  const source = text(json['prefsrc']);
+  if (source !== undefined) route.source = source;
+  if (list(json['flags']).includes('onlink')) route.onlink = true;
+  return route;
 }
 
 /** What `ip -6 route` gives where no metric is given (IP6_RT_PRIO_USER). */
@@ -228,10 +245,10 @@ const PLAIN_METRIC6 = 1024;
 
 function readRoute6(json: Json): Route {
   const { metric, device, ...route } = readRoute(json);
-  const hops = objects(json, 'nexthops').map((hop): Hop => ({
-    gateway: text(hop, 'gateway') ?? '',
-    device: text(hop, 'dev') ?? '',
-    weight: number(hop, 'weight') ?? 1,
+  const hops = objects(json['nexthops']).map((hop): Hop => ({
+    gateway: text(hop['gateway']) ?? '',
+    device: text(hop['dev']) ?? '',
+    weight: number(hop['weight']) ?? 1,
   }));
   return {
     family: 6,
@@ -243,29 +260,29 @@ function readRoute6(json: Json): Route {
 }
 
 function readNexthop(json: Json): Nexthop {
-  const gateway = text(json, 'gateway');
+  const gateway = text(json['gateway']);
   return {
-    id: number(json, 'id') ?? 0,
-    device: text(json, 'dev') ?? '',
+    id: number(json['id']) ?? 0,
+    device: text(json['dev']) ?? '',
     ...(gateway !== undefined && { gateway }),
-    ...(list(json, 'flags').includes('onlink') && { onlink: true }),
+    ...(list(json['flags']).includes('onlink') && { onlink: true }),
   };
 }
 
 function readNeighbour(json: Json): Neighbour {
-  return { address: text(json, 'dst') ?? '', device: text(json, 'dev') ?? '' };
+  return { address: text(json['dst']) ?? '', device: text(json['dev']) ?? '' };
 }
 
 function readGroup(json: Json): NexthopGroup {
-  const members = objects(json, 'group');
+  const members = objects(json['group']);
   return {
-    id: number(json, 'id') ?? 0,
-    members: members.map((member) => ({ id: number(member, 'id') ?? 0, weight: number(member, 'weight') ?? 1 })),
+    id: number(json['id']) ?? 0,
+    members: members.map((member) => ({ id: number(member['id']) ?? 0, weight: number(member['weight']) ?? 1 })),
   };
 }
 
-function prefixSuffix(json: Json, key: string, full: number): string {
-  const length = number(json, key);
+function prefixSuffix(value: unknown, full: number): string {
+  const length = number(value);
   return length === undefined || length === full ? '' : `/${length}`;
 }
 
@@ -273,33 +290,33 @@ function prefixSuffix(json: Json, key: string, full: number): string {
  * One word: what we read we also write, when we take our rules and routes away. A device's name may be nearly anything
  * (dev_valid_name() in net/core/dev.c); one that is no word of ours is nobody's line.
  */
-function text(json: Json, key: string): string | undefined {
-  const value = json[key];
+function text(value: unknown): string | undefined {
   if (typeof value === 'number') return String(value);
   return typeof value === 'string' && /^[\w.:][\w.:@/-]{0,63}$/.test(value) ? value : undefined;
 }
 
-function number(json: Json, key: string): number | undefined {
-  const value = json[key];
+function number(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
 
-function list(json: Json, key: string): readonly unknown[] {
-  const value = json[key];
-  return Array.isArray(value) ? value : [];
-}
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
-const objects = (json: Json, key: string): Json[] => objectsIn(list(json, key));
+const objects = (value: unknown): Json[] => objectsIn(list(value));
 
 /** `ip -j route show default dev DEV table main`: the gateway somebody else's default has. */
 export function parseMainGateway(stdout: string): string | undefined {
   const [routes] = splitArrays(stdout) ?? [];
-  return routes?.map((route) => text(route, 'gateway')).find((gateway) => gateway !== undefined);
+  return routes?.map((route) => text(route['gateway'])).find((gateway) => gateway !== undefined);
 }
+
+/** Do both list the same table? Mostly they are the same text, and with 60 links a long one. */
+export const isSameListing = (one: string, other: string): boolean =>
+  one === other || normalListing(one) === normalListing(other);
 
 /**
  * A listing of our table in a form that can be compared with an earlier one: the kernel may print the elements of a
  * set in another order, and nft breaks lines as it likes. What packets put into a dynamic set is not ours to compare.
+ * Of what is normal already it changes nothing.
  */
 export function normalListing(stdout: string): string {
   return stdout

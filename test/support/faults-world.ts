@@ -4,6 +4,7 @@
  * back to where it was.
  */
 import { inOrder, listingInOrder } from './fake-kernel-nft.ts';
+import { normalListing } from '../../src/kernel/observe.ts';
 import { closeAll } from './faults-disk.ts';
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -172,7 +173,7 @@ function wholeOf({ fake, stateDirectory }: TestWorld): string {
   const text = timeless(read(join(stateDirectory, 'state.json'))).replace(/^none$/, '{}');
   const { firewall, memory, ...rest } = JSON.parse(text) as Partial<State>;
   // Stopped, there are no tables that they could be compared with.
-  const listed = firewall && { ...firewall, listing: listingInOrder(firewall.listing) };
+  const listed = firewall && { ...firewall, listing: listingInOrder(normalListing(firewall.listing)) };
   const state = rest.stopped === true ? rest : { ...rest, firewall: listed, memory };
   const names = [...readTree(stateDirectory).keys()].map((path) => path.slice(stateDirectory.length + 1));
   return [

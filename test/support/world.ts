@@ -13,7 +13,7 @@ import type { HookInput } from '../../src/events/hook-input.ts';
 import { parseHook } from '../../src/events/hooks.ts';
 import type { JournalEntry } from '../../src/journal.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
-import { normalListing, OBSERVE_BATCH6, OBSERVE_BATCH, parseIp6Batch, parseIpBatch } from '../../src/kernel/observe.ts';
+import { OBSERVE_BATCH6, OBSERVE_BATCH, parseIp6Batch, parseIpBatch } from '../../src/kernel/observe.ts';
 import type { LinkEvent, LinkHealth, Op, State } from '../../src/model.ts';
 import { saysNothingNew } from '../../src/nothing-new.ts';
 import { preview, reconcile, type Early, type Report, type World } from '../../src/reconcile.ts';
@@ -226,7 +226,7 @@ async function isQuiet(world: TestWorld, event: LinkEvent): Promise<boolean> {
   const seen: Early = {
     ip: parseIpBatch(run(['-N', '-j', '-batch', '-'], OBSERVE_BATCH)),
     ip6: parseIp6Batch(run(['-6', '-N', '-j', '-batch', '-'], OBSERVE_BATCH6)),
-    listing: normalListing(world.fake.runSync('nft', ['-s', 'list', 'table', 'inet', 'wanhook'], '').stdout),
+    listing: world.fake.runSync('nft', ['-s', 'list', 'table', 'inet', 'wanhook'], '').stdout,
     changes,
     age: () => 0,
   };

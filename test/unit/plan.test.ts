@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { desiredFor, NOTHING } from '../../src/desired/desired.ts';
 import { sharingLinks } from '../../src/desired/routing.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
-import { normalListing, parseIpBatch, parseMainGateway } from '../../src/kernel/observe.ts';
+import { isSameListing, normalListing, parseIpBatch, parseMainGateway } from '../../src/kernel/observe.ts';
 import { firewallTransaction, pasteable } from '../../src/kernel/render.ts';
 import type { Config, Desired, LinkConfig, LinkStatus, LinkUp, Observed, Op } from '../../src/model.ts';
 import { GLOBAL_DEFAULTS } from '../../src/config/keys.ts';
@@ -322,6 +322,10 @@ test('a firewall is compared as the kernel lists it: spaces and the order of ele
   const two = 'table inet wanhook { set wan { type ifname elements = { "c", "a", "b" } } }';
   expect(normalListing(one).trim()).toBe(normalListing(two).trim());
   expect(normalListing(one)).not.toBe(normalListing(one.replace('"c"', '"d"')));
+  expect(isSameListing(one, one.replace('"a", "b"', '"b", "a"'))).toBe(true);
+  expect(isSameListing(one, one.replace('"a"', '"d"'))).toBe(false);
+  // As the record of an older version has it.
+  expect(isSameListing(one, normalListing(one))).toBe(true);
 });
 
 test('a firewall that somebody changed or dropped is loaded again, and only then', async () => {
