@@ -6,8 +6,10 @@ export function parseIpv4(text: string): number | undefined {
   if (parts.length !== 4) return undefined;
   let value = 0;
   for (const part of parts) {
-    if (!/^(?:0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return undefined;
-    value = value * 256 + Number(part);
+    const byte = Number(part);
+    // Only as a number is shown: no other base, sign, space or leading zero.
+    if (!(byte >= 0 && byte <= 255) || String(byte) !== part) return undefined;
+    value = value * 256 + byte;
   }
   return value;
 }

@@ -3,6 +3,7 @@ import { isLive } from '../liveness.ts';
 import type {
   Config,
   Device,
+  Draft,
   LinkConfig,
   LinkDown,
   LinkRecord,
@@ -26,10 +27,11 @@ export function linkStatuses(
   const known = withHints(state, state.v6);
   const statuses = placed(config, known, devices)
     .filter(({ link }) => link.ipv4 !== false)
-    .map(({ link, ...place }) => {
-      const verdict = state.verdicts[link.name];
-      return possible(linkStatus(link, known.links[link.name], verdict, place, mainGateways), devices);
+    .map((place) => {
+      const { name } = place.link;
+      return possible(linkStatus(known.links[name], state.verdicts[name], place, mainGateways), devices);
     });
+  if (!statuses.some((status) => status.up && status.gateway !== undefined)) return statuses;
   const names = new Set(statuses.map(({ device }) => device));
   const wans = devices.filter(({ name }) => names.has(name));
   return statuses.map((status) => withSharedSubnet(status, wans));
@@ -50,12 +52,11 @@ export function placed(
   const owners = deviceOwners(config, state);
   const there = new Map(devices.map((device) => [device.name, device]));
   return config.links.map((link) => {
-    const verdict = state.verdicts[link.name];
-    const isOwn = (name: string | undefined) => name !== undefined && owners.get(name) === link.name;
-    const names = [state.links[link.name]?.device, link.device].filter(isOwn);
-    const present = names.map((name) => there.get(name ?? '')).find(Boolean);
+    const own = (name = '') => (owners.get(name) === link.name ? name : undefined);
+    const [recorded, configured] = [own(state.links[link.name]?.device), own(link.device)];
+    const present = there.get(recorded ?? '') ?? there.get(configured ?? '');
     // What only the last verdict remembers is a name for the firewall, not a sign of life: it may be anybody's by now.
-    const name = present?.name ?? names[0] ?? (isOwn(verdict?.device) ? verdict?.device : undefined);
+    const name = present?.name ?? recorded ?? configured ?? own(state.verdicts[link.name]?.device);
     return { link, name, present };
   });
 }
@@ -67,10 +68,14 @@ export function placed(
 export function withHints<T extends Pick<State, 'links'>>(own: T, other: Pick<State, 'links'> = { links: {} }): T {
   const links: Record<string, LinkRecord> = { ...own.links };
   for (const [name, { source, device, heldDown, knownBy }] of Object.entries(other.links)) {
-    const byHand = heldDown?.source === 'cli' && { heldDown };
+    const byHand = heldDown?.source === 'cli' ? heldDown : undefined;
     const known = links[name];
-    if (known === undefined) links[name] = { source, device, dns: [], ...byHand, ...(knownBy && { knownBy }) };
-    else if (byHand !== false) links[name] = { ...known, ...byHand };
+    if (known === undefined) {
+      const hint: Draft<LinkRecord> = { source, device, dns: [] };
+      if (byHand !== undefined) hint.heldDown = byHand;
+      if (knownBy !== undefined) hint.knownBy = knownBy;
+      links[name] = hint;
+    } else if (byHand !== undefined) links[name] = { ...known, heldDown: byHand };
   }
   return { ...own, links };
 }
@@ -132,10 +137,9 @@ function deviceOwners(config: Config, { links, verdicts }: Pick<State, 'links' |
 }
 
 function linkStatus(
-  link: LinkConfig,
   record: LinkRecord | undefined,
   verdict: LinkVerdict | undefined,
-  { name, present: device }: { name: string | undefined; present: Device | undefined },
+  { link, name, present: device }: { readonly link: LinkConfig } & Place,
   mainGateways: MainGateways,
 ): LinkStatus {
   const mtu = device?.mtu ?? verdict?.mtu;
@@ -163,17 +167,20 @@ function linkStatus(
   if (!device.carrier) return down(`${name} has no carrier`);
   if (address === undefined) return down(`${name} has no IPv4 address`);
   const { local, prefix, peer } = address;
-  const noArp = device.noArp === true && { noArp: true as const };
-  const shared = { up: true, link, device: device.name, mtu: device.mtu, address: local, ...noArp } as const;
+  const found: Draft<LinkUp> = { up: true, link, device: device.name, mtu: device.mtu, address: local, onlink: false };
+  if (device.noArp === true) found.noArp = true;
   const gateway = gatewayOf(link, record, device, local, prefix, mainGateways);
-  if (gateway === UNNEEDED) return { ...shared, ...(peer !== undefined && { peer }), onlink: false };
+  if (gateway === UNNEEDED) {
+    if (peer !== undefined) found.peer = peer;
+    return found;
+  }
   if (gateway === undefined) {
     return {
       ...down(`no gateway known on ${name}: none came with the address; set GATEWAY=, or IPV4=no`),
       lacksGateway: true,
     };
   }
-  return { ...shared, gateway, onlink: !inSubnet(gateway, local, prefix) };
+  return { ...found, gateway, onlink: !inSubnet(gateway, local, prefix) };
 }
 
 /**
@@ -192,8 +199,10 @@ function heldDown(record: LinkRecord | undefined, address: string | undefined): 
 
 /** The recorded address if the device still has it, else another one a line can have. */
 function addressOf(device: Device, record: LinkRecord | undefined) {
-  const usable = device.addresses.filter(({ local }) => isUsableIpv4(local) && !isLinkLocalIpv4(local));
-  return device.addresses.find(({ local }) => local === record?.address) ?? usable[0];
+  return (
+    device.addresses.find(({ local }) => local === record?.address) ??
+    device.addresses.find(({ local }) => isUsableIpv4(local) && !isLinkLocalIpv4(local))
+  );
 }
 
 const UNNEEDED = Symbol('point-to-point: no gateway needed');
@@ -238,18 +247,14 @@ export function verdictsOf(statuses: readonly LinkStatus[], before: State['verdi
       const reason = live ? 'up' : status.up ? `dead: ${status.dead?.reason ?? ''}` : status.reason;
       const sameKind = old?.up === status.up && (old.dead === true) === dead;
       const same = sameKind && (status.up ? old.address === status.address : old.reason === reason);
-      const verdict: LinkVerdict = {
-        up: status.up,
-        since: same ? old.since : now,
-        reason,
-        ...(status.device !== undefined && { device: status.device }),
-        ...(status.mtu !== undefined && { mtu: status.mtu }),
-        ...(status.address !== undefined && { address: status.address }),
-        ...(status.sources !== undefined && { sources: status.sources }),
-        ...(dead && { dead }),
-        // Never seen up: there is nothing to end.
-        ...(!live && (old === undefined || (sameKind && old.flowsEnded === true)) && { flowsEnded: true }),
-      };
+      const verdict: Draft<LinkVerdict> = { up: status.up, since: same ? old.since : now, reason };
+      if (status.device !== undefined) verdict.device = status.device;
+      if (status.mtu !== undefined) verdict.mtu = status.mtu;
+      if (status.address !== undefined) verdict.address = status.address;
+      if (status.sources !== undefined) verdict.sources = status.sources;
+      if (dead) verdict.dead = dead;
+      // Never seen up: there is nothing to end.
+      if (!live && (old === undefined || (sameKind && old.flowsEnded === true))) verdict.flowsEnded = true;
       return [name, verdict];
     }),
   );
