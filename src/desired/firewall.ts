@@ -9,13 +9,13 @@ import { isInUse6 } from './routing6.ts';
 interface Wan {
   readonly id: number;
   /** Absent: a fail-closed link whose unit has gone to another line. Its flows must be refused all the same. */
-  readonly device?: string;
+  readonly device: string | undefined;
   readonly mark: string;
   readonly masquerade: boolean;
   /** ON_DOWN=block. */
   readonly block: boolean;
   /** Bytes; absent: no clamp. */
-  readonly mss?: number;
+  readonly mss: number | undefined;
 }
 
 /** IPv4 header and TCP header without options (RFC 9293 §3.7.1). */
@@ -86,16 +86,7 @@ function wanOf(config: Config, { link, device, mtu }: LinkStatus): Wan[] {
   const fromMtu = mtu !== undefined && mtu >= LEAST_MTU && mtu < ETHERNET_MTU ? mtu - HEADERS : undefined;
   const mss = link.mss === 'auto' ? fromMtu : link.mss === 'off' ? undefined : link.mss;
   const mark = hex(linkMark(config, link).value);
-  return [
-    {
-      id: link.id,
-      ...(device !== undefined && { device }),
-      mark,
-      masquerade: link.masquerade,
-      block: link.onDown === 'block',
-      ...(mss !== undefined && { mss }),
-    },
-  ];
+  return [{ id: link.id, device, mark, masquerade: link.masquerade, block: link.onDown === 'block', mss }];
 }
 
 function declarations(wans: readonly Wan[]): string[] {
