@@ -48,11 +48,7 @@ export function firewall(
     ...six.declarations,
     ...(blocks.length > 0 || rules.refuses ? REFUSED : []),
     ...rules.declarations,
-    ...wans.flatMap(({ id, device, mark, block }) => [
-      ` chain record_${id} { ct mark set ct mark & ${keep} | ${mark}; }`,
-      ` chain use_${id} { meta mark set meta mark & ${keep} | ${mark}; }`,
-      ` chain check_${id} { ${device === undefined ? '' : `oifname ${text(device)} return; `}goto ${block ? 'refused' : 'guard'}; }`,
-    ]),
+    ...wans.map((wan) => chainsOf(wan, keep)),
     ...sizes.map((size) => ` chain mss_${size} { tcp option maxseg size set ${size}; }`),
     ...six.chains,
     ...rules.chains,
@@ -68,6 +64,14 @@ export function firewall(
     ),
     '',
   ].join('\n');
+}
+
+/** `keep`: the bits that are not ours. */
+function chainsOf({ id, device, mark, block }: Wan, keep: string): string {
+  const back = device === undefined ? '' : `oifname ${text(device)} return; `;
+  return ` chain record_${id} { ct mark set ct mark & ${keep} | ${mark}; }
+ chain use_${id} { meta mark set meta mark & ${keep} | ${mark}; }
+ chain check_${id} { ${back}goto ${block ? 'refused' : 'guard'}; }`;
 }
 
 /** A link has one device: IPv4's, unless only IPv6 knows it. */

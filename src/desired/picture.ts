@@ -129,10 +129,15 @@ function worth(status: LinkStatus, state: Pick<State, 'health' | 'v6'>): Pick<Se
 export function toldOf({ links, standing: now }: Picture, before?: Told): Told {
   const last = links.some(isUsable) ? (now ?? before?.standing) : before?.standing;
   const told = links.map(({ name, condition, device, address, ipv6 }) => {
+    const known = before?.links[name];
+    const six = ipv6 && ipv6Words(ipv6);
+    const isSame = known?.condition === condition && known.device === device && known.address === address;
+    // The same object need not be compared.
+    if (isSame && known.ipv6 === six) return [name, known] as const;
     const link: Draft<ToldLink> = { condition };
     if (device) link.device = device;
     if (address) link.address = address;
-    if (ipv6) link.ipv6 = ipv6Words(ipv6);
+    if (six !== undefined) link.ipv6 = six;
     return [name, link] as const;
   });
   return { links: Object.fromEntries(told), ...(last !== undefined && { standing: last }) };

@@ -247,6 +247,7 @@ export function verdictsOf(statuses: readonly LinkStatus[], before: State['verdi
       const reason = live ? 'up' : status.up ? `dead: ${status.dead?.reason ?? ''}` : status.reason;
       const sameKind = old?.up === status.up && (old.dead === true) === dead;
       const same = sameKind && (status.up ? old.address === status.address : old.reason === reason);
+      if (same && live && isAsBefore(old, status, reason)) return [name, old];
       const verdict: Draft<LinkVerdict> = { up: status.up, since: same ? old.since : now, reason };
       if (status.device !== undefined) verdict.device = status.device;
       if (status.mtu !== undefined) verdict.mtu = status.mtu;
@@ -258,6 +259,16 @@ export function verdictsOf(statuses: readonly LinkStatus[], before: State['verdi
       return [name, verdict];
     }),
   );
+}
+
+/** Then it is the same object, and need not be compared. */
+function isAsBefore(
+  { reason, device, mtu, sources, flowsEnded }: LinkVerdict,
+  status: LinkStatus,
+  now: string,
+): boolean {
+  const isPlain = sources === undefined && status.sources === undefined && flowsEnded === undefined;
+  return isPlain && reason === now && device === status.device && mtu === status.mtu;
 }
 
 /** Links that have gone down or died since their connections were last ended; a link never seen up has none. */
