@@ -71,13 +71,19 @@ interface Around {
 
 type OnLink = ReturnType<typeof placed>[number];
 
-/** Of most lines: there is nothing of IPv6, and nothing is remembered of any. */
+/** Of most lines: there is nothing of IPv6 but what every device has, and nothing is remembered of any. */
 function isBare({ link, present: device }: OnLink, record: LinkRecord | undefined, verdict: LinkVerdict | undefined) {
   const isKnown = verdict?.address !== undefined || verdict?.sources !== undefined || record?.prefixes !== undefined;
+  if (isKnown || link.gateway6 !== undefined) return false;
+  const { addresses6 = [] } = device ?? {};
+  if (addresses6.length === 0) return true;
+  // A dialled line's link-local address counts, and that there is any makes PREFIXES= count.
   return (
-    !isKnown && link.gateway6 === undefined && (device?.addresses6 === undefined || device.addresses6.length === 0)
+    !isDialled(device) && link.prefixes === undefined && !addresses6.some(({ local }) => !local.startsWith('fe80:'))
   );
 }
+
+const isDialled = (device: Device | undefined) => device?.pointToPoint === true || device?.noArp === true;
 
 /** The same as `linkStatus6` says, which takes a hook with 60 such lines half a millisecond. */
 function bareStatus(
@@ -89,7 +95,7 @@ function bareStatus(
   const mtu = device?.mtu ?? verdict?.mtu;
   return {
     ...({ family: 6, link, up: false, present: device !== undefined } as const),
-    pointToPoint: device?.pointToPoint === true || device?.noArp === true,
+    pointToPoint: isDialled(device),
     reason: why ?? `${name} has no IPv6 address`,
     ...(name !== undefined && { device: name }),
     ...(mtu !== undefined && { mtu }),
@@ -103,7 +109,7 @@ function linkStatus6(
   { name, present: device }: Place,
   { defaults, devices, subnets, now }: Around,
 ): LinkStatus {
-  const isPpp = device?.pointToPoint === true || device?.noArp === true;
+  const isPpp = isDialled(device);
   const isThere =
     (device?.addresses6 ?? []).length > 0 || (device !== undefined && !isPpp && link.gateway6 !== undefined);
   const isKnown = isThere || verdict?.address !== undefined;
@@ -121,7 +127,7 @@ function linkStatus6(
         )
       : verdict?.sources;
   const mtu = device?.mtu ?? verdict?.mtu;
-  const linkLocal = isPpp && own.length === 0 ? linkLocalOf(device) : undefined;
+  const linkLocal = device !== undefined && isPpp && own.length === 0 ? linkLocalOf(device) : undefined;
   const common = {
     ...({ family: 6, link } as const),
     ...(sources !== undefined && { sources }),
