@@ -53,10 +53,10 @@ export function subnetOf(address: string, prefix: number): string {
 
 /** The network's own address or its broadcast address, as seen from `address/prefix`; /31 and /32 have neither. */
 export function isNoHost(other: string, address: string, prefix: number): boolean {
-  if (prefix > 30 || !inSubnet(other, address, prefix)) return false;
+  if (prefix > 30) return false;
   const size = 2 ** (32 - prefix);
   const host = (parseIpv4(other) ?? 0) % size;
-  return host === 0 || host === size - 1;
+  return (host === 0 || host === size - 1) && inSubnet(other, address, prefix);
 }
 
 /** `constructor`, `toString`: as a key it finds in every plain object what nobody has put there. */

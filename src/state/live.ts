@@ -1,4 +1,4 @@
-import { inSubnet, isNoHost, isLinkLocalIpv4, isUsableIpv4, subnetOf } from '../checked.ts';
+import { inSubnet, isLinkLocalIpv4, isUsableIpv4, subnetOf } from '../checked.ts';
 import { isLive } from '../liveness.ts';
 import type {
   Config,
@@ -12,6 +12,7 @@ import type {
   LinkVerdict,
   State,
 } from '../model.ts';
+import { gatewayCheck, sharedPrefixes } from './own-addresses.ts';
 import { AFTER_THE_FACT, LEASE_HOLDERS } from './source.ts';
 
 /** Gateways of default routes that others put into `main`, by device: the word of a client whose hook we missed. */
@@ -25,16 +26,19 @@ export function linkStatuses(
   mainGateways: MainGateways,
 ): LinkStatus[] {
   const known = withHints(state, state.v6);
-  const statuses = placed(config, known, devices)
+  const found = placed(config, known, devices)
     .filter(({ link }) => link.ipv4 !== false)
     .map((place) => {
       const { name } = place.link;
-      return possible(linkStatus(known.links[name], state.verdicts[name], place, mainGateways), devices);
+      return linkStatus(known.links[name], state.verdicts[name], place, mainGateways);
     });
-  if (!statuses.some((status) => status.up && status.gateway !== undefined)) return statuses;
+  // Dialled lines have none, and nothing to be compared.
+  if (!found.some((status) => status.up && status.gateway !== undefined)) return found;
+  const whyNone = gatewayCheck(devices);
+  const statuses = found.map((status) => possible(status, whyNone));
   const names = new Set(statuses.map(({ device }) => device));
-  const wans = devices.filter(({ name }) => names.has(name));
-  return statuses.map((status) => withSharedSubnet(status, wans));
+  const shared = sharedPrefixes(devices.filter(({ name }) => names.has(name)));
+  return statuses.map((status) => withSharedSubnet(status, shared));
 }
 
 /** Where a link is, or was last. */
@@ -81,29 +85,18 @@ export function withHints<T extends Pick<State, 'links'>>(own: T, other: Pick<St
 }
 
 /** An address of another link's device in the same subnet, be that link up or not: `main` has a route by that device, too. */
-function withSharedSubnet(status: LinkStatus, wans: readonly Device[]): LinkStatus {
+function withSharedSubnet(status: LinkStatus, shared: ReturnType<typeof sharedPrefixes>): LinkStatus {
   if (!status.up || status.gateway === undefined) return status;
   const { device, address } = status;
-  const own = wans.find(({ name }) => name === device)?.addresses.find(({ local }) => local === address);
-  if (own === undefined || own.prefix === 32) return status;
-  const others = wans.filter(({ name }) => name !== device).flatMap(({ addresses }) => addresses);
-  // Of two prefixes the shorter one tells whether they overlap.
-  const overlaps = others.some(({ local, prefix }) => inSubnet(local, address, Math.min(prefix, own.prefix)));
-  return overlaps ? { ...status, sharedSubnet: subnetOf(address, own.prefix) } : status;
+  const prefix = shared(device, address);
+  return prefix === undefined ? status : { ...status, sharedSubnet: subnetOf(address, prefix) };
 }
 
 /** The kernel would refuse a gateway that is our own address or no host's, and everything else in the same batch with it. */
-function possible(status: LinkStatus, devices: readonly Device[]): LinkStatus {
+function possible(status: LinkStatus, whyNone: ReturnType<typeof gatewayCheck>): LinkStatus {
   if (!status.up || status.gateway === undefined) return status;
-  const { gateway } = status;
-  const addresses = devices.flatMap((device) => device.addresses);
-  if (addresses.some(({ local }) => local === gateway)) {
-    return withoutLink(status, `its gateway ${gateway} is this router's own address`);
-  }
-  if (addresses.some(({ local, prefix }) => isNoHost(gateway, local, prefix))) {
-    return withoutLink(status, `its gateway ${gateway} is the address of a network or its broadcast address`);
-  }
-  return status;
+  const why = whyNone(status.gateway);
+  return why === undefined ? status : withoutLink(status, why);
 }
 
 /** The same link, down for this reason. */
