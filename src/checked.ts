@@ -6,8 +6,10 @@ export function parseIpv4(text: string): number | undefined {
   if (parts.length !== 4) return undefined;
   let value = 0;
   for (const part of parts) {
-    if (!/^(?:0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return undefined;
-    value = value * 256 + Number(part);
+    const byte = Number(part);
+    // Only as a number is shown: no other base, sign, space or leading zero.
+    if (!(byte >= 0 && byte <= 255) || String(byte) !== part) return undefined;
+    value = value * 256 + byte;
   }
   return value;
 }
@@ -51,10 +53,10 @@ export function subnetOf(address: string, prefix: number): string {
 
 /** The network's own address or its broadcast address, as seen from `address/prefix`; /31 and /32 have neither. */
 export function isNoHost(other: string, address: string, prefix: number): boolean {
-  if (prefix > 30 || !inSubnet(other, address, prefix)) return false;
+  if (prefix > 30) return false;
   const size = 2 ** (32 - prefix);
   const host = (parseIpv4(other) ?? 0) % size;
-  return host === 0 || host === size - 1;
+  return (host === 0 || host === size - 1) && inSubnet(other, address, prefix);
 }
 
 /** `constructor`, `toString`: as a key it finds in every plain object what nobody has put there. */

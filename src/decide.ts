@@ -192,7 +192,9 @@ function lookAtSysctls(kernel: Kernel, memory: State['sysctls'], wanted: Sysctls
   const first = kernel.readSysctls(Object.keys({ ...wanted, ...memory }));
   const own = acceptable(wanted, first);
   const reset = resetByForwarding(memory, own, first, devices);
-  return { sysctls: { ...first, ...kernel.readSysctls(Object.keys(reset)) }, reset, own };
+  const resets = Object.keys(reset);
+  const sysctls = resets.length === 0 ? first : { ...first, ...kernel.readSysctls(resets) };
+  return { sysctls, reset, own };
 }
 
 /** After the loss of the state: what our own objects tell. */

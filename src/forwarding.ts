@@ -8,6 +8,8 @@ export interface Forwarding {
   readonly off: (devices: readonly string[]) => Sysctls;
 }
 
+const isForwarding = (key: string) => key.endsWith('/forwarding');
+
 const each = (conf: string, devices: readonly string[]): Sysctls =>
   Object.fromEntries(['default', ...devices].map((name) => [`${conf}/${name}/forwarding`, '0'] as const));
 
@@ -17,13 +19,13 @@ export const FORWARDINGS: readonly Forwarding[] = [
   {
     // inet_forward_change() in net/ipv4/devinet.c
     key: 'net/ipv4/ip_forward',
-    isEffect: (key) => /^net\/ipv4\/conf\/.*\/(?:forwarding|accept_redirects)$/.test(key),
+    isEffect: (key) => key.startsWith('net/ipv4/conf/') && (isForwarding(key) || key.endsWith('/accept_redirects')),
     off: (devices) => ({ 'net/ipv4/conf/all/accept_redirects': '1', ...each('net/ipv4/conf', devices) }),
   },
   {
     // addrconf_fixup_forwarding() in net/ipv6/addrconf.c
     key: FORWARDING6,
-    isEffect: (key) => /^net\/ipv6\/conf\/(?!all\/).*\/forwarding$/.test(key),
+    isEffect: (key) => isForwarding(key) && key.startsWith('net/ipv6/conf/') && !key.startsWith('net/ipv6/conf/all/'),
     off: (devices) => each('net/ipv6/conf', devices),
   },
 ];

@@ -14,5 +14,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 
 /** An object whose named members are all strings. */
 export function hasText(value: unknown, ...keys: string[]): value is Record<string, unknown> {
-  return isObject(value) && keys.every((key) => typeof value[key] === 'string');
+  if (!isObject(value)) return false;
+  for (const key of keys) if (typeof value[key] !== 'string') return false;
+  return true;
 }

@@ -1,5 +1,8 @@
 /** The vocabulary: types only (README, "Glossary"). Nothing here imports anything. */
 
+/** While it is being made: members that may be absent are added one by one, for a spread of each takes ten times as long. */
+export type Draft<T> = { -readonly [K in keyof T]: T[K] };
+
 /** One Internet line as configured in `links/NAME.env`. */
 export interface LinkConfig {
   readonly name: string;

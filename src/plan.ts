@@ -1,7 +1,7 @@
-import { acceptRa, isDeaf, switchOf } from './forwarding.ts';
+import { acceptRa, FORWARDINGS, isDeaf, switchOf } from './forwarding.ts';
 import { additions } from './kernel/additions.ts';
 import { groupWords, nexthopWords, routeWords, ruleWords } from './kernel/render.ts';
-import type { Desired, Neighbour, Observed, Op, Route, Rule } from './model.ts';
+import type { Desired, Neighbour, Nexthop, NexthopGroup, Observed, Op, Route, Rule } from './model.ts';
 
 /**
  * The difference as operations, in an order that is safe to be cut off at any point:
@@ -30,33 +30,39 @@ function inFamily<T extends Routing>(all: T, family: 6 | undefined): T {
 
 function plan6(all: Observed, wanted: Desired): Op[] {
   const [observed, desired] = [inFamily(all, 6), inFamily(wanted, 6)];
+  const routes = difference(observed.routes, desired.routes, routeText);
+  const rules = difference(observed.rules, desired.rules, ruleText);
   return [
     ...solicitations(observed, desired),
-    ...routeReplaces(observed, desired),
-    ...ruleAdds(observed, desired),
-    ...routeDels(observed, desired),
-    ...ruleDels(observed, desired),
+    ...routeReplaces(routes),
+    ...ruleAdds(rules),
+    ...routeDels(observed, desired, routes),
+    ...ruleDels(rules),
   ];
 }
 
 /** `six`: what is to be done for IPv6. */
 function planAll(observed: Observed, desired: Desired, six: readonly Op[]): Op[] {
+  const routes = difference(observed.routes, desired.routes, routeText);
+  const rules = difference(observed.rules, desired.rules, ruleText);
+  const nexthops = difference(observed.nexthops, desired.nexthops, nexthopText);
   const firewall = firewallLoad(observed, desired);
-  const withdrawals = [...groupDels(observed, desired), ...nexthopDels(observed, desired)];
-  const withdrawFirst = firewall.length > 0 && someMemberStays(observed, desired);
+  const withdrawals = [...groupDels(observed, desired), ...nexthopDels(nexthops, desired)];
+  const someMemberStays = nexthops.missing.length < desired.nexthops.length;
+  const withdrawFirst = firewall.length > 0 && someMemberStays;
   return [
     ...sysctlSets(observed, desired),
     ...(withdrawFirst ? withdrawals : []),
     ...firewall,
-    ...routeReplaces(observed, desired),
-    ...ruleAdds(observed, desired),
-    ...nexthopReplaces(observed, desired),
-    ...balance(observed, desired),
+    ...routeReplaces(routes),
+    ...ruleAdds(rules),
+    ...nexthops.missing.map((nexthop): Op => ({ op: 'nexthop-replace', nexthop })),
+    ...balance(observed, desired, routes),
     ...(withdrawFirst ? [] : withdrawals),
     ...neighbourOps(observed, desired),
     ...memoryLoad(observed, desired),
-    ...routeDels(observed, desired),
-    ...ruleDels(observed, desired),
+    ...routeDels(observed, desired, routes),
+    ...ruleDels(rules),
     ...six,
     ...firewallDelete(observed, desired),
     ...memoryDelete(observed, desired),
@@ -65,30 +71,39 @@ function planAll(observed: Observed, desired: Desired, six: readonly Op[]): Op[]
   ];
 }
 
-/** Each is asked for several times, and with 60 links there are hundreds. */
-const asText = <T extends object>(words: (item: T) => string[]) => {
-  const texts = new WeakMap<T, string>();
-  return (item: T) => {
-    const text = texts.get(item) ?? words(item).join(' ');
-    texts.set(item, text);
-    return text;
-  };
-};
-const ruleText = asText(ruleWords);
-const routeText = asText(routeWords);
-const nexthopText = asText(nexthopWords);
-const groupText = asText(groupWords);
-const setOf = <T>(items: readonly T[], text: (item: T) => string) => new Set(items.map(text));
+/** `surplus`: what is not wanted, and every twin of what is. */
+interface Difference<T> {
+  readonly missing: readonly T[];
+  readonly surplus: readonly T[];
+}
+
+/** Each is put into words only once: with 60 links there are hundreds. */
+function difference<T>(observed: readonly T[], desired: readonly T[], text: (item: T) => string): Difference<T> {
+  const texts = desired.map(text);
+  const wanted = new Set(texts);
+  const there = new Set<string>();
+  const surplus = observed.filter((item) => {
+    const words = text(item);
+    const isTwin = there.has(words);
+    there.add(words);
+    return isTwin || !wanted.has(words);
+  });
+  return { missing: desired.filter((_, n) => !there.has(texts[n] ?? '')), surplus };
+}
+
+const ruleText = (rule: Rule) => ruleWords(rule).join(' ');
+const routeText = (route: Route) => routeWords(route).join(' ');
+const nexthopText = (nexthop: Nexthop) => nexthopWords(nexthop).join(' ');
+const groupText = (group: NexthopGroup) => groupWords(group).join(' ');
 
 /** With forwarding the kernel resets some (state/sysctl-memory.ts): those we know come after it, right or not. */
 function sysctlSets({ sysctls: now }: Observed, { sysctls: wanted }: Desired): Op[] {
   const differs = (key: string) => now[key] !== undefined && now[key] !== wanted[key];
-  const isReset = (key: string) => differs(switchOf(key) ?? '') && now[key] !== undefined;
-  const keys = Object.keys(wanted).toSorted(
-    (a, b) => Number(switchOf(a) !== undefined) - Number(switchOf(b) !== undefined),
-  );
-  return keys
+  const turned = FORWARDINGS.filter(({ key }) => differs(key));
+  const isReset = (key: string) => now[key] !== undefined && turned.some(({ isEffect }) => isEffect(key));
+  return Object.keys(wanted)
     .filter((key) => differs(key) || isReset(key))
+    .toSorted((a, b) => Number(switchOf(a) !== undefined) - Number(switchOf(b) !== undefined))
     .map((key) => ({ op: 'sysctl-set', key, value: wanted[key] ?? '' }));
 }
 
@@ -108,11 +123,6 @@ function firewallLoad(observed: Observed, { firewall }: Desired): Op[] {
   return [{ op: 'firewall-load', text: firewall, ...(added !== undefined && { added }) }];
 }
 
-function someMemberStays(observed: Observed, desired: Desired): boolean {
-  const there = setOf(observed.nexthops, nexthopText);
-  return desired.nexthops.some((nexthop) => there.has(nexthopText(nexthop)));
-}
-
 function firewallDelete(observed: Observed, { firewall }: Desired): Op[] {
   return firewall === undefined && observed.firewall !== undefined ? [{ op: 'firewall-delete' }] : [];
 }
@@ -129,44 +139,36 @@ function memoryDelete(observed: Observed, { memory }: Desired): Op[] {
 }
 
 /** Routes by a nexthop object wait for `balance`: they can only follow it. */
-function routeReplaces(observed: Observed, desired: Desired): Op[] {
-  const there = setOf(observed.routes, routeText);
-  return desired.routes
-    .filter((route) => route.nexthopId === undefined && !there.has(routeText(route)))
-    .map((route) => ({ op: 'route-replace', route }));
+function routeReplaces({ missing }: Difference<Route>): Op[] {
+  return missing.filter(({ nexthopId }) => nexthopId === undefined).map((route) => ({ op: 'route-replace', route }));
 }
 
-function ruleAdds(observed: Observed, desired: Desired): Op[] {
-  const there = setOf(observed.rules, ruleText);
-  return desired.rules.filter((rule) => !there.has(ruleText(rule))).map((rule) => ({ op: 'rule-add', rule }));
+function ruleAdds({ missing }: Difference<Rule>): Op[] {
+  return missing.map((rule) => ({ op: 'rule-add', rule }));
 }
 
-function nexthopReplaces(observed: Observed, desired: Desired): Op[] {
-  const there = setOf(observed.nexthops, nexthopText);
-  return desired.nexthops
-    .filter((nexthop) => !there.has(nexthopText(nexthop)))
-    .map((nexthop) => ({ op: 'nexthop-replace', nexthop }));
-}
-
-function balance(observed: Observed, { group, routes }: Desired): Op[] {
+function balance(observed: Observed, { group, routes }: Desired, { missing }: Difference<Route>): Op[] {
   if (group === undefined) return [];
-  const sorted = observed.groups.map(({ id, members }) => ({ id, members: members.toSorted((a, b) => a.id - b.id) }));
-  const groupOps: Op[] = setOf(sorted, groupText).has(groupText(group)) ? [] : [{ op: 'group-replace', group }];
+  const wanted = groupText(group);
+  const isThere = observed.groups.some(({ id, members }) => {
+    return groupText({ id, members: members.toSorted((a, b) => a.id - b.id) }) === wanted;
+  });
+  const groupOps: Op[] = isThere ? [] : [{ op: 'group-replace', group }];
   // The route again with every change of the group: if its last member went a moment ago, or goes with the withdrawals
   // above, the kernel has taken both.
-  const there = groupOps.length > 0 ? new Set<string>() : setOf(observed.routes, routeText);
-  const routeOps = routes
-    .filter((route) => route.nexthopId === group.id && !there.has(routeText(route)))
+  const routeOps = (isThere ? missing : routes)
+    .filter(({ nexthopId }) => nexthopId === group.id)
     .map((route): Op => ({ op: 'route-replace', route }));
   return [...groupOps, ...routeOps];
 }
 
 /** An entry that somebody has made permanent answers for the gateway: that is what he wants. */
-function neighbourOps(observed: Observed, { neighbours: wanted }: Desired): Op[] {
-  const has = (list: readonly Neighbour[], { address, device }: Neighbour) =>
-    list.some((one) => one.address === address && one.device === device);
-  const missing = wanted.filter((one) => !has(observed.neighbours, one) && !has(observed.permanent, one));
-  const gone = observed.neighbours.filter((one) => !has(wanted, one) && !has(observed.permanent, one));
+function neighbourOps({ neighbours, permanent }: Observed, { neighbours: wanted }: Desired): Op[] {
+  if (neighbours.length === 0 && wanted.length === 0) return [];
+  const by = ({ address, device }: Neighbour) => `${address} ${device}`;
+  const [has, holds, wants] = [neighbours, permanent, wanted].map((list) => new Set(list.map(by)));
+  const missing = wanted.filter((one) => has?.has(by(one)) !== true && holds?.has(by(one)) !== true);
+  const gone = neighbours.filter((one) => wants?.has(by(one)) !== true && holds?.has(by(one)) !== true);
   return [
     ...missing.map((neighbour): Op => ({ op: 'neighbour-replace', neighbour })),
     ...gone.map((neighbour): Op => ({ op: 'neighbour-del', neighbour })),
@@ -177,31 +179,23 @@ function groupDels(observed: Observed, desired: Desired): Op[] {
   return observed.groups.filter(({ id }) => id !== desired.group?.id).map((group) => ({ op: 'group-del', group }));
 }
 
-function nexthopDels(observed: Observed, desired: Desired): Op[] {
-  const wanted = new Set(desired.nexthops.map(({ id }) => id));
-  return observed.nexthops.filter(({ id }) => !wanted.has(id)).map((nexthop) => ({ op: 'nexthop-del', nexthop }));
+function nexthopDels({ surplus }: Difference<Nexthop>, { nexthops }: Desired): Op[] {
+  return surplus
+    .filter(({ id }) => !nexthops.some((wanted) => wanted.id === id))
+    .map((nexthop) => ({ op: 'nexthop-del', nexthop }));
 }
 
 /** A route that stays at its metric needs no deletion: `route replace` has taken the old one's place. */
-function routeDels(observed: Observed, desired: Desired): Op[] {
+function routeDels(observed: Observed, desired: Desired, { surplus }: Difference<Route>): Op[] {
+  if (surplus.length === 0) return [];
   const place = ({ table, destination = 'default', metric = 0 }: Route) => `${table} ${destination} ${metric}`;
   const kept = new Set(desired.routes.map(place));
   const gone = new Set(groupDels(observed, desired).flatMap((op) => (op.op === 'group-del' ? [op.group.id] : [])));
-  return observed.routes
+  return surplus
     .filter((route) => !kept.has(place(route)) && !(route.nexthopId !== undefined && gone.has(route.nexthopId)))
     .map((route) => ({ op: 'route-del', route }));
 }
 
-/** What is not wanted, and every twin of what is. */
-function ruleDels(observed: Observed, desired: Desired): Op[] {
-  const wanted = setOf(desired.rules, ruleText);
-  const seen = new Set<string>();
-  return observed.rules
-    .filter((rule) => {
-      const words = ruleText(rule);
-      const twin = seen.has(words);
-      seen.add(words);
-      return twin || !wanted.has(words);
-    })
-    .map((rule) => ({ op: 'rule-del', rule }));
+function ruleDels({ surplus }: Difference<Rule>): Op[] {
+  return surplus.map((rule) => ({ op: 'rule-del', rule }));
 }

@@ -70,12 +70,15 @@ function lostAddresses(
   verdicts: State['verdicts'],
   ending: ReadonlySet<string>,
 ): string[] {
-  const there = new Set(statuses.flatMap((status) => (isLive(status) ? [status.address] : [])));
+  const isThere = (address: string) => statuses.some((status) => isLive(status) && status.address === address);
   return statuses.flatMap((status) => {
     const { link } = status;
     const last = verdicts[link.name];
-    const lost = isLive(status) ? last?.up === true : ending.has(link.name);
-    return lost && last?.address !== undefined && !there.has(last.address) ? [last.address] : [];
+    const live = isLive(status);
+    // Most links: no need to look among the others.
+    if (last?.address === undefined || (live && last.address === status.address)) return [];
+    const lost = live ? last.up : ending.has(link.name);
+    return lost && !isThere(last.address) ? [last.address] : [];
   });
 }
 

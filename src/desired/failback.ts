@@ -14,6 +14,7 @@ export function withFailback(
   before: Pick<State, 'verdicts' | 'failback'>,
   now: number,
 ): { statuses: LinkStatus[]; failback: Memory } {
+  if (statuses.every(({ link }) => link.failback === 'immediate')) return { statuses: [...statuses], failback: {} };
   const known = statuses.map((status) => ({ status, memory: remembered(status, before, now) }));
   const mayWait = ({ status, memory }: (typeof known)[number]) =>
     isLive(status) && memory?.backAt !== undefined && now < dueAt(status.link, memory.backAt);

@@ -11,7 +11,7 @@
 interface Wan {
   readonly id: number;
   /** Absent: its unit has gone to another line. */
-  readonly device?: string;
+  readonly device: string | undefined;
   readonly mark: string;
 }
 

@@ -9,13 +9,13 @@ import { isInUse6 } from './routing6.ts';
 interface Wan {
   readonly id: number;
   /** Absent: a fail-closed link whose unit has gone to another line. Its flows must be refused all the same. */
-  readonly device?: string;
+  readonly device: string | undefined;
   readonly mark: string;
   readonly masquerade: boolean;
   /** ON_DOWN=block. */
   readonly block: boolean;
   /** Bytes; absent: no clamp. */
-  readonly mss?: number;
+  readonly mss: number | undefined;
 }
 
 /** IPv4 header and TCP header without options (RFC 9293 §3.7.1). */
@@ -48,11 +48,7 @@ export function firewall(
     ...six.declarations,
     ...(blocks.length > 0 || rules.refuses ? REFUSED : []),
     ...rules.declarations,
-    ...wans.flatMap(({ id, device, mark, block }) => [
-      ` chain record_${id} { ct mark set ct mark & ${keep} | ${mark}; }`,
-      ` chain use_${id} { meta mark set meta mark & ${keep} | ${mark}; }`,
-      ` chain check_${id} { ${device === undefined ? '' : `oifname ${text(device)} return; `}goto ${block ? 'refused' : 'guard'}; }`,
-    ]),
+    ...wans.map((wan) => chainsOf(wan, keep)),
     ...sizes.map((size) => ` chain mss_${size} { tcp option maxseg size set ${size}; }`),
     ...six.chains,
     ...rules.chains,
@@ -68,6 +64,14 @@ export function firewall(
     ),
     '',
   ].join('\n');
+}
+
+/** `keep`: the bits that are not ours. */
+function chainsOf({ id, device, mark, block }: Wan, keep: string): string {
+  const back = device === undefined ? '' : `oifname ${text(device)} return; `;
+  return ` chain record_${id} { ct mark set ct mark & ${keep} | ${mark}; }
+ chain use_${id} { meta mark set meta mark & ${keep} | ${mark}; }
+ chain check_${id} { ${back}goto ${block ? 'refused' : 'guard'}; }`;
 }
 
 /** A link has one device: IPv4's, unless only IPv6 knows it. */
@@ -86,16 +90,7 @@ function wanOf(config: Config, { link, device, mtu }: LinkStatus): Wan[] {
   const fromMtu = mtu !== undefined && mtu >= LEAST_MTU && mtu < ETHERNET_MTU ? mtu - HEADERS : undefined;
   const mss = link.mss === 'auto' ? fromMtu : link.mss === 'off' ? undefined : link.mss;
   const mark = hex(linkMark(config, link).value);
-  return [
-    {
-      id: link.id,
-      ...(device !== undefined && { device }),
-      mark,
-      masquerade: link.masquerade,
-      block: link.onDown === 'block',
-      ...(mss !== undefined && { mss }),
-    },
-  ];
+  return [{ id: link.id, device, mark, masquerade: link.masquerade, block: link.onDown === 'block', mss }];
 }
 
 function declarations(wans: readonly Wan[]): string[] {

@@ -13,6 +13,7 @@ export function withHealth(
   statuses: readonly LinkStatus[],
   before: Health = {},
 ): { statuses: LinkStatus[]; health: Health } {
+  if (isEmpty(before)) return { statuses: [...statuses], health: {} };
   const kept = statuses.flatMap((status) => {
     const known = before[status.link.name];
     return known !== undefined && holds(known, status) ? [[status.link.name, known] as const] : [];
@@ -28,6 +29,8 @@ export function withHealth(
   });
   return { statuses: found, health };
 }
+
+const isEmpty = (health: Health) => Object.keys(health).length === 0;
 
 const holds = ({ device, address }: LinkHealth, status: LinkStatus) =>
   !status.up || (status.device === device && status.address === address);
@@ -48,6 +51,7 @@ function leastBad(dead: readonly LinkUp[], health: Health, lastResort: Config['l
 
 /** Of whom nobody asks any more, nothing is known. */
 export function asked(statuses: readonly LinkStatus[], health: Health = {}): Health {
+  if (isEmpty(health)) return {};
   const names = new Set(statuses.filter((status) => probeOf(status) !== undefined).map(({ link }) => link.name));
   return Object.fromEntries(Object.entries(health).filter(([name]) => names.has(name)));
 }
@@ -55,9 +59,9 @@ export function asked(statuses: readonly LinkStatus[], health: Health = {}): Hea
 /** Of a line that is dead, as far as IPv4 goes, IPv6 is taken for dead as well, unless it is asked itself. */
 export function sameLine(in4: readonly LinkStatus[], in6: readonly LinkStatus[]): Health {
   const found = in6.flatMap((status) => {
-    if (probeOf(status) !== undefined) return [];
+    if (!status.up || probeOf(status) !== undefined) return [];
     const four = in4.find(({ link }) => link.name === status.link.name);
-    if (!status.up || four?.up !== true || four.dead === undefined) return [];
+    if (four?.up !== true || four.dead === undefined) return [];
     const { device, address } = status;
     // Both families keep the same line when none is left: IPv4 has seen which one answers, or loses least.
     const answers = four.dead.lastResort === true;

@@ -1,4 +1,4 @@
-import type { Condition, Config, LinkConfig, LinkHealth, LinkStatus, State, Told } from '../model.ts';
+import type { Condition, Config, Draft, LinkConfig, LinkHealth, LinkStatus, State, Told, ToldLink } from '../model.ts';
 import { linkTable, standing } from './numbers.ts';
 import { sharingLinks } from './routing.ts';
 import { isInUse6 } from './routing6.ts';
@@ -60,7 +60,8 @@ export function healthOf(status: LinkStatus, state: Pick<State, 'health' | 'v6'>
 export function seenStatuses({ links }: Config, in4: readonly LinkStatus[], in6: readonly LinkStatus[]): LinkStatus[] {
   const [by4, by6] = [byName(in4), byName(in6)];
   return links.flatMap(({ name }) => {
-    const [four, six] = [by4.get(name), by6.get(name)];
+    const four = by4.get(name);
+    const six = by6.get(name);
     const hasNone = four?.up !== true && four?.address === undefined;
     return (hasNone && six?.up === true ? six : (four ?? six)) ?? [];
   });
@@ -77,7 +78,8 @@ export function pictureOf(
 ): Picture {
   const statuses = seenStatuses(config, statuses4, statuses6);
   const [in4, in6] = [sharingLinks(statuses4), sharingLinks(statuses6)];
-  const [any] = [...in4, ...in6].toSorted((a, b) => standing(a.link) - standing(b.link));
+  // Those that share are of one standing, in each family.
+  const standings = [in4[0], in6[0]].flatMap((any) => (any === undefined ? [] : standing(any.link)));
   const [shares4, shares6] = [sharesOf(in4), sharesOf(in6)];
   const six = byName(statuses6);
   const links = statuses.map((status): Seen => {
@@ -85,21 +87,18 @@ export function pictureOf(
     const share = (status.family === 6 ? shares6 : shares4).get(link);
     const { condition, reason } = worth(status, state);
     const gateway = status.up ? (status.gateway ?? status.peer) : undefined;
-    return {
-      name: link.name,
-      condition,
-      reason,
-      ...(device !== undefined && { device }),
-      ...(address !== undefined && { address }),
-      ...(gateway !== undefined && { gateway }),
-      table: linkTable(config, link),
-      dns: state.links[link.name]?.dns ?? [],
-      sharing: share !== undefined,
-      share: share ?? 0,
-      ...ipv6Of(six.get(link.name)),
+    const found: Draft<Seen> = {
+      ...{ name: link.name, condition, reason, table: linkTable(config, link) },
+      ...{ dns: state.links[link.name]?.dns ?? [], sharing: share !== undefined, share: share ?? 0 },
     };
+    if (device !== undefined) found.device = device;
+    if (address !== undefined) found.address = address;
+    if (gateway !== undefined) found.gateway = gateway;
+    const ipv6 = ipv6Of(six.get(link.name));
+    if (ipv6 !== undefined) found.ipv6 = ipv6;
+    return found;
   });
-  return { links, ...(any !== undefined && { standing: standing(any.link) }) };
+  return { links, ...(standings.length > 0 && { standing: Math.min(...standings) }) };
 }
 
 /** Of the new connections, by link. */
@@ -108,11 +107,11 @@ function sharesOf(sharing: readonly LinkStatus[]): ReadonlyMap<LinkConfig, numbe
   return new Map(sharing.map(({ link }) => [link, link.weight / total]));
 }
 
-function ipv6Of(status: LinkStatus | undefined): Pick<Seen, 'ipv6'> {
-  if (status === undefined || !isInUse6([status])) return {};
+function ipv6Of(status: LinkStatus | undefined): SeenIpv6 | undefined {
+  if (status === undefined || !isInUse6([status])) return undefined;
   const condition = !status.up ? 'down' : status.dead === undefined ? 'up' : 'dead';
   const address = status.up ? { address: status.address } : {};
-  return { ipv6: { condition, ...address, prefixes: status.delegated ?? [] } };
+  return { condition, ...address, prefixes: status.delegated ?? [] };
 }
 
 /** For comparing. */
@@ -130,8 +129,16 @@ function worth(status: LinkStatus, state: Pick<State, 'health' | 'v6'>): Pick<Se
 export function toldOf({ links, standing: now }: Picture, before?: Told): Told {
   const last = links.some(isUsable) ? (now ?? before?.standing) : before?.standing;
   const told = links.map(({ name, condition, device, address, ipv6 }) => {
-    const six = ipv6 && { ipv6: ipv6Words(ipv6) };
-    return [name, { condition, ...(device && { device }), ...(address && { address }), ...six }] as const;
+    const known = before?.links[name];
+    const six = ipv6 && ipv6Words(ipv6);
+    const isSame = known?.condition === condition && known.device === device && known.address === address;
+    // The same object need not be compared.
+    if (isSame && known.ipv6 === six) return [name, known] as const;
+    const link: Draft<ToldLink> = { condition };
+    if (device) link.device = device;
+    if (address) link.address = address;
+    if (six !== undefined) link.ipv6 = six;
+    return [name, link] as const;
   });
   return { links: Object.fromEntries(told), ...(last !== undefined && { standing: last }) };
 }

@@ -1,5 +1,5 @@
 import { isLive, isRefusing } from '../liveness.ts';
-import type { Config, LinkStatus, LinkUp, Neighbour, Nexthop, NexthopGroup, Route, Rule } from '../model.ts';
+import type { Config, Draft, LinkStatus, LinkUp, Neighbour, Nexthop, NexthopGroup, Route, Rule } from '../model.ts';
 import { markPref } from './shortcuts.ts';
 import {
   balanceTable,
@@ -16,9 +16,14 @@ import {
 
 /** Links that take new connections: those of the lowest tier that has a live one which need not wait. */
 export function sharingLinks(statuses: readonly LinkStatus[]): LinkUp[] {
-  const live = statuses.filter((status) => isLive(status)).filter(({ waits }) => waits === undefined);
-  const best = Math.min(...live.map(({ link }) => standing(link)));
-  return live.filter(({ link }) => standing(link) === best);
+  let [best, found]: [number, LinkUp[]] = [Infinity, []];
+  for (const status of statuses) {
+    if (!isLive(status) || status.waits !== undefined) continue;
+    const own = standing(status.link);
+    if (own < best) [best, found] = [own, []];
+    if (own === best) found.push(status);
+  }
+  return found;
 }
 
 /**
@@ -78,9 +83,10 @@ function neighbourRules(config: Config, statuses: readonly LinkStatus[]): Rule[]
 
 function linkRules(config: Config, status: LinkStatus): Rule[] {
   const table = linkTable(config, status.link);
-  const marked = { pref: markPref(config, status.link), fwmark: linkMark(config, status.link) };
-  const refused = status.up && isRefusing(status);
-  const found: Rule[] = [refused ? { ...marked, type: 'unreachable' } : { ...marked, table }];
+  const marked: Draft<Rule> = { pref: markPref(config, status.link), fwmark: linkMark(config, status.link) };
+  if (status.up && isRefusing(status)) marked.type = 'unreachable';
+  else marked.table = table;
+  const found: Rule[] = [marked];
   if (status.device !== undefined) found.push({ pref: pref(config, 'oif'), oif: status.device, table });
   // A fail-closed link refuses its old address too, instead of letting it leave by another line.
   if (status.address !== undefined && (status.up || status.link.onDown === 'block')) {
@@ -96,12 +102,13 @@ export const BEHIND = 65535;
 
 /** A default in each live link's table, its subnet where that is another's too, and the balance route over the nexthop group. */
 export function routes(config: Config, statuses: readonly LinkStatus[]): Route[] {
-  const own = statuses.flatMap((status): Route[] => {
+  const own: Route[] = [];
+  for (const status of statuses) {
     const table = linkTable(config, status.link);
     // An empty table lets the link's flows fall through to the balance; `block` refuses them.
-    const behind: Route[] = status.link.onDown === 'block' ? [{ table, type: 'unreachable', metric: BEHIND }] : [];
-    return status.up ? [...behind, ...linkRoutes(table, status)] : behind;
-  });
+    if (status.link.onDown === 'block') own.push({ table, type: 'unreachable', metric: BEHIND });
+    if (status.up) own.push(...linkRoutes(table, status));
+  }
   if (sharingLinks(statuses).length === 0) {
     // LAST_RESORT=block: not by somebody's default in `main` either, which may lead into a dead line.
     const blocked = statuses.some(({ up }) => up);
@@ -111,11 +118,11 @@ export function routes(config: Config, statuses: readonly LinkStatus[]): Route[]
 }
 
 function linkRoutes(table: number, { device, address, gateway, onlink, sharedSubnet }: LinkUp): Route[] {
-  const own = { table, type: 'unicast', device, source: address } as const;
-  return [
-    ...(sharedSubnet === undefined ? [] : [{ ...own, destination: sharedSubnet }]),
-    { ...own, ...(gateway !== undefined && { gateway }), ...(onlink && { onlink }) },
-  ];
+  const own: Draft<Route> = { table, type: 'unicast', device, source: address };
+  const subnet = sharedSubnet === undefined ? [] : [{ ...own, destination: sharedSubnet }];
+  if (gateway !== undefined) own.gateway = gateway;
+  if (onlink) own.onlink = onlink;
+  return [...subnet, own];
 }
 
 /**
@@ -127,12 +134,12 @@ export function nexthops(
   statuses: readonly LinkStatus[],
 ): { nexthops: Nexthop[]; group?: NexthopGroup } {
   const sharing = sharingLinks(statuses);
-  const found = sharing.map(({ link, device, gateway, onlink }) => ({
-    id: nexthopId(config, link),
-    device,
-    ...(gateway !== undefined && { gateway }),
-    ...(onlink && { onlink }),
-  }));
+  const found = sharing.map(({ link, device, gateway, onlink }) => {
+    const nexthop: Draft<Nexthop> = { id: nexthopId(config, link), device };
+    if (gateway !== undefined) nexthop.gateway = gateway;
+    if (onlink) nexthop.onlink = onlink;
+    return nexthop;
+  });
   if (found.length === 0) return { nexthops: [] };
   const members = sharing.map(({ link }) => ({ id: nexthopId(config, link), weight: link.weight }));
   return { nexthops: found, group: { id: groupId(config), members } };

@@ -1,5 +1,5 @@
 import type { Config, LinkConfig, Rule } from '../model.ts';
-import { hasSocketProbes, linkMark, pref, probeOf } from './numbers.ts';
+import { hasSocketProbes, linkMark, pref } from './numbers.ts';
 
 /** With so many links the rules cost a packet next to nothing (measured: 8 links cost what 2 do). */
 const FEW = 7;
@@ -30,7 +30,7 @@ export function shortcuts(config: Config, family?: 6): Rule[] {
     pref(config, 'resolver') - 1,
   ];
   // Rules for probes come before main, and concern what we send ourselves.
-  const past: Rule[] = config.links.some((link) => hasSocketProbes(probeOf({ link, ...(family && { family }) })))
+  const past: Rule[] = config.links.some((link) => hasSocketProbes(family === 6 ? link.probe6 : link.probe))
     ? [{ pref: pref(config, 'probe') - 1, notFromRouter: true, goto: pref(config, 'main') }]
     : [];
   return [

@@ -50,8 +50,9 @@ function ipv6Transition(before: ToldLink | undefined, link: Seen): Transition[] 
 
 /** A link that was there when last told, and whose file has been taken away since. */
 function removed(before: Told | undefined, { links }: Picture): Transition[] {
+  const names = new Set(links.map(({ name }) => name));
   return Object.entries(before?.links ?? {}).flatMap(([name, { condition, device, address }]): Transition[] => {
-    if (condition === 'down' || links.some((link) => link.name === name)) return [];
+    if (condition === 'down' || names.has(name)) return [];
     return [
       {
         event: 'down',
@@ -69,13 +70,14 @@ function together(before: Told | undefined, { links, standing }: Picture): Trans
   const works = links.some(isUsable);
   if (!works) return worked ? [{ event: 'all-down', reason: 'no link works' }] : [];
   const last = before.standing;
-  const names = links.filter(isUsable).map(({ name }) => name);
   const tier: Transition[] =
     last === undefined || standing === undefined || standing === last
       ? []
       : [{ event: 'tier', before: tierWords(last), reason: `${tierWords(standing)} instead of ${tierWords(last)}` }];
   // Not after boot: nothing has been away.
-  return worked || last === undefined ? tier : [...tier, { event: 'back', reason: `works again: ${names.join(' ')}` }];
+  if (worked || last === undefined) return tier;
+  const names = links.filter(isUsable).map(({ name }) => name);
+  return [...tier, { event: 'back', reason: `works again: ${names.join(' ')}` }];
 }
 
 /** As configured: what `standing` makes of TIER and METERED. */

@@ -51,36 +51,36 @@ export function familyOf(op: Op): 6 | undefined {
 
 /** ip-rule(8). Always with pref and protocol: without them `add` makes a twin. */
 export function ruleWords(rule: Rule): string[] {
-  return [
-    ...['pref', String(rule.pref)],
-    ...(rule.notFromRouter === true ? ['not', 'iif', 'lo'] : []),
-    ...(rule.from === undefined ? [] : ['from', rule.from]),
-    ...(rule.sports === undefined ? [] : ['sport', rule.sports.join('-')]),
-    ...(rule.to === undefined ? [] : ['to', rule.to]),
-    ...(rule.oif === undefined ? [] : ['oif', rule.oif]),
-    ...(rule.fwmark === undefined ? [] : ['fwmark', markWord(rule.fwmark)]),
-    ...(rule.table === undefined ? [] : ['lookup', String(rule.table)]),
-    ...(rule.goto === undefined ? [] : ['goto', String(rule.goto)]),
-    ...(rule.type === undefined ? [] : [rule.type]),
-    ...(rule.suppressPrefixlength === undefined ? [] : ['suppress_prefixlength', String(rule.suppressPrefixlength)]),
-    ...['protocol', PROTO],
-  ];
+  const words = ['pref', String(rule.pref)];
+  // One after the other: a list made of spread pieces takes three times as long, and with 60 links there are hundreds.
+  if (rule.notFromRouter === true) words.push('not', 'iif', 'lo');
+  if (rule.from !== undefined) words.push('from', rule.from);
+  if (rule.sports !== undefined) words.push('sport', rule.sports.join('-'));
+  if (rule.to !== undefined) words.push('to', rule.to);
+  if (rule.oif !== undefined) words.push('oif', rule.oif);
+  if (rule.fwmark !== undefined) words.push('fwmark', markWord(rule.fwmark));
+  if (rule.table !== undefined) words.push('lookup', String(rule.table));
+  if (rule.goto !== undefined) words.push('goto', String(rule.goto));
+  if (rule.type !== undefined) words.push(rule.type);
+  if (rule.suppressPrefixlength !== undefined) words.push('suppress_prefixlength', String(rule.suppressPrefixlength));
+  words.push('protocol', PROTO);
+  return words;
 }
 
 /** ip-route(8). The type comes before the destination, and `onlink` last. */
 export function routeWords(route: Route): string[] {
-  return [
-    ...(route.type === 'unicast' ? [] : [route.type]),
-    route.destination ?? 'default',
-    ...(route.nexthopId === undefined ? [] : ['nhid', String(route.nexthopId)]),
-    ...(route.gateway === undefined ? [] : ['via', route.gateway]),
-    ...(route.device === undefined ? [] : ['dev', route.device]),
-    ...(route.source === undefined ? [] : ['src', route.source]),
-    ...['table', String(route.table), ...(route.metric === undefined ? [] : ['metric', String(route.metric)])],
-    ...['proto', PROTO],
-    ...(route.onlink === true ? ['onlink'] : []),
-    ...(route.hops ?? []).flatMap(hopWords),
-  ];
+  const words: string[] = route.type === 'unicast' ? [] : [route.type];
+  words.push(route.destination ?? 'default');
+  if (route.nexthopId !== undefined) words.push('nhid', String(route.nexthopId));
+  if (route.gateway !== undefined) words.push('via', route.gateway);
+  if (route.device !== undefined) words.push('dev', route.device);
+  if (route.source !== undefined) words.push('src', route.source);
+  words.push('table', String(route.table));
+  if (route.metric !== undefined) words.push('metric', String(route.metric));
+  words.push('proto', PROTO);
+  if (route.onlink === true) words.push('onlink');
+  if (route.hops !== undefined) words.push(...route.hops.flatMap(hopWords));
+  return words;
 }
 
 function hopWords({ gateway, device, weight }: Hop): string[] {
@@ -89,13 +89,12 @@ function hopWords({ gateway, device, weight }: Hop): string[] {
 
 /** ip-nexthop(8). */
 export function nexthopWords({ id, device, gateway, onlink }: Nexthop): string[] {
-  return [
-    ...['id', String(id)],
-    ...(gateway === undefined ? [] : ['via', gateway]),
-    ...['dev', device],
-    ...(onlink === true ? ['onlink'] : []),
-    ...['protocol', PROTO],
-  ];
+  const words = ['id', String(id)];
+  if (gateway !== undefined) words.push('via', gateway);
+  words.push('dev', device);
+  if (onlink === true) words.push('onlink');
+  words.push('protocol', PROTO);
+  return words;
 }
 
 export function groupWords({ id, members }: NexthopGroup): string[] {

@@ -1,8 +1,9 @@
-import { inSubnet, isNoHost, isLinkLocalIpv4, isUsableIpv4, subnetOf } from '../checked.ts';
+import { inSubnet, isLinkLocalIpv4, isUsableIpv4, subnetOf } from '../checked.ts';
 import { isLive } from '../liveness.ts';
 import type {
   Config,
   Device,
+  Draft,
   LinkConfig,
   LinkDown,
   LinkRecord,
@@ -11,6 +12,7 @@ import type {
   LinkVerdict,
   State,
 } from '../model.ts';
+import { gatewayCheck, sharedPrefixes } from './own-addresses.ts';
 import { AFTER_THE_FACT, LEASE_HOLDERS } from './source.ts';
 
 /** Gateways of default routes that others put into `main`, by device: the word of a client whose hook we missed. */
@@ -24,15 +26,19 @@ export function linkStatuses(
   mainGateways: MainGateways,
 ): LinkStatus[] {
   const known = withHints(state, state.v6);
-  const statuses = placed(config, known, devices)
+  const found = placed(config, known, devices)
     .filter(({ link }) => link.ipv4 !== false)
-    .map(({ link, ...place }) => {
-      const verdict = state.verdicts[link.name];
-      return possible(linkStatus(link, known.links[link.name], verdict, place, mainGateways), devices);
+    .map((place) => {
+      const { name } = place.link;
+      return linkStatus(known.links[name], state.verdicts[name], place, mainGateways);
     });
+  // Dialled lines have none, and nothing to be compared.
+  if (!found.some((status) => status.up && status.gateway !== undefined)) return found;
+  const whyNone = gatewayCheck(devices);
+  const statuses = found.map((status) => possible(status, whyNone));
   const names = new Set(statuses.map(({ device }) => device));
-  const wans = devices.filter(({ name }) => names.has(name));
-  return statuses.map((status) => withSharedSubnet(status, wans));
+  const shared = sharedPrefixes(devices.filter(({ name }) => names.has(name)));
+  return statuses.map((status) => withSharedSubnet(status, shared));
 }
 
 /** Where a link is, or was last. */
@@ -50,12 +56,11 @@ export function placed(
   const owners = deviceOwners(config, state);
   const there = new Map(devices.map((device) => [device.name, device]));
   return config.links.map((link) => {
-    const verdict = state.verdicts[link.name];
-    const isOwn = (name: string | undefined) => name !== undefined && owners.get(name) === link.name;
-    const names = [state.links[link.name]?.device, link.device].filter(isOwn);
-    const present = names.map((name) => there.get(name ?? '')).find(Boolean);
+    const own = (name = '') => (owners.get(name) === link.name ? name : undefined);
+    const [recorded, configured] = [own(state.links[link.name]?.device), own(link.device)];
+    const present = there.get(recorded ?? '') ?? there.get(configured ?? '');
     // What only the last verdict remembers is a name for the firewall, not a sign of life: it may be anybody's by now.
-    const name = present?.name ?? names[0] ?? (isOwn(verdict?.device) ? verdict?.device : undefined);
+    const name = present?.name ?? recorded ?? configured ?? own(state.verdicts[link.name]?.device);
     return { link, name, present };
   });
 }
@@ -67,38 +72,31 @@ export function placed(
 export function withHints<T extends Pick<State, 'links'>>(own: T, other: Pick<State, 'links'> = { links: {} }): T {
   const links: Record<string, LinkRecord> = { ...own.links };
   for (const [name, { source, device, heldDown, knownBy }] of Object.entries(other.links)) {
-    const byHand = heldDown?.source === 'cli' && { heldDown };
+    const byHand = heldDown?.source === 'cli' ? heldDown : undefined;
     const known = links[name];
-    if (known === undefined) links[name] = { source, device, dns: [], ...byHand, ...(knownBy && { knownBy }) };
-    else if (byHand !== false) links[name] = { ...known, ...byHand };
+    if (known === undefined) {
+      const hint: Draft<LinkRecord> = { source, device, dns: [] };
+      if (byHand !== undefined) hint.heldDown = byHand;
+      if (knownBy !== undefined) hint.knownBy = knownBy;
+      links[name] = hint;
+    } else if (byHand !== undefined) links[name] = { ...known, heldDown: byHand };
   }
   return { ...own, links };
 }
 
 /** An address of another link's device in the same subnet, be that link up or not: `main` has a route by that device, too. */
-function withSharedSubnet(status: LinkStatus, wans: readonly Device[]): LinkStatus {
+function withSharedSubnet(status: LinkStatus, shared: ReturnType<typeof sharedPrefixes>): LinkStatus {
   if (!status.up || status.gateway === undefined) return status;
   const { device, address } = status;
-  const own = wans.find(({ name }) => name === device)?.addresses.find(({ local }) => local === address);
-  if (own === undefined || own.prefix === 32) return status;
-  const others = wans.filter(({ name }) => name !== device).flatMap(({ addresses }) => addresses);
-  // Of two prefixes the shorter one tells whether they overlap.
-  const overlaps = others.some(({ local, prefix }) => inSubnet(local, address, Math.min(prefix, own.prefix)));
-  return overlaps ? { ...status, sharedSubnet: subnetOf(address, own.prefix) } : status;
+  const prefix = shared(device, address);
+  return prefix === undefined ? status : { ...status, sharedSubnet: subnetOf(address, prefix) };
 }
 
 /** The kernel would refuse a gateway that is our own address or no host's, and everything else in the same batch with it. */
-function possible(status: LinkStatus, devices: readonly Device[]): LinkStatus {
+function possible(status: LinkStatus, whyNone: ReturnType<typeof gatewayCheck>): LinkStatus {
   if (!status.up || status.gateway === undefined) return status;
-  const { gateway } = status;
-  const addresses = devices.flatMap((device) => device.addresses);
-  if (addresses.some(({ local }) => local === gateway)) {
-    return withoutLink(status, `its gateway ${gateway} is this router's own address`);
-  }
-  if (addresses.some(({ local, prefix }) => isNoHost(gateway, local, prefix))) {
-    return withoutLink(status, `its gateway ${gateway} is the address of a network or its broadcast address`);
-  }
-  return status;
+  const why = whyNone(status.gateway);
+  return why === undefined ? status : withoutLink(status, why);
 }
 
 /** The same link, down for this reason. */
@@ -132,10 +130,9 @@ function deviceOwners(config: Config, { links, verdicts }: Pick<State, 'links' |
 }
 
 function linkStatus(
-  link: LinkConfig,
   record: LinkRecord | undefined,
   verdict: LinkVerdict | undefined,
-  { name, present: device }: { name: string | undefined; present: Device | undefined },
+  { link, name, present: device }: { readonly link: LinkConfig } & Place,
   mainGateways: MainGateways,
 ): LinkStatus {
   const mtu = device?.mtu ?? verdict?.mtu;
@@ -163,17 +160,20 @@ function linkStatus(
   if (!device.carrier) return down(`${name} has no carrier`);
   if (address === undefined) return down(`${name} has no IPv4 address`);
   const { local, prefix, peer } = address;
-  const noArp = device.noArp === true && { noArp: true as const };
-  const shared = { up: true, link, device: device.name, mtu: device.mtu, address: local, ...noArp } as const;
+  const found: Draft<LinkUp> = { up: true, link, device: device.name, mtu: device.mtu, address: local, onlink: false };
+  if (device.noArp === true) found.noArp = true;
   const gateway = gatewayOf(link, record, device, local, prefix, mainGateways);
-  if (gateway === UNNEEDED) return { ...shared, ...(peer !== undefined && { peer }), onlink: false };
+  if (gateway === UNNEEDED) {
+    if (peer !== undefined) found.peer = peer;
+    return found;
+  }
   if (gateway === undefined) {
     return {
       ...down(`no gateway known on ${name}: none came with the address; set GATEWAY=, or IPV4=no`),
       lacksGateway: true,
     };
   }
-  return { ...shared, gateway, onlink: !inSubnet(gateway, local, prefix) };
+  return { ...found, gateway, onlink: !inSubnet(gateway, local, prefix) };
 }
 
 /**
@@ -192,8 +192,10 @@ function heldDown(record: LinkRecord | undefined, address: string | undefined): 
 
 /** The recorded address if the device still has it, else another one a line can have. */
 function addressOf(device: Device, record: LinkRecord | undefined) {
-  const usable = device.addresses.filter(({ local }) => isUsableIpv4(local) && !isLinkLocalIpv4(local));
-  return device.addresses.find(({ local }) => local === record?.address) ?? usable[0];
+  return (
+    device.addresses.find(({ local }) => local === record?.address) ??
+    device.addresses.find(({ local }) => isUsableIpv4(local) && !isLinkLocalIpv4(local))
+  );
 }
 
 const UNNEEDED = Symbol('point-to-point: no gateway needed');
@@ -238,21 +240,28 @@ export function verdictsOf(statuses: readonly LinkStatus[], before: State['verdi
       const reason = live ? 'up' : status.up ? `dead: ${status.dead?.reason ?? ''}` : status.reason;
       const sameKind = old?.up === status.up && (old.dead === true) === dead;
       const same = sameKind && (status.up ? old.address === status.address : old.reason === reason);
-      const verdict: LinkVerdict = {
-        up: status.up,
-        since: same ? old.since : now,
-        reason,
-        ...(status.device !== undefined && { device: status.device }),
-        ...(status.mtu !== undefined && { mtu: status.mtu }),
-        ...(status.address !== undefined && { address: status.address }),
-        ...(status.sources !== undefined && { sources: status.sources }),
-        ...(dead && { dead }),
-        // Never seen up: there is nothing to end.
-        ...(!live && (old === undefined || (sameKind && old.flowsEnded === true)) && { flowsEnded: true }),
-      };
+      if (same && live && isAsBefore(old, status, reason)) return [name, old];
+      const verdict: Draft<LinkVerdict> = { up: status.up, since: same ? old.since : now, reason };
+      if (status.device !== undefined) verdict.device = status.device;
+      if (status.mtu !== undefined) verdict.mtu = status.mtu;
+      if (status.address !== undefined) verdict.address = status.address;
+      if (status.sources !== undefined) verdict.sources = status.sources;
+      if (dead) verdict.dead = dead;
+      // Never seen up: there is nothing to end.
+      if (!live && (old === undefined || (sameKind && old.flowsEnded === true))) verdict.flowsEnded = true;
       return [name, verdict];
     }),
   );
+}
+
+/** Then it is the same object, and need not be compared. */
+function isAsBefore(
+  { reason, device, mtu, sources, flowsEnded }: LinkVerdict,
+  status: LinkStatus,
+  now: string,
+): boolean {
+  const isPlain = sources === undefined && status.sources === undefined && flowsEnded === undefined;
+  return isPlain && reason === now && device === status.device && mtu === status.mtu;
 }
 
 /** Links that have gone down or died since their connections were last ended; a link never seen up has none. */

@@ -40,7 +40,9 @@ export const isSameState = (one: State, other: State): boolean => isSame(one, ot
 function isSame(one: unknown, other: unknown): boolean {
   if (one === other) return true;
   if (!isObject(one) || !isObject(other)) return JSON.stringify(one) === JSON.stringify(other);
-  return [...new Set([...Object.keys(one), ...Object.keys(other)])].every((name) => isSame(one[name], other[name]));
+  // Hundreds of members: no list of both's names, only those that one of them lacks are looked at once more.
+  for (const name of Object.keys(one)) if (!isSame(one[name], other[name])) return false;
+  return Object.keys(other).every((name) => Object.hasOwn(one, name) || other[name] === undefined);
 }
 
 export function encodeState(state: State): string {
@@ -53,7 +55,7 @@ function decodeState(text: string): State | undefined {
   if (!isObject(value) || value['version'] !== 1) return undefined;
   const { links, verdicts, sysctls, firewall, memory, stopped, failback, health, learned, told, v6 } = value;
   if (!isFamily(value) || (v6 !== undefined && !isFamily(v6))) return undefined;
-  if (!isObject(sysctls) || !Object.entries(sysctls).every(isSysctl)) return undefined;
+  if (!isObject(sysctls) || !Object.keys(sysctls).every((key) => isSysctl(key, sysctls[key]))) return undefined;
   if (typeof stopped !== 'boolean') return undefined;
   if (firewall !== undefined && !hasText(firewall, 'text', 'listing')) return undefined;
   if (memory !== undefined && !isMemory(memory)) return undefined;
@@ -74,7 +76,7 @@ function decodeState(text: string): State | undefined {
 
 /** By names that no plain object has from the start: a link called `constructor` can be told from none by nobody. */
 const each = (members: unknown, test: (value: unknown) => boolean): boolean =>
-  isObject(members) && Object.entries(members).every(([name, value]) => !isBuiltIn(name) && test(value));
+  isObject(members) && Object.keys(members).every((name) => !isBuiltIn(name) && test(members[name]));
 
 /** What each family remembers by itself. */
 function isFamily(value: unknown): boolean {
@@ -131,10 +133,12 @@ const isVerdict = (value: unknown) =>
   (value['mtu'] === undefined || typeof value['mtu'] === 'number');
 
 /** It will be written to a file below /proc/sys: nothing that leads out of there. */
-const isSysctl = ([key, memory]: [string, unknown]) =>
-  /^net(?:\/[\w:@-][\w.:@-]*)+$/.test(key) &&
-  hasText(memory, 'before', 'set') &&
-  [memory['before'], memory['set']].every((value) => maybe(value, (text) => /^[\w\t -]{1,64}$/.test(text)));
+const isSysctl = (key: string, memory: unknown) =>
+  isObject(memory) &&
+  isSysctlValue(memory['before']) &&
+  isSysctlValue(memory['set']) &&
+  /^net(?:\/[\w:@-][\w.:@-]*)+$/.test(key);
+const isSysctlValue = (value: unknown) => typeof value === 'string' && /^[\w\t -]{1,64}$/.test(value);
 
 const isTexts = (value: unknown, test: (text: string) => boolean = () => true) =>
   Array.isArray(value) && value.every((one) => typeof one === 'string' && test(one));
@@ -158,7 +162,7 @@ const isHealth = (value: unknown) =>
   (value['answers'] === undefined || value['answers'] === true) &&
   ['loss', 'rtt', 'jitter', 'heldUntil'].every((key) => value[key] === undefined || typeof value[key] === 'number');
 
-const CONDITIONS = ['up', 'degraded', 'dead', 'down'] satisfies Condition[];
+const CONDITIONS: readonly unknown[] = ['up', 'degraded', 'dead', 'down'] satisfies Condition[];
 const isTold = (value: unknown) =>
   isObject(value) &&
   each(value['links'], isToldLink) &&
@@ -166,7 +170,7 @@ const isTold = (value: unknown) =>
 
 const isToldLink = (value: unknown) =>
   isObject(value) &&
-  CONDITIONS.some((condition) => condition === value['condition']) &&
-  maybe(value['ipv6'], (text) => /^[a-z]+(?: [0-9a-f:./-]+)*$/.test(text)) &&
+  CONDITIONS.includes(value['condition']) &&
+  (value['ipv6'] === undefined || maybe(value['ipv6'], (text) => /^[a-z]+(?: [0-9a-f:./-]+)*$/.test(text))) &&
   maybe(value['device'], isDeviceName) &&
   maybe(value['address'], isAddress);

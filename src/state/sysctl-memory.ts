@@ -16,9 +16,9 @@ function turnsOn({ key }: Forwarding, memory: Memory, wanted: Sysctls, now: Sysc
 
 /** Advertisements are taken by the kernel, or by a client in user space (0): then they are not the kernel's to take. */
 export function acceptable(wanted: Sysctls, now: Sysctls): Sysctls {
-  return Object.fromEntries(
-    Object.entries(wanted).filter(([key]) => !(key.endsWith('/accept_ra') && now[key] === '0')),
-  );
+  const isTheirs = (key: string) => key.endsWith('/accept_ra') && now[key] === '0';
+  const theirs = Object.keys(wanted).filter(isTheirs);
+  return theirs.length === 0 ? wanted : Object.fromEntries(Object.entries(wanted).filter(([key]) => !isTheirs(key)));
 }
 
 /**
@@ -30,10 +30,12 @@ export function restoredSysctls(memory: Memory, wanted: Sysctls, now: Sysctls): 
     const by = switchOf(key);
     return by !== undefined && now[by] !== memory[by]?.set;
   };
-  const restored = Object.entries(memory)
-    .filter(([key, { set }]) => wanted[key] === undefined && (now[key] === set || isReset(key)))
-    .map(([key, { before }]) => [key, before] as const);
-  return { ...Object.fromEntries(restored), ...wanted };
+  const restored: Record<string, string> = {};
+  for (const key of Object.keys(memory)) {
+    const { before, set } = memory[key] ?? {};
+    if (before !== undefined && wanted[key] === undefined && (now[key] === set || isReset(key))) restored[key] = before;
+  }
+  return { ...restored, ...wanted };
 }
 
 /**
@@ -42,19 +44,20 @@ export function restoredSysctls(memory: Memory, wanted: Sysctls, now: Sysctls): 
  * turning forwarding off will do.
  */
 export function rememberSysctls(memory: Memory, wanted: Sysctls, now: Sysctls, reset: Sysctls = {}): Memory {
-  const kept = Object.entries(wanted).flatMap(([key, set]) => {
+  const kept: Record<string, Memory[string]> = {};
+  for (const [key, set] of Object.entries(wanted)) {
     const value = now[key];
-    if (value === undefined) return [];
+    if (value === undefined) continue;
     const known = memory[key];
     // What we gave it last time is no older value, even if we want another one now.
     const before = value === set || value === known?.set ? known?.before : value;
     // Already right when we first looked: nothing to restore.
-    return before === undefined ? [] : [[key, { before, set }] as const];
-  });
-  return Object.assign(
-    Object.fromEntries(kept),
-    ...FORWARDINGS.map((forwarding) => sideEffects(forwarding, memory, wanted, now, reset)),
-  ) as Memory;
+    if (before === undefined) continue;
+    // The same object, so that it need not be compared.
+    kept[key] = known?.before === before && known.set === set ? known : { before, set };
+  }
+  const effects = FORWARDINGS.map((forwarding) => sideEffects(forwarding, memory, wanted, now, reset));
+  return Object.assign(kept, ...effects) as Memory;
 }
 
 /** From before forwarding was turned on, as long as we want it: what will have to be given back when it is turned off. */
