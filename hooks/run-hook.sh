@@ -167,6 +167,7 @@ route show table all proto 201 root 0.0.0.0/0
 nexthop show proto 201
 neigh show proto 201
 neigh show nud permanent
+netconf show
 LOOK
   [ ! -p /proc/self/fd/8 ] || { command exec 9>/proc/self/fd/8 && pipe=9; }
 }

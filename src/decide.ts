@@ -120,7 +120,7 @@ export async function decide(world: Surroundings, known: Known, early: Early = {
   const wanted = recorded.stopped
     ? NOTHING
     : desiredFor(config, statuses, recorded, ending, { base, ...remembered }, six);
-  const { sysctls, reset, own } = lookAtSysctls(kernel, recorded.sysctls, wanted.sysctls, ip.devices);
+  const { sysctls, reset, own } = lookAtSysctls(kernel, ip, recorded.sysctls, wanted.sysctls);
   const desired: Desired = { ...wanted, sysctls: restoredSysctls(recorded.sysctls, own, sysctls) };
   const routing = { ...ip, rules: [...ip.rules, ...ip6.rules], routes: [...ip.routes, ...ip6.routes] };
   const ops = plan({ ...routing, sysctls, ...firewall, ...memoryInKernel(recorded, remembered) }, desired);
@@ -188,13 +188,18 @@ function inIpv6(
   return { statuses, verdicts: before.verdicts, ending, state };
 }
 
-function lookAtSysctls(kernel: Kernel, memory: State['sysctls'], wanted: Sysctls, devices: readonly Device[]) {
-  const first = kernel.readSysctls(Object.keys({ ...wanted, ...memory }));
+function lookAtSysctls(kernel: Kernel, { devices, sysctls }: IpObserved, memory: State['sysctls'], wanted: Sysctls) {
+  const first: Record<string, string> = {};
+  const untold: string[] = [];
+  for (const key in { ...wanted, ...memory }) {
+    const told = sysctls[key];
+    if (told === undefined) untold.push(key);
+    else first[key] = told;
+  }
+  Object.assign(first, kernel.readSysctls(untold));
   const own = acceptable(wanted, first);
   const reset = resetByForwarding(memory, own, first, devices);
-  const resets = Object.keys(reset);
-  const sysctls = resets.length === 0 ? first : { ...first, ...kernel.readSysctls(resets) };
-  return { sysctls, reset, own };
+  return { sysctls: { ...first, ...kernel.readSysctls(Object.keys(reset)) }, reset, own };
 }
 
 /** After the loss of the state: what our own objects tell. */

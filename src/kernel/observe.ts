@@ -1,6 +1,6 @@
 import { quoted } from '../checked.ts';
 import { WanhookError } from '../errors.ts';
-import type { Device, DeviceAddress6, Hop, Neighbour, Nexthop, NexthopGroup, Route, Rule } from '../model.ts';
+import type { Device, DeviceAddress6, Hop, Neighbour, Nexthop, NexthopGroup, Route, Rule, Sysctls } from '../model.ts';
 import { PROTO } from './render.ts';
 
 /**
@@ -14,6 +14,7 @@ export const OBSERVE_BATCH = [
   `nexthop show proto ${PROTO}`,
   `neigh show proto ${PROTO}`,
   'neigh show nud permanent',
+  'netconf show',
 ];
 
 /** `ip -6 -N -j -batch -`: rules, our routes, and everybody's defaults in `main`, which tell the gateways. */
@@ -32,6 +33,8 @@ export interface IpObserved {
   readonly groups: readonly NexthopGroup[];
   readonly neighbours: readonly Neighbour[];
   readonly permanent: readonly Neighbour[];
+  /** Of all devices at once, what netlink tells: to read sixty lines' files takes 2 ms. */
+  readonly sysctls: Sysctls;
 }
 
 /** IPv6 has what is in the rules and routes of its own family, and nothing else. */
@@ -87,8 +90,8 @@ export const parseIpBatch = (stdout: string): IpObserved => parseIpLists(splitLi
 
 /** The JSON arrays of `ip -N -j -batch`, one a command, in order. */
 export function parseIpLists(lists: readonly string[]): IpObserved {
-  const [devices, rules, routes, nexthops, neighbours, permanent] = arraysIn(lists) ?? [];
-  if (!devices || !rules || !routes || !nexthops || !neighbours || !permanent) {
+  const [devices, rules, routes, nexthops, neighbours, permanent, netconf] = arraysIn(lists) ?? [];
+  if (!devices || !rules || !routes || !nexthops || !neighbours || !permanent || !netconf) {
     throw new WanhookError(`cannot understand what "ip -j -batch" printed: ${quoted(lists.join('\n'))}`);
   }
   return {
@@ -99,6 +102,7 @@ export function parseIpLists(lists: readonly string[]): IpObserved {
     groups: nexthops.filter((nexthop) => Array.isArray(nexthop['group'])).map(readGroup),
     neighbours: neighbours.map(readNeighbour),
     permanent: permanent.map(readNeighbour),
+    sysctls: readNetconf(netconf),
   };
 }
 
@@ -272,6 +276,21 @@ function readNexthop(json: Json): Nexthop {
 function readNeighbour(json: Json): Neighbour {
   return { address: text(json['dst']) ?? '', device: text(json['dev']) ?? '' };
 }
+
+/** Those of ours that it tells: print_rp_filter() and others in iproute2's ip/ipnetconf.c. */
+function readNetconf(all: readonly Json[]): Sysctls {
+  const found: Record<string, string> = {};
+  for (const json of all) {
+    const conf = `net/${json['family'] === 'inet6' ? 'ipv6' : 'ipv4'}/conf/${text(json['interface']) ?? ''}`;
+    const filter = RP_FILTER.indexOf(json['rp_filter']);
+    if (filter >= 0) found[`${conf}/rp_filter`] = String(filter);
+    const ignored = json['ignore_routes_with_linkdown'];
+    if (typeof ignored === 'boolean') found[`${conf}/ignore_routes_with_linkdown`] = ignored ? '1' : '0';
+  }
+  return found;
+}
+
+const RP_FILTER: readonly unknown[] = ['off', 'strict', 'loose'];
 
 function readGroup(json: Json): NexthopGroup {
   const members = objects(json['group']);

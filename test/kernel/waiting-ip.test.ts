@@ -76,7 +76,7 @@ test('it ends when the hook has returned, while scripts of the user’s go on', 
 });
 
 test('gone after its look: another one does the work', async () => {
-  const started = await instead(once('head -n 6 | /run/ip.real "$@"; exit'), () => hook('up', 0));
+  const started = await instead(once('head -n 7 | /run/ip.real "$@"; exit'), () => hook('up', 0));
   expect(started).toEqual([LOOK, BATCH]);
   expect(await routes()).toContain('default dev ppp0');
 });
@@ -96,7 +96,7 @@ test('what it refuses is named, and decided anew', async () => {
 });
 
 test('one that hangs with the work is ended, and another one does it', async () => {
-  const hanging = 'head -n 6 | /run/ip.real "$@"; exec sleep 60';
+  const hanging = 'head -n 7 | /run/ip.real "$@"; exec sleep 60';
   const began = performance.now();
   await instead(once(`echo $$ >/run/hanging; ${hanging}`), () => hook('up', 0));
   expect(performance.now() - began).toBeLessThan(12_000);

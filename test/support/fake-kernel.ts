@@ -23,6 +23,7 @@ import {
   remember,
 } from './fake-kernel-memory.ts';
 import { forgetConnections, keptCheck, keptTable, killSockets, nftList, nftLoad } from './fake-kernel-nft.ts';
+import { netconf } from './fake-kernel-netconf.ts';
 import { show, show6, showDefaults } from './fake-kernel-show.ts';
 import { bootedState, type FakeState } from './fake-kernel-state.ts';
 import { noDevice, Refusal } from './fake-kernel-words.ts';
@@ -122,7 +123,7 @@ export function createFakeKernel(state: FakeState = bootedState()): FakeKernel {
           resolve(kernel.runSync(tool, argv, stdin));
         }),
     },
-    runSync: (tool, argv, stdin = '') => runTool(state, [tool, ...argv].join(' '), argv, stdin),
+    runSync: (tool, argv, stdin = '') => runTool(state, [tool, ...argv].join(' '), argv, stdin, procSys),
     commands: () => commands,
     beforeEach: () => undefined,
     addDevice: (name, { mtu = 1500, pointToPoint = false } = {}) => {
@@ -196,7 +197,7 @@ function withoutOurs(state: FakeState): FakeState {
   };
 }
 
-function runTool(state: FakeState, command: string, argv: readonly string[], stdin: string): Outcome {
+function runTool(state: FakeState, command: string, argv: readonly string[], stdin: string, procSys: string): Outcome {
   const gateways = /^ip -4 -N -j route show default dev (\S+) table main$/.exec(command)?.[1];
   if (gateways !== undefined) {
     const known = state.devices.some(({ name }) => name === gateways);
@@ -205,7 +206,8 @@ function runTool(state: FakeState, command: string, argv: readonly string[], std
   }
   if (command === 'ip -N -j -batch -') {
     const arrays = stdin.split('\n').filter((line) => line !== '');
-    return { code: 0, stdout: arrays.map((line) => `${JSON.stringify(show(state, line))}\n`).join(''), stderr: '' };
+    const answer = (line: string) => (line === 'netconf show' ? netconf(state, procSys) : show(state, line));
+    return { code: 0, stdout: arrays.map((line) => `${JSON.stringify(answer(line))}\n`).join(''), stderr: '' };
   }
   if (command === 'ip -6 -N -j -batch -') {
     const arrays = stdin.split('\n').filter((line) => line !== '');

@@ -24,7 +24,14 @@ const NEXTHOP = [
   `replace id ${NUMBER}(?: via ${ADDRESS})? dev ${DEVICE}(?: onlink)? protocol 201)`,
 ].join('');
 const READ = [
-  ...['address show', 'rule show', 'nexthop show proto 201', 'neigh show proto 201', 'neigh show nud permanent'],
+  ...[
+    'address show',
+    'rule show',
+    'nexthop show proto 201',
+    'neigh show proto 201',
+    'neigh show nud permanent',
+    'netconf show',
+  ],
   ...[
     'route show table all proto 201 root 0.0.0.0/0',
     'route show table all proto 201',

@@ -51,16 +51,16 @@ test.each(['', 'x', '[', '{}', 'null\n[]', '[]\n[]', '[null]\n'])('ip that print
 
 test('what ip prints in places where it prints something else is passed by', () => {
   const odd = '[null,5,"x",[],{"ifname":"eth1","addr_info":5,"flags":{}},{"ifname":"a;b","mtu":1}]\n';
-  const { devices } = parseIpBatch(`${odd}[]\n[]\n[{"id":1,"group":[null,5]}]\n[]\n[]\n`);
+  const { devices } = parseIpBatch(`${odd}[]\n[]\n[{"id":1,"group":[null,5]}]\n[]\n[]\n[]\n`);
   expect(devices.map(({ name }) => name)).toEqual(['eth1']);
-  const { rules } = parseIpBatch('[]\n[{"priority":1,"src":"1;flush","protocol":"201"}]\n[]\n[]\n[]\n[]\n');
+  const { rules } = parseIpBatch('[]\n[{"priority":1,"src":"1;flush","protocol":"201"}]\n[]\n[]\n[]\n[]\n[]\n');
   expect(rules).toEqual([]);
 });
 
 test('a route to a word that is no address is not deleted', () => {
   const none = '[]\n';
   const routes = '[{"dst":"ppp0","table":"20001","protocol":"201"},{"dst":"default","table":"20001"}]\n';
-  expect(parseIpBatch(none + none + routes + none + none + none).routes).toHaveLength(1);
+  expect(parseIpBatch(none + none + routes + none + none + none + none).routes).toHaveLength(1);
 });
 
 test('listings of others that are no JSON, or other JSON, say nothing', () => {

@@ -338,10 +338,30 @@ test('a firewall that somebody changed or dropped is loaded again, and only then
   expect([await loads(), await loads()]).toEqual([1, 0]);
 });
 
+test('sysctls by netlink are as their files have them; what is not understood is left to those', () => {
+  const conf = (family: string, name: string, more: object) => ({ family, interface: name, forwarding: true, ...more });
+  const netconf = [
+    conf('inet', 'ppp0', { rp_filter: 'loose', ignore_routes_with_linkdown: true }),
+    conf('inet', 'eth0.5', { rp_filter: 'strict', ignore_routes_with_linkdown: false }),
+    conf('inet', 'eth1', { rp_filter: 'off' }),
+    conf('inet', 'eth2', { rp_filter: '<unknown>', ignore_routes_with_linkdown: 1 }),
+    conf('inet6', 'eth1', { ignore_routes_with_linkdown: true }),
+  ];
+  expect(parseIpBatch(`${'[]\n'.repeat(6)}${JSON.stringify(netconf)}\n`).sysctls).toEqual({
+    'net/ipv4/conf/ppp0/rp_filter': '2',
+    'net/ipv4/conf/ppp0/ignore_routes_with_linkdown': '1',
+    'net/ipv4/conf/eth0.5/rp_filter': '1',
+    'net/ipv4/conf/eth0.5/ignore_routes_with_linkdown': '0',
+    'net/ipv4/conf/eth1/rp_filter': '0',
+    'net/ipv6/conf/eth1/ignore_routes_with_linkdown': '1',
+  });
+});
+
 test('what ip prints is read, empty dumps in any spelling too', () => {
-  const nothing = { devices: [], rules: [], routes: [], nexthops: [], groups: [], neighbours: [], permanent: [] };
-  expect(parseIpBatch('[]\n[]\n[]\n[]\n[]\n[]\n')).toEqual(nothing);
-  expect(parseIpBatch('[{}]\n[ ]\n[{},{}]\n[]\n[ ]\n[]\n')).toEqual(nothing);
+  const lists = { devices: [], rules: [], routes: [], nexthops: [], groups: [], neighbours: [], permanent: [] };
+  const nothing = { ...lists, sysctls: {} };
+  expect(parseIpBatch('[]\n[]\n[]\n[]\n[]\n[]\n[]\n')).toEqual(nothing);
+  expect(parseIpBatch('[{}]\n[ ]\n[{},{}]\n[]\n[ ]\n[]\n[]\n')).toEqual(nothing);
   expect(() => parseIpBatch('[]\n[]\n')).toThrow('cannot understand what "ip -j -batch" printed');
   expect(parseMainGateway('[{"dst":"default","scope":"link"},{"dst":"default","gateway":"192.0.2.1"}]')).toBe(
     '192.0.2.1',
