@@ -91,7 +91,11 @@ async function rememberDone(world: World, { ops, state, ending, ending6 }: Decis
   if (load === undefined) return ended;
   let listing = await world.kernel.listFirewall();
   const before = state.firewall?.listing;
-  if (load.added !== undefined && before !== undefined && !hasGrown(normalListing(before), normalListing(listing ?? ''))) {
+  if (
+    load.added !== undefined &&
+    before !== undefined &&
+    !hasGrown(normalListing(before), normalListing(listing ?? ''))
+  ) {
     await carryOut(world, [{ op: 'firewall-load', text: load.text }], done);
     listing = await world.kernel.listFirewall();
   }

@@ -1,6 +1,17 @@
 import { quoted } from '../checked.ts';
 import { WanhookError } from '../errors.ts';
-import type { Device, DeviceAddress6, Hop, Neighbour, Nexthop, NexthopGroup, Route, Rule, Sysctls } from '../model.ts';
+import type {
+  Device,
+  DeviceAddress6,
+  Draft,
+  Hop,
+  Neighbour,
+  Nexthop,
+  NexthopGroup,
+  Route,
+  Rule,
+  Sysctls,
+} from '../model.ts';
 import { PROTO } from './render.ts';
 
 /**
@@ -147,9 +158,6 @@ const isSane = ({ src, dst, gateway, prefsrc, table, fwmark, fwmask }: Json) =>
   (fwmark === undefined || is(NUMBER, fwmark)) &&
   (fwmask === undefined || is(NUMBER, fwmask));
 const is = (pattern: RegExp, value: unknown) => pattern.test(text(value) ?? '');
-
-/** Filled member by member: of spread objects sixty lines make a thousand that nobody needs. */
-type Draft<T> = { -readonly [Key in keyof T]: T[Key] };
 
 function readDevice(json: Json): Device {
   const flags = list(json['flags']);

@@ -249,7 +249,9 @@ test('the names that tell a line, for run-hook.sh', () => {
   const { config, problems } = parseConfig({ links });
   expect(problems).toEqual([]);
   saveNames(run, config!);
-  expect(readFileSync(join(run, 'names'), 'utf8')).toBe('a eth1 b ppp0\n--no-rehash-snapshot --no-opt --no-sparkplug\n');
+  expect(readFileSync(join(run, 'names'), 'utf8')).toBe(
+    'a eth1 b ppp0\n--no-rehash-snapshot --no-opt --no-sparkplug\n',
+  );
 });
 
 test('dropped, and nobody’s business: taken away in silence; half-written or of other names: not looked at', () => {
