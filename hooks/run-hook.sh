@@ -159,8 +159,8 @@ fi
 # to write; where it is a file, ip(8) only looks.
 open_pipe() {
   pipe=''
-  # Without "command" a shell that has no room for it would end.
-  command exec 8<<'LOOK'
+  # Without "command" a shell that has no room for it would end. What is open there then is the daemon's.
+  command exec 8<<'LOOK' || return
 address show
 rule show
 route show table all proto 201 root 0.0.0.0/0
@@ -175,7 +175,7 @@ LOOK
 # Node says that it is done, and then takes as long as a process needs to start to end: nobody has to wait for that.
 open_answer() {
   answer=''
-  command exec 7<<'ANSWER'
+  command exec 7<<'ANSWER' || return
 none yet
 ANSWER
   [ ! -p /proc/self/fd/7 ] || { command exec 6>/proc/self/fd/7 && read -r _ <&7 && answer=6; }
@@ -207,7 +207,7 @@ LOOK
 }
 
 # Into files, not pipes: who looks may hang, and neither node nor this shell waits for him for ever. Node is started first: it
-# takes longest. "changes", read before: src/state/changes.ts; "settled": src/state/settled.ts. Sets ended: node's exit status.
+# takes longest. "changes", read before: src/state/changes.ts; "settled": src/state/settled.ts. Sets ended, as await_node does.
 start_node() {
   changes='' settled=none
   read -r changes <$run/changes
@@ -231,7 +231,8 @@ start_node() {
     $clean ip -N -j -batch - <&8 6>&- 7<&- 8<&- 9>&- >"$run/look-ip-$seen.tmp" 2>&1 &
     asked=$!
   fi
-  look >"$run/look-rest-$seen.tmp" 6>&- 7<&- 8<&- 9>&- &
+  # A subshell: of what is closed for a function, dash keeps another descriptor while it runs, and ip(8) may hang there.
+  (look) >"$run/look-rest-$seen.tmp" 6>&- 7<&- 8<&- 9>&- &
   echo "${asked:-$!} $!" >"$run/look-by-$seen.tmp"
   set +C
   exec 8<&-

@@ -119,8 +119,11 @@ async function withNode(body: string, work: () => Promise<unknown>): Promise<voi
     `cat >/run/node; chmod 755 /run/node; cp -p ${script} /run/kept.sh; sed -i 's|^node=/.*|node=/run/node|' ${script}`,
     { stdin: `#!/bin/sh\n${body}\n` },
   );
-  await work();
-  await lab.rtr.sh(`cp -p /run/kept.sh ${script}`);
+  try {
+    await work();
+  } finally {
+    await lab.rtr.sh(`cp -p /run/kept.sh ${script}`);
+  }
 }
 
 test('the hook returns when Node has said that all is done, and does not wait for its end', async () => {
@@ -135,6 +138,15 @@ test('a Node that ends without that word has failed: its event is kept, and told
   await withNode(`${process.execPath} -e 0; exit 3`, () => hook('up', 0));
   expect(await routes()).not.toContain('default dev ppp0');
   expect(await lab.rtr.sh('ls /run/wanhook/hooks | wc -l')).toBe('1\n');
+});
+
+test('and that is noticed at once, whoever still looks', async () => {
+  await lab.rtr.sh('ip -6 addr replace 2001:db8:5::1/128 dev lo nodad');
+  const began = performance.now();
+  const hanging = `: ;; '-6 -N -j -batch -') echo $$ >/run/hanging; exec sleep 20`;
+  await instead(hanging, () => withNode(`${process.execPath} -e 0; sleep 0.5; exit 3`, () => hook('up', 0)));
+  expect(performance.now() - began).toBeLessThan(10_000);
+  await lab.rtr.sh('kill $(cat /run/hanging); ip -6 addr del 2001:db8:5::1/128 dev lo');
 });
 
 test('where its word cannot be heard, its end is waited for', async () => {
