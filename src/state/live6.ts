@@ -23,6 +23,7 @@ import type {
   LinkVerdict,
   State,
 } from '../model.ts';
+import { bareStatus, isBare, isDialled, whyNot } from './bare6.ts';
 import { placed, withHints, type Place } from './live.ts';
 
 /** Default routes of others in `main`, by device: routers' advertisements, and who sets IPv6 by hand. */
@@ -61,7 +62,8 @@ export function linkStatuses6(
     });
 }
 
-interface Around {
+/** What a line is compared with. */
+export interface Around {
   readonly defaults: MainDefaults;
   readonly devices: readonly Device[];
   /** Of all links' devices: made once, for every link is compared with every other's. */
@@ -69,40 +71,8 @@ interface Around {
   readonly now: number;
 }
 
-type OnLink = ReturnType<typeof placed>[number];
-
-/** Of most lines: there is nothing of IPv6 but what every device has, and nothing is remembered of any. */
-function isBare({ link, present: device }: OnLink, record: LinkRecord | undefined, verdict: LinkVerdict | undefined) {
-  const isKnown = verdict?.address !== undefined || verdict?.sources !== undefined || record?.prefixes !== undefined;
-  if (isKnown || link.gateway6 !== undefined) return false;
-  const { addresses6 = [] } = device ?? {};
-  if (addresses6.length === 0) return true;
-  // A dialled line's link-local address counts, and that there is any makes PREFIXES= count.
-  return (
-    !isDialled(device) && link.prefixes === undefined && !addresses6.some(({ local }) => !local.startsWith('fe80:'))
-  );
-}
-
-const isDialled = (device: Device | undefined) => device?.pointToPoint === true || device?.noArp === true;
-
-/** The same as `linkStatus6` says, which takes a hook with 60 such lines half a millisecond. */
-function bareStatus(
-  { link, name, present: device }: OnLink,
-  record: LinkRecord | undefined,
-  verdict: LinkVerdict | undefined,
-): LinkDown {
-  const why = name === undefined ? 'waiting for its first event' : whyNot(name, device, record);
-  const mtu = device?.mtu ?? verdict?.mtu;
-  return {
-    ...({ family: 6, link, up: false, present: device !== undefined } as const),
-    pointToPoint: isDialled(device),
-    reason: why ?? `${name} has no IPv6 address`,
-    ...(name !== undefined && { device: name }),
-    ...(mtu !== undefined && { mtu }),
-  };
-}
-
-function linkStatus6(
+/** Without its translations. */
+export function linkStatus6(
   link: LinkConfig,
   record: LinkRecord | undefined,
   verdict: LinkVerdict | undefined,
@@ -140,7 +110,7 @@ function linkStatus6(
     ...(mtu !== undefined && { mtu }),
     ...(last !== undefined && { address: last }),
   });
-  const why = name === undefined ? 'waiting for its first event' : whyNot(name, device, record);
+  const why = whyNot(name, device, record);
   if (why !== undefined || device === undefined) return down(why ?? `no device ${name ?? ''}`);
   if (address === undefined) return down(`${device.name} has no IPv6 address`);
   const up: Omit<LinkUp, 'onlink'> = { ...common, up: true, device: device.name, mtu: device.mtu, address };
@@ -173,16 +143,6 @@ const prefixesOf = ({ prefixes = [] }: Pick<LinkConfig, 'prefixes'>, record: Lin
 const isOnlink = (gateway: string, own: readonly DeviceAddress6[]) =>
   !isLinkLocalIpv6(gateway) &&
   !own.some(({ local, prefix }) => contains6(prefixOf6(local, prefix), prefixOf6(gateway, 128)));
-
-function whyNot(name: string, device: Device | undefined, record: LinkRecord | undefined): string | undefined {
-  const held = record?.heldDown;
-  const isLinkLocal = ({ local }: DeviceAddress6) => local === record?.address && isLinkLocalIpv6(local);
-  const isBack = held?.source === 'pppd' && device?.addresses6?.some(isLinkLocal) === true;
-  if (held !== undefined && !isBack) return `taken down by ${held.source} (${held.cause})`;
-  if (device === undefined) return `no device ${name}`;
-  if (!device.up) return `${name} is administratively down`;
-  return device.carrier ? undefined : `${name} has no carrier`;
-}
 
 const usable = (device: Device | undefined): DeviceAddress6[] =>
   (device?.addresses6 ?? []).filter(({ local }) => isUsableIpv6(local));
