@@ -120,7 +120,7 @@ export async function decide(world: Surroundings, known: Known, early: Early = {
   const wanted = recorded.stopped
     ? NOTHING
     : desiredFor(config, statuses, recorded, ending, { base, ...remembered }, six);
-  const { sysctls, reset, own } = lookAtSysctls(kernel, ip, recorded.sysctls, wanted.sysctls);
+  const { sysctls, reset, own } = lookAtSysctls(kernel, ip, known.pending, recorded.sysctls, wanted.sysctls);
   const desired: Desired = { ...wanted, sysctls: restoredSysctls(recorded.sysctls, own, sysctls) };
   const routing = { ...ip, rules: [...ip.rules, ...ip6.rules], routes: [...ip.routes, ...ip6.routes] };
   const ops = plan({ ...routing, sysctls, ...firewall, ...memoryInKernel(recorded, remembered) }, desired);
@@ -188,13 +188,24 @@ function inIpv6(
   return { statuses, verdicts: before.verdicts, ending, state };
 }
 
-function lookAtSysctls(kernel: Kernel, { devices, sysctls }: IpObserved, memory: State['sysctls'], wanted: Sysctls) {
+/**
+ * What netlink has told, but for two kinds of files. Those of a device that something is happening to: others set them, too (udev, of
+ * a new one), and nobody tells of that. And what is only to be given back: netlink rounds the numbers that somebody may have set.
+ */
+function lookAtSysctls(
+  kernel: Kernel,
+  { devices, sysctls: told }: IpObserved,
+  pending: readonly PendingEvent[],
+  memory: State['sysctls'],
+  wanted: Sysctls,
+) {
+  const moving = pending.flatMap(({ event: { device } }) => [`net/ipv4/conf/${device}/`, `net/ipv6/conf/${device}/`]);
   const first: Record<string, string> = {};
   const untold: string[] = [];
   for (const key in { ...wanted, ...memory }) {
-    const told = sysctls[key];
-    if (told === undefined) untold.push(key);
-    else first[key] = told;
+    const value = wanted[key] === undefined ? undefined : told[key];
+    if (value === undefined || moving.some((conf) => key.startsWith(conf))) untold.push(key);
+    else first[key] = value;
   }
   Object.assign(first, kernel.readSysctls(untold));
   const own = acceptable(wanted, first);

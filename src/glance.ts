@@ -1,5 +1,6 @@
 import { decide, type Early, type Known } from './decide.ts';
 import type { Kernel } from './kernel/kernel.ts';
+import type { Sysctls } from './model.ts';
 import { isSinceLook } from './state/changes.ts';
 import { isSameState } from './state/store.ts';
 import type { Options, Report, SettledSysctls, World } from './world.ts';
@@ -16,7 +17,7 @@ export async function nothingNew(world: World, known: Known, early: Early): Prom
   // A run that was killed may have been at work when the shell looked.
   if (early.ip === undefined || early.changes === '' || config.balance !== 'flow' || state.memory !== undefined)
     return undefined;
-  const { kernel, sysctls } = overheard(world.kernel);
+  const { kernel, sysctls } = overheard(world.kernel, early.ip.sysctls);
   // Nor is the table of fail-closed flows looked at: that would be a process more than all of this needs.
   const decision = await decide({ ...world, kernel }, known, { ...early, watched: true });
   const isSame = decision.ops.length + decision.notes.length + decision.ending.size + decision.ending6.size === 0;
@@ -29,8 +30,8 @@ interface SameReport extends Report {
   readonly sysctls: SettledSysctls | undefined;
 }
 
-/** The kernel, and what it was asked. */
-function overheard(kernel: Kernel): { kernel: Kernel; sysctls: () => SettledSysctls | undefined } {
+/** The kernel, and what it was asked that the look does not tell. */
+function overheard(kernel: Kernel, told: Sysctls): { kernel: Kernel; sysctls: () => SettledSysctls | undefined } {
   const heard: Record<string, string | null> = {};
   let isMore = false;
   const watched = new Proxy(kernel, {
@@ -41,7 +42,7 @@ function overheard(kernel: Kernel): { kernel: Kernel; sysctls: () => SettledSysc
       }
       return (keys: readonly string[]) => {
         const found = target.readSysctls(keys);
-        for (const key of keys) heard[key] = found[key] ?? null;
+        for (const key of keys) if (told[key] === undefined) heard[key] = found[key] ?? null;
         return found;
       };
     },
@@ -56,7 +57,7 @@ const FRESH_MS = 500;
  * What was seen before the lock was taken, as far as it can be built on. All of it, if it was seen after the only event there
  * is, and no run of ours has changed anything since: then it is as good as another look, which would cost a process. What
  * others have changed meanwhile they may also change between any look and what follows from it: they have an event of
- * their own, and what the kernel then refuses is looked at again.
+ * their own, and what the kernel then refuses is looked at again. (Sysctls have none: see decide.ts.)
  */
 export function stillTrue(world: World, { pending }: Known, { eventPath }: Options, early: Early): Early {
   const { listing, watched = false, changes, age } = early;

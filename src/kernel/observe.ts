@@ -101,8 +101,9 @@ export const parseIpBatch = (stdout: string): IpObserved => parseIpLists(splitLi
 
 /** The JSON arrays of `ip -N -j -batch`, one a command, in order. */
 export function parseIpLists(lists: readonly string[]): IpObserved {
-  const [devices, rules, routes, nexthops, neighbours, permanent, netconf] = arraysIn(lists) ?? [];
-  if (!devices || !rules || !routes || !nexthops || !neighbours || !permanent || !netconf) {
+  // An ip(8) without netconf (kernel.ts) leaves it to the files.
+  const [devices, rules, routes, nexthops, neighbours, permanent, netconf = []] = arraysIn(lists) ?? [];
+  if (!devices || !rules || !routes || !nexthops || !neighbours || !permanent) {
     throw new WanhookError(`cannot understand what "ip -j -batch" printed: ${quoted(lists.join('\n'))}`);
   }
   return {
@@ -285,7 +286,7 @@ function readNeighbour(json: Json): Neighbour {
   return { address: text(json['dst']) ?? '', device: text(json['dev']) ?? '' };
 }
 
-/** Those of ours that it tells: print_rp_filter() and others in iproute2's ip/ipnetconf.c. */
+/** Those of ours that it tells (iproute2's ip/ipnetconf.c): a filter that is none of these three is a number. */
 function readNetconf(all: readonly Json[]): Sysctls {
   const found: Record<string, string> = {};
   for (const json of all) {
@@ -348,7 +349,7 @@ export const isSameListing = (one: string, other: string): boolean =>
 export function normalListing(stdout: string): string {
   return stdout
     .replace(/\s+/g, ' ')
-    .replace(/(flags [a-z,]*dynamic[^{}]{0,400}?)elements = \{[^{}]*\}/g, '$1')
+    .replace(/(flags [a-z,]*dynamic[^{}]{0,400}?) elements = \{[^{}]*\}/g, '$1')
     .replace(
       /elements = \{([^{}]*)\}/g,
       (_, elements: string) => `{${elements.trim().split(/ ?, ?/).toSorted().join()}}`,

@@ -25,7 +25,7 @@ interface Settled {
   /** The early look, without lifetimes. */
   readonly look: string;
   readonly files: Stamps;
-  /** Of the kernel's; null: it had none. */
+  /** Those of the kernel's that the look does not tell; null: it had none. */
   readonly sysctls: Readonly<Record<string, string | null>>;
   /** What hooks were told when nothing was to be done. */
   readonly hooks: readonly string[];

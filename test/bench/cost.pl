@@ -7,7 +7,7 @@
 # SHELL is done first and not timed. COMMAND is started N times at once, as pppd starts a hook: with no environment.
 #   wall       ms until all of them have returned
 #   applied    ms until the last change of rules, routes, nexthops or nftables, until QUIET ms without one; -1: there was none
-#   cpu        ms, user and system, of what was started, until all of it has ended
+#   cpu        ms, user and system, of what was started and has ended when nothing changes any more
 #   beside     the same of `wanhook monitor`, if it runs, from SHELL on: it may act before any hook
 #   rss        KiB at the peak of the largest process
 #   processes  how many there were, and "names", those that have ended; by the kernel's process accounting, -1 without it

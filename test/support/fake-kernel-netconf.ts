@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { FakeState } from './fake-kernel-state.ts';
 
-const RP_FILTER = ['off', 'strict', 'loose'];
+const filterOf = (value: number) => ['off', 'strict', 'loose'][value] ?? value;
 
 /** The kernel itself reads no file: by another name of the path, the gate of faults-disk.ts lets it pass. */
 const read = (procSys: string, key: string) => readFileSync(`/proc/self/root${procSys}/net/${key}`, 'utf8').trim();
@@ -13,7 +13,7 @@ export function netconf({ devices }: FakeState, procSys: string): unknown[] {
   const four = devices.map(({ name }) => ({
     family: 'inet',
     interface: name,
-    rp_filter: RP_FILTER[Number(read(procSys, `ipv4/conf/${name}/rp_filter`))] ?? '<unknown>',
+    rp_filter: filterOf(Number(read(procSys, `ipv4/conf/${name}/rp_filter`))),
     ...others,
     ignore_routes_with_linkdown: ignored(`ipv4/conf/${name}`),
   }));

@@ -326,6 +326,9 @@ test('a firewall is compared as the kernel lists it: spaces and the order of ele
   expect(isSameListing(one, one.replace('"a"', '"d"'))).toBe(false);
   // As the record of an older version has it.
   expect(isSameListing(one, normalListing(one))).toBe(true);
+  const moving = 'set s { type ipv4_addr flags dynamic,timeout elements = { 192.0.2.1 timeout 5s } }';
+  expect(isSameListing(moving, normalListing(moving))).toBe(true);
+  expect(isSameListing(moving, moving.replace('elements = { 192.0.2.1 timeout 5s } ', ''))).toBe(true);
 });
 
 test('a firewall that somebody changed or dropped is loaded again, and only then', async () => {
@@ -344,7 +347,8 @@ test('sysctls by netlink are as their files have them; what is not understood is
     conf('inet', 'ppp0', { rp_filter: 'loose', ignore_routes_with_linkdown: true }),
     conf('inet', 'eth0.5', { rp_filter: 'strict', ignore_routes_with_linkdown: false }),
     conf('inet', 'eth1', { rp_filter: 'off' }),
-    conf('inet', 'eth2', { rp_filter: '<unknown>', ignore_routes_with_linkdown: 1 }),
+    conf('inet', 'eth2', { rp_filter: 7, ignore_routes_with_linkdown: 1 }),
+    conf('inet', 'eth3', { rp_filter: '<unknown>' }),
     conf('inet6', 'eth1', { ignore_routes_with_linkdown: true }),
   ];
   expect(parseIpBatch(`${'[]\n'.repeat(6)}${JSON.stringify(netconf)}\n`).sysctls).toEqual({

@@ -543,6 +543,50 @@ test('an early look is not built on if a run changed something since, or was at 
   expect(whole(world)).toEqual(before);
 });
 
+const sysctlOf = (world: TestWorld, key: string) => readFileSync(join(world.fake.procSys, key), 'utf8').trim();
+
+test('a sysctl of the device that an event is about counts as it is now, not as the shell saw it', async () => {
+  const key = 'net/ipv4/conf/ppp0/rp_filter';
+  const world = await started(...ALL_UP);
+  const old = look(world);
+  world.fake.setSysctl(key, '1');
+  await early(world, old, UP1);
+  expect(sysctlOf(world, key)).toBe('2');
+});
+
+test('what netlink tells only in part is not given back in the place of what somebody has set', async () => {
+  const key = 'net/ipv4/conf/ppp0/ignore_routes_with_linkdown';
+  const world = await started(...ALL_UP);
+  world.fake.setSysctl(key, '2');
+  await play(world, 'wanhook stop');
+  expect(sysctlOf(world, key)).toBe('2');
+});
+
+test('an ip(8) that knows no netconf leaves those sysctls to their files; one that fails before is not believed', async () => {
+  const { fake } = createTestWorld(new Map());
+  const failing = (line: number): Runner => ({
+    run: (tool, argv, stdin = '') => {
+      const known = stdin
+        .split('\n')
+        .slice(0, line - 1)
+        .join('\n');
+      const { stdout } = fake.runSync(tool, argv, known);
+      return Promise.resolve({
+        code: 1,
+        stdout,
+        stderr: `Object is unknown, try "ip help".\nCommand failed -:${line}\n`,
+      });
+    },
+  });
+  await expect(createKernel(failing(OBSERVE_BATCH.length)).observe()).resolves.toMatchObject({
+    sysctls: {},
+    rules: [],
+  });
+  await expect(createKernel(failing(OBSERVE_BATCH.length - 1)).observe()).rejects.toThrow(
+    'cannot read rules and routes',
+  );
+});
+
 test('an early look decides nothing about events that may be newer', async () => {
   const world = await started(...ALL_UP);
   const old = look(world);
@@ -560,7 +604,7 @@ test('an early look does not decide about pairs, which it has not seen', async (
 
 test('run-hook.sh looks up what we understand', () => {
   const script = readFileSync(new URL('../../hooks/run-hook.sh', import.meta.url), 'utf8');
-  expect(script).toContain(` exec 8<<'LOOK'\n${OBSERVE_BATCH.join('\n')}\nLOOK\n`);
+  expect(script).toContain(` exec 8<<'LOOK' || return\n${OBSERVE_BATCH.join('\n')}\nLOOK\n`);
   expect(script).toContain(` ip -6 -N -j -batch - <<'LOOK'\n${OBSERVE_BATCH6.join('\n')}\nLOOK\n`);
 });
 
