@@ -1,6 +1,6 @@
 /** The demo as `./install.sh --demo` runs it: bundled, as a process of its own. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
@@ -46,6 +46,8 @@ test('without root: one clear line', () => {
   chmodSync(folder, 0o755);
   const demo = path.join(folder, 'demo.cjs');
   copyFileSync(DEMO, demo);
+  const esbuild = 'node_modules/esbuild'; // the one package that it loads, and does not use
+  cpSync(path.join(CHECKOUT, esbuild), path.join(folder, esbuild), { recursive: true });
   const { status, stdout, stderr } = runDemo({ uid: NOBODY }, demo);
   rmSync(folder, { recursive: true });
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
