@@ -41,6 +41,16 @@ export async function wanhook(lab: Lab, ...args: readonly string[]): Promise<str
   return (await lab.rtr.run(['/usr/sbin/wanhook', ...args])).stdout;
 }
 
+/**
+ * Until nothing that a hook has left behind runs any more: a Node that is about to end, a run for what came meanwhile. Not
+ * with a monitor, which stays.
+ */
+export async function atRest(lab: Pick<Lab, 'rtr'>): Promise<void> {
+  await lab.rtr
+    .sh(`for try in $(seq 200); do grep -qz '[l]ib/wanhook/' /proc/[0-9]*/cmdline 2>/dev/null || exit 0; sleep 0.05; done
+    echo 'wanhook is still at work:'; grep -hz '[l]ib/wanhook/' /proc/[0-9]*/cmdline; exit 1`);
+}
+
 /** One file per line, as in README; all else is as installed. */
 export async function configure(lab: Lab, links: Readonly<Record<string, readonly string[]>>): Promise<void> {
   for (const [name, keys] of Object.entries(links)) {

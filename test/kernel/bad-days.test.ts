@@ -4,7 +4,7 @@
  * One line drops and another returns meanwhile. (More of it, for commands: trouble.test.ts and lock.test.ts.)
  */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { configure, install, overlayDirs, wanhook } from '../demo/router.ts';
+import { atRest, configure, install, overlayDirs, wanhook } from '../demo/router.ts';
 import { createLab, type Lab } from '../support/lab.ts';
 
 const UP = '/etc/ppp/ip-up.d/wanhook';
@@ -27,6 +27,7 @@ beforeAll(async () => {
 afterAll(() => lab.destroy());
 // As after a boot; line 0 is up, and line 1 not.
 beforeEach(async () => {
+  await atRest(lab);
   await lab.rtr.sh('mount -o remount,bind,rw /run; umount -ql /run/wanhook /var/lib/wanhook || :');
   await wanhook(lab, 'stop');
   for (const n of [0, 1]) await lab.lineHangup(n).catch(() => undefined);
@@ -69,13 +70,15 @@ async function saysOnceAndKeeps(says: RegExp): Promise<void> {
 /** As if no byte more could be written there: a file system of its own, filled. */
 const fill = (folder: string) => `mkdir -p ${folder} /etc/kept; cp -a ${folder}/. /etc/kept
   mount -t tmpfs -o size=2m full ${folder}; cp -a /etc/kept/. ${folder}/; cat /dev/zero >${folder}/fill 2>/dev/null || :`;
-/** Lazily: a Node whose hook has returned may still be ending. */
-const empty = (folder: string) => `umount -l ${folder}; rm -rf /etc/kept`;
+async function empty(folder: string): Promise<void> {
+  await atRest(lab);
+  await lab.rtr.sh(`umount ${folder}; rm -rf /etc/kept`);
+}
 
 test('no room in /run/wanhook', async () => {
   await lab.rtr.sh(fill('/run/wanhook'));
   await saysOnceAndKeeps(/cannot write \/run\/wanhook.*ENOSPC/);
-  await lab.rtr.sh(empty('/run/wanhook'));
+  await empty('/run/wanhook');
   await hook(UP, 1);
   expect(await states()).toEqual(['up', 'up']);
   await works(2);
@@ -92,13 +95,13 @@ test('no room in /var/lib/wanhook: routing does not need it', async () => {
   const tried = await lab.rtr.run(['/usr/sbin/wanhook', 'try', '--yes'], { check: false });
   expect(tried.code).not.toBe(0);
   expect(await routing()).toBe(before);
-  await lab.rtr.sh(empty('/var/lib/wanhook'));
+  await empty('/var/lib/wanhook');
   expect((await plan()).code).toBe(0);
 });
 
 test('a read-only /run', async () => {
-  // Busy as long as anybody has a file open to write: the Node whose hook has just returned.
-  await lab.rtr.sh('for _ in $(seq 50); do mount -o remount,bind,ro /run && exit; sleep 0.1; done; exit 1');
+  await atRest(lab); // busy as long as anybody has a file open to write
+  await lab.rtr.sh('mount -o remount,bind,ro /run');
   await saysOnceAndKeeps(/\/run\/wanhook.*EROFS/);
   const { code, stderr } = await lab.rtr.run(['/usr/sbin/wanhook', 'apply'], { check: false });
   expect([code, stderr]).toEqual([1, expect.stringMatching(/^wanhook: [^\n]*EROFS[^\n]*\n$/)]);

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { configure, install, overlayDirs, wanhook } from '../demo/router.ts';
+import { atRest, configure, install, overlayDirs, wanhook } from '../demo/router.ts';
 import { createLab, type Lab } from '../support/lab.ts';
 
 const LINES = 4;
@@ -24,9 +24,9 @@ beforeAll(async () => {
 afterAll(() => lab.destroy());
 // As after a boot: lines that are up, and nobody has said so.
 beforeEach(async () => {
+  await atRest(lab);
   await wanhook(lab, 'stop');
-  // A run whose hook has returned may still write there.
-  await lab.rtr.sh('for _ in $(seq 50); do rm -rf /run/wanhook && exit; sleep 0.1; done; exit 1');
+  await lab.rtr.sh('rm -rf /run/wanhook');
   await wanhook(lab, 'apply');
 });
 afterEach(() => endMonitor('KILL'));
@@ -40,6 +40,17 @@ const MONITOR = '$(readlink /run/wanhook/monitor.lock | cut -d. -f1)';
 const endMonitor = async (signal: 'TERM' | 'KILL') => {
   await lab.rtr.sh(`kill -${signal} ${MONITOR} 2>/dev/null || :`);
 };
+
+/** While `code` is all that Node does in a hook. */
+async function withLoad(code: string, work: () => Promise<unknown>): Promise<void> {
+  const load = '/usr/lib/wanhook/hooks/load.cjs';
+  await lab.rtr.sh(`mv ${load} /run/load.cjs; cat >${load}`, { stdin: code });
+  try {
+    await work();
+  } finally {
+    await lab.rtr.sh(`mv /run/load.cjs ${load}`);
+  }
+}
 
 /** Everything that was said has been done: nothing waits, and `apply` would change nothing. Milliseconds until then. */
 async function settled(limitMs = 10_000): Promise<number> {
@@ -67,11 +78,11 @@ test('64 hooks at once: all are heard, by a few runs, and the last word of each 
 
 test('with a monitor a hook only writes: it starts no Node, and all is done at once', async () => {
   await startMonitor();
-  await lab.rtr.sh(`mv /usr/lib/wanhook/hooks/load.cjs /run/load.cjs`);
-  for (let n = 0; n < LINES; n++) await lab.rtr.sh(`${UP} ${words(n)}`);
-  expect(await settled()).toBeLessThan(5_000);
-  expect(await up()).toEqual(all('up'));
-  await lab.rtr.sh('mv /run/load.cjs /usr/lib/wanhook/hooks/load.cjs');
+  await withLoad('throw new Error("started")', async () => {
+    for (let n = 0; n < LINES; n++) await lab.rtr.sh(`${UP} ${words(n)}`);
+    expect(await settled()).toBeLessThan(5_000);
+    expect(await up()).toEqual(all('up'));
+  });
 });
 
 test('a monitor that hangs: the hook itself sees to it, after a second', async () => {
@@ -134,19 +145,19 @@ test('the run that took it was killed, and its parent has not asked after it: it
 test('/run/wanhook is emptied while a monitor watches: the next hooks are heard all the same', async () => {
   await startMonitor();
   await lab.rtr.sh('rm -rf /run/wanhook/hooks');
-  await lab.rtr.sh(
-    `sleep 0.3; mv /usr/lib/wanhook/hooks/load.cjs /run/load.cjs; ${UP} ${words(0)}; mv /run/load.cjs /usr/lib/wanhook/hooks/`,
-  );
+  await lab.rtr.sh('sleep 0.3');
+  await withLoad('throw new Error("started")', () => lab.rtr.sh(`${UP} ${words(0)}`));
   await settled();
   expect((await up())[0]).toBe('up');
 });
 
 test('what nobody can use is tried once by a hook, not again and again', async () => {
-  await lab.rtr.sh(`mkdir -p -m 700 /run/wanhook/hooks
-    mv /usr/lib/wanhook/hooks/load.cjs /run/load.cjs
-    echo 'require("fs").appendFileSync("/run/starts", "x")' >/usr/lib/wanhook/hooks/load.cjs
-    printf 'ip-up\\0000\\0' >/run/wanhook/hooks/1-1
-    ${UP} ${words(0)}; sleep 1`);
+  await withLoad('require("fs").appendFileSync("/run/starts", "x")', async () => {
+    await lab.rtr.sh(
+      `mkdir -p -m 700 /run/wanhook/hooks; printf 'ip-up\\0000\\0' >/run/wanhook/hooks/1-1; : >/run/starts`,
+    );
+    await lab.rtr.sh(`${UP} ${words(0)}; sleep 1`);
+    await atRest(lab);
+  });
   expect(await lab.rtr.sh('cat /run/starts')).toBe('xx');
-  await lab.rtr.sh('mv /run/load.cjs /usr/lib/wanhook/hooks/');
 });

@@ -1,6 +1,6 @@
 /** The ip(8) that run-hook.sh starts to look carries out what follows; whatever becomes of it, routing gets right. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { configure, install, overlayDirs, wanhook } from '../demo/router.ts';
+import { atRest, configure, install, overlayDirs, wanhook } from '../demo/router.ts';
 import { createLab, type Lab } from '../support/lab.ts';
 
 const STATE = '/run/wanhook';
@@ -44,7 +44,8 @@ async function instead(body: string, work: () => Promise<unknown>): Promise<stri
   try {
     await work();
   } finally {
-    await lab.rtr.sh('umount -l "$(readlink -f /usr/sbin/ip)"');
+    await atRest(lab);
+    await lab.rtr.sh('umount -l "$(readlink -f /usr/sbin/ip)"'); // lazily: it may still be ending, or be meant to hang
   }
   return (await lab.rtr.sh(`cat ${LOG}`)).trim().split('\n');
 }
@@ -105,25 +106,28 @@ test('one that hangs with the work is ended, and another one does it', async () 
 });
 
 test('a pipe that nobody opens once more: another one does the work', async () => {
-  const script = '/usr/lib/wanhook/run-hook.sh';
-  // As a shell whose here-documents are files.
-  await lab.rtr.sh(`cp -p ${script} /run/kept.sh; sed -i 's|-p /proc/self/fd/8|-f /proc/self/fd/8|' ${script}`);
-  expect(await instead(':', () => hook('up', 0))).toEqual([LOOK, BATCH]);
-  await lab.rtr.sh(`cp -p /run/kept.sh ${script}`);
+  await withScript(FILE_FOR_PIPE(8), async () => {
+    expect(await instead(':', () => hook('up', 0))).toEqual([LOOK, BATCH]);
+  });
 });
 
-/** While `body` is what run-hook.sh starts for Node. */
-async function withNode(body: string, work: () => Promise<unknown>): Promise<void> {
+/** While run-hook.sh is as sed(1) makes it with `edit`. */
+async function withScript(edit: string, work: () => Promise<unknown>): Promise<void> {
   const script = '/usr/lib/wanhook/run-hook.sh';
-  await lab.rtr.sh(
-    `cat >/run/node; chmod 755 /run/node; cp -p ${script} /run/kept.sh; sed -i 's|^node=/.*|node=/run/node|' ${script}`,
-    { stdin: `#!/bin/sh\n${body}\n` },
-  );
+  await lab.rtr.sh(`cp -p ${script} /run/kept.sh; sed -i '${edit}' ${script}; ! cmp -s /run/kept.sh ${script}`);
   try {
     await work();
   } finally {
     await lab.rtr.sh(`cp -p /run/kept.sh ${script}`);
   }
+}
+/** As in a shell whose here-documents are files. */
+const FILE_FOR_PIPE = (fd: number) => `s|-p /proc/self/fd/${fd}|-f /proc/self/fd/${fd}|`;
+
+/** While `body` is what run-hook.sh starts for Node. */
+async function withNode(body: string, work: () => Promise<unknown>): Promise<void> {
+  await lab.rtr.sh('cat >/run/node; chmod 755 /run/node', { stdin: `#!/bin/sh\n${body}\n` });
+  await withScript('s|^node=/.*|node=/run/node|', work);
 }
 
 test('the hook returns when Node has said that all is done, and does not wait for its end', async () => {
@@ -150,11 +154,7 @@ test('and that is noticed at once, whoever still looks', async () => {
 });
 
 test('where its word cannot be heard, its end is waited for', async () => {
-  const script = '/usr/lib/wanhook/run-hook.sh';
-  // As a shell whose here-documents are files.
-  await lab.rtr.sh(`cp -p ${script} /run/kept.sh; sed -i 's|-p /proc/self/fd/7|-f /proc/self/fd/7|' ${script}`);
-  await hook('up', 0);
-  await lab.rtr.sh(`cp -p /run/kept.sh ${script}`);
+  await withScript(FILE_FOR_PIPE(7), () => hook('up', 0));
   expect(await routes()).toContain('default dev ppp0');
 });
 
@@ -182,8 +182,8 @@ test('no room for what it lists: another one looks, and nobody waits for long', 
     const began = performance.now();
     await hook('up', 0);
     expect(performance.now() - began, size).toBeLessThan(4_000);
-    // Lazily: Node may still be ending.
-    await lab.rtr.sh('umount -l /run/wanhook');
+    await atRest(lab);
+    await lab.rtr.sh('umount /run/wanhook');
   }
 });
 
