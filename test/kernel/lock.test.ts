@@ -186,7 +186,7 @@ exec "$REAL" "$@"`;
       await on.down(1);
     }
     console.log(`from SIGKILL of the holder (in ${tool}) to the end of the next hook: ${times.join(', ')} ms`);
-    // Some 100 ms; unnoticed, it would be the five seconds after which it is ended, or the lock's twenty.
+    // Some 100 ms; unnoticed, it would be the twenty seconds that a hook waits for the lock.
     expect(Math.max(...times)).toBeLessThan(3000);
     expect(await on.strays()).toEqual([]);
   });
