@@ -160,7 +160,8 @@ describe('new connections when a line drops', () => {
     const start = performance.now();
     await router.carrier(index, false);
     const { device } = router.lines[index]!;
-    await router.rtr.sh(`while grep -q '^up' /sys/class/net/${device}/operstate; do sleep 0.005; done`);
+    // First the device says so, then, when no packet is in it any more, its nexthops go.
+    await router.rtr.sh(`while ip nexthop show dev ${device} | grep -q .; do sleep 0.005; done`);
     console.log(`the kernel noticed that ${device} has no carrier after ${Math.round(performance.now() - start)} ms`);
   }
 

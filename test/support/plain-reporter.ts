@@ -28,7 +28,8 @@ function wordsFor({ relativeModuleId }: TestModule, test: TestCase): string[] {
   const name = `${relativeModuleId} > ${test.fullName}`;
   const result = test.result();
   if (result.state === 'failed') return [`FAILED ${name}: ${firstLine(result.errors[0]?.message ?? '')}`];
-  return test.diagnostic()?.flaky === true ? [`PASSED WHEN TRIED AGAIN ${name}`] : [];
+  if (test.diagnostic()?.flaky !== true) return [];
+  return [`PASSED WHEN TRIED AGAIN ${name}: at first ${firstLine(result.errors?.[0]?.message ?? '')}`];
 }
 
 const firstLine = (text: string) => text.split('\n')[0]?.slice(0, 300) ?? '';
