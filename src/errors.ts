@@ -22,9 +22,14 @@ export class ProblemsError extends WanhookError {
   }
 }
 
-/** `file:line: message`. A file may be called anything: nothing that a terminal would obey. */
+/** A stranger's words without what a terminal obeys, or what turns round or breaks the line they stand in. */
+export function harmless(text: string, instead = ' '): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, instead);
+}
+
+/** `file:line: message`. A file may be called anything. */
 export function showProblem({ file, line, message }: Problem): string {
-  return `${file}${line === undefined ? '' : `:${line}`}: ${message}`.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
+  return harmless(`${file}${line === undefined ? '' : `:${line}`}: ${message}`, '?');
 }
 
 /** A system error's code (`ENOENT`), if it has one. */

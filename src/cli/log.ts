@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EXIT, WanhookError } from '../errors.ts';
+import { EXIT, harmless, WanhookError } from '../errors.ts';
 import type { JournalEntry } from '../journal.ts';
 import { hasText, parseJson } from '../json.ts';
 import { worldFor, type Common, type Context } from './context.ts';
@@ -74,6 +74,3 @@ function localTime(text: string): string {
   const date = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join('-');
   return `${date} ${[time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(':')}`;
 }
-
-/** Entries quote strangers: nothing that a terminal would obey. */
-const harmless = (text: string) => text.replace(/\p{Cc}+/gu, ' ');

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { EXIT, WanhookError } from '../errors.ts';
+import { EXIT, harmless, WanhookError } from '../errors.ts';
 import { GLOBAL_DEFAULTS } from '../config/keys.ts';
 import { appendJournal } from '../journal.ts';
 import { inspectScripts, runScript } from '../kernel/scripts.ts';
@@ -73,10 +73,10 @@ async function tellScripts(
   if (complaints.length > 0) await syslog(complaints.map((each) => `${what}: ${each}`).join('\n'));
 }
 
-/** What a script printed is a stranger's: no control characters, which a terminal would obey. */
+/** What a script printed is a stranger's. */
 function linesOf(output: string): string[] {
   return output
     .split(/\r?\n/)
-    .map((line) => line.replace(/\p{Cc}+/gu, ' ').trimEnd())
+    .map((line) => harmless(line).trimEnd())
     .filter((line) => line !== '');
 }

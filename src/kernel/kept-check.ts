@@ -1,8 +1,8 @@
 import { WanhookError } from '../errors.ts';
 import type { Condition } from './memory-check.ts';
-import { isAbsent, told } from './nft-words.ts';
+import { isAbsent } from './nft-words.ts';
 import { KEPT_TABLE } from './render.ts';
-import type { Runner } from './runner.ts';
+import { told, type Runner } from './runner.ts';
 
 /**
  * Is the table of fail-closed flows still what was loaded with this text? Its listing reads every flow (memory-check.ts), so

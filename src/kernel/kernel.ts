@@ -5,6 +5,7 @@ import { acceptRa } from '../forwarding.ts';
 import type { EndedFlows, Op, Sysctls } from '../model.ts';
 import { keptCondition } from './kept-check.ts';
 import { openMemory, type Memory } from './memory.ts';
+import { isAbsent } from './nft-words.ts';
 import {
   OBSERVE_BATCH,
   OBSERVE_BATCH6,
@@ -24,7 +25,7 @@ import {
   neighbourWords,
   socketKillWords,
 } from './render.ts';
-import type { Outcome, Runner } from './runner.ts';
+import { told, type Outcome, type Runner } from './runner.ts';
 import { hasSockets } from './sockets.ts';
 import { readSysctls } from './sysctls.ts';
 
@@ -118,7 +119,7 @@ async function observe6(runner: Runner): Promise<Ip6Observed> {
 async function listFirewall(runner: Runner): Promise<string | undefined> {
   const outcome = await runner.run('nft', ['-s', 'list', 'table', 'inet', 'wanhook']);
   if (outcome.code === 0) return outcome.stdout;
-  if (/No such file or directory|does not exist/.test(outcome.stderr)) return undefined;
+  if (isAbsent(outcome)) return undefined;
   throw new WanhookError(`cannot list the table "inet wanhook": nft: ${told(outcome)}`);
 }
 
@@ -270,12 +271,4 @@ async function forgetConnections(runner: Runner, mark: EndedFlows): Promise<stri
   } catch (error) {
     return [`${act}: ${explain(error)}`];
   }
-}
-
-function told({ code, stderr }: Pick<Outcome, 'code' | 'stderr'>): string {
-  const text = stderr
-    .replace(/Command failed -:\d+\s*/, '')
-    .replace(/[\s\p{Cc}]+/gu, ' ')
-    .trim();
-  return text === '' ? `exit code ${code}` : text.slice(0, 400);
 }

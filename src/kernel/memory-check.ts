@@ -1,6 +1,6 @@
 import { WanhookError } from '../errors.ts';
-import { isAbsent, MEMORY_TABLE, told } from './nft-words.ts';
-import type { Outcome, Runner } from './runner.ts';
+import { isAbsent, MEMORY_TABLE } from './nft-words.ts';
+import { told, type Outcome, type Runner } from './runner.ts';
 
 /** Is the table there, and are its rules those of the script it was loaded with? */
 export type Condition = 'absent' | 'changed' | 'intact';

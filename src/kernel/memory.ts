@@ -1,7 +1,7 @@
 import { WanhookError } from '../errors.ts';
 import { exists, glance, verify, type Condition } from './memory-check.ts';
-import { isAbsent, MEMORY_TABLE, told } from './nft-words.ts';
-import type { Runner } from './runner.ts';
+import { isAbsent, MEMORY_TABLE } from './nft-words.ts';
+import { told, type Runner } from './runner.ts';
 
 /** One remembered key of a map in the table `inet wanhook_memory`. */
 export interface Remembered {

@@ -1,4 +1,4 @@
-import { errorCode, WanhookError } from '../errors.ts';
+import { errorCode, harmless, WanhookError } from '../errors.ts';
 import { processes } from './processes.ts';
 
 /** Tools that are asked once, and answer. */
@@ -9,6 +9,14 @@ export interface Outcome {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
+}
+
+/** What a tool says of its failure, on one line. It quotes strangers: a device may be called anything. */
+export function told({ code, stderr }: Pick<Outcome, 'code' | 'stderr'>): string {
+  const text = harmless(stderr.replace(/Command failed -:\d+\s*/, ''))
+    .replace(/\s+/g, ' ')
+    .trim();
+  return text.slice(0, 400) || `exit code ${code}`;
 }
 
 /** The narrow seam to the system's commands: argv only, never a shell. Rejects only if the tool cannot run at all. */

@@ -94,6 +94,9 @@ export function guardedWorld(files: ReadonlyMap<string, string>): {
   return { world, whole: (placed = []) => expectWhole(world, refused, placed) };
 }
 
+/** What a terminal obeys, or what turns round or breaks the line it stands in. */
+const UNSEEN = /[\p{Cc}\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/u;
+
 const FILE =
   /^(?:(?:lib\/)?(?:state|config|applied|clients|trial|health)\.json|health|changes|names|journal\.jsonl(?:\.1)?|events\/[\d-]+\.json|hooks\/\d+-\d+|lib)$/;
 
@@ -104,7 +107,7 @@ function expectWhole(world: TestWorld, refused: readonly string[], placed: reado
   const notes = journal.flatMap(({ notes: all, error = '' }) => [...all, error]);
   for (const message of [...world.errors, ...world.warnings, ...notes]) {
     for (const line of message.split('\n')) {
-      must(!/[\p{Cc}\u2028\u202e]/u.test(line), `plain: ${JSON.stringify(line)}`);
+      must(!UNSEEN.test(line), `plain: ${JSON.stringify(line)}`);
       must(!BUG.test(line), `a message for people: ${line}`);
     }
   }

@@ -31,6 +31,19 @@ test('a configuration value is quoted as a stranger’s is', () => {
   expect(problems.map(({ message }) => message).join()).not.toMatch(/[\u202e\u009b]/);
 });
 
+test('what a tool or a script says comes out without what turns a line round', async () => {
+  const world = createTestWorld();
+  const { runner } = world.fake;
+  const run = runner.run.bind(runner);
+  runner.run = async (tool, ...rest) =>
+    tool === 'nft'
+      ? { code: 1, stdout: '', stderr: 'Error: \u202eno\u2028 such\u0007\n\u00ad device' }
+      : run(tool, ...rest);
+  expect((await world.command('apply')).err).toMatch(/nft: Error: no such device$/m);
+  const entry = { time: 'now', cause: ['x'], changed: [], notes: ['\u202eno'], ms: 1 };
+  expect(entryText(entry, true)).not.toContain('\u202e');
+});
+
 test.each([{ events: 5 }, { events: [{}] }, { cause: [null] }, { notes: [7] }, { error: {} }])(
   'a journal entry that is none does not end "wanhook log": %j',
   async (change) => {
