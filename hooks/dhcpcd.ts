@@ -1,4 +1,4 @@
 // dhcpcd-run-hooks(8): started by the sourced dhcpcd-hook.sh; dhcpcd waits for it.
-import { runHook } from '../src/main.ts';
+import { runHook } from '../src/main/hook.ts';
 
 void runHook('dhcpcd');

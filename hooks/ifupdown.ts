@@ -1,4 +1,4 @@
 // interfaces(5): ifup and ifdown wait for it.
-import { runHook } from '../src/main.ts';
+import { runHook } from '../src/main/hook.ts';
 
 void runHook('ifupdown');

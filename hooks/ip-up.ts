@@ -1,4 +1,4 @@
 // pppd(8): runs after IPCP is up, not waited for, stdio closed.
-import { runHook } from '../src/main.ts';
+import { runHook } from '../src/main/hook.ts';
 
 void runHook('ip-up');

@@ -1,4 +1,4 @@
 // NetworkManager-dispatcher(8): one script after the other; NetworkManager itself goes on.
-import { runHook } from '../src/main.ts';
+import { runHook } from '../src/main/hook.ts';
 
 void runHook('networkmanager');

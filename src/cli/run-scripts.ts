@@ -8,7 +8,7 @@ import { forgetQueued, markBegun, queuedEvents, readQueued, type QueuedEvent } f
 import { worldFor, type Common, type Context } from './context.ts';
 
 /**
- * `wanhook run-scripts`: what main.ts starts in the background. Events one after the other, and for each the scripts of
+ * `wanhook run-scripts`: what a run starts in the background. Events one after the other, and for each the scripts of
  * events.d in their order.
  */
 export async function runScripts(context: Context, common: Common): Promise<number> {

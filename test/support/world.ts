@@ -1,6 +1,6 @@
 /**
  * wanhook on the fake kernel: its hooks and its command, with the state directory in memory and the configuration in a
- * map of files. What main.ts does around a hook is done here, because main.ts exits.
+ * map of files. What main/hook.ts does around a hook is done here, because that exits.
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
