@@ -7,6 +7,7 @@ import tseslint from 'typescript-eslint';
  */
 const MAY_IMPORT = {
   'src/model.ts': [],
+  'src/model/**': [],
   'src/errors.ts': [],
   'src/checked.ts': [],
   'src/ipv6.ts': ['checked'],
