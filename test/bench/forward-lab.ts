@@ -10,7 +10,10 @@ import path from 'node:path';
 import { type Holder, startHolder } from '../support/lab-node.ts';
 import { hostShell } from '../support/lab.ts';
 
-/** A router with so many lines; without wanhook it has one line and one masquerade rule. */
+/**
+ * A router with so many lines. Without wanhook it has one masquerade rule, and its default is a nexthop group of the lines, as
+ * wanhook's is: what that costs with many lines is the kernel's own.
+ */
 export interface Setup {
   readonly name: string;
   readonly links: number;
@@ -87,13 +90,19 @@ const netLines = (router: number, links: number) => [
   ]).flat(),
 ];
 
-const PLAIN = `ip route add default dev wan1
+function plainScript(links: number): string {
+  const ids = numbered(links, String);
+  const hops = ids.map((id) => `nexthop add id ${id} dev wan${id}`);
+  const all = [...hops, `nexthop add id 1000 group ${ids.join('/')}`, 'route add default nhid 1000'];
+  const route = links === 1 ? ['route add default dev wan1'] : all;
+  return `${batch(route)}echo 1 >/proc/sys/net/ipv4/fib_multipath_hash_policy
 nft -f - <<'LAB'
 table ip plain {
-  chain postrouting { type nat hook postrouting priority srcnat; oifname "wan1" masquerade; }
+  chain postrouting { type nat hook postrouting priority srcnat; oifname "wan*" masquerade; }
 }
 LAB
 `;
+}
 
 /** Files as a user writes them, and one `wanhook apply`. */
 function wanhookScript({ links, balance = 'flow' }: Setup): string {
@@ -145,7 +154,7 @@ export async function createForwardLab(setups: readonly Setup[]): Promise<Forwar
     for (const [router, setup] of setups.entries()) {
       const rtr = routers[router]!;
       await rtr.finish(routerScript(router, setup.links));
-      await rtr.sh(setup.balance === undefined ? PLAIN : wanhookScript(setup));
+      await rtr.sh(setup.balance === undefined ? plainScript(setup.links) : wanhookScript(setup));
       if (setup.pins !== undefined) await rtr.run(['nft', '-f', '-'], { stdin: pinScript(setup.pins) });
       await run('warm', router);
     }

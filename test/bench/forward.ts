@@ -11,6 +11,7 @@ const BALANCES = ['flow', 'pair', 'client'] as const;
 const SETUPS: readonly Setup[] = [
   { name: 'no wanhook', links: 1 },
   { name: 'the same again', links: 1 },
+  ...LINKS.map((links) => ({ name: `no wanhook, ${links} links`, links })),
   ...BALANCES.flatMap((balance) => LINKS.map((links) => ({ name: `${balance}, ${links} links`, links, balance }))),
   { name: 'pair, 2 links, 60,000 pins', links: 2, balance: 'pair', pins: 60_000 },
 ];

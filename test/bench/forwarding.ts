@@ -52,7 +52,7 @@ function rowsOf(what: ForwardRow['what'], setups: readonly Setup[], samples: rea
       thousandPerS: round(median(own.map(rate)), 0),
       cpuNs: round(median(own.map(cpuOf)), 0),
       timesNone: times(own, samples[0]!),
-      timesTwo: two < 0 || links === 2 ? null : times(own, samples[two]!),
+      timesTwo: two < 0 || links <= 2 ? null : times(own, samples[two]!),
     };
   });
 }

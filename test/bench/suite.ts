@@ -17,6 +17,8 @@ export interface Plan {
 
 const SETUPS: ForwardOptions['setups'] = [
   { name: 'no wanhook', links: 1 },
+  { name: 'no wanhook, 2 links', links: 2 },
+  { name: 'no wanhook, 60 links', links: 60 },
   { name: '2 links', links: 2, balance: 'flow' },
   { name: '60 links', links: 60, balance: 'flow' },
 ];

@@ -26,8 +26,9 @@ export function targets({ events, outages, forward }: Results): Row[] {
   };
   const hangUp = outages.find(({ who, scene }) => who === 'wanhook' && scene === 'hang-up');
   const monitored = find('with the monitor', 'up');
-  const flat = (what: string) =>
-    forward.find((each) => each.what.startsWith(what) && each.name === '60 links')?.timesTwo;
+  const flat = (what: string, name = '60 links') =>
+    forward.find((each) => each.what.startsWith(what) && each.name === name)?.timesTwo;
+  const [firsts, kernels] = [flat('first'), flat('first', 'no wanhook, 60 links')];
   return [
     ...(['up', 'down'] as const).map((event) =>
       row(
@@ -53,6 +54,12 @@ export function targets({ events, outages, forward }: Results): Row[] {
     row('hang-up: new connections lost, LAN: 0', hangUp?.lan.lost, 0),
     row('hang-up: new connections lost, router: 0', hangUp?.rtr.lost, 0),
     row(`packets of established flows, 60 links ≤ ${FLAT} × 2 links`, flat('packets'), FLAT, ' ×'),
-    row(`first packets of connections, 60 links ≤ ${FLAT} × 2 links`, flat('first'), FLAT, ' ×'),
+    // A new connection walks through the nexthop group, with wanhook or without.
+    row(
+      `first packets of connections, 60 links ÷ 2 links ≤ ${FLAT} × the same without wanhook`,
+      firsts && kernels ? firsts / kernels : null,
+      FLAT,
+      ' ×',
+    ),
   ];
 }
