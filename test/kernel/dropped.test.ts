@@ -34,8 +34,9 @@ afterEach(() => endMonitor('KILL'));
 const words = (line: number) => `ppp${line} eth0 0 ${lab.lines[line]!.address} 192.0.2.254 dsl${line}`;
 /** Of its own accord, as under a service manager: its end is nobody's who waits. */
 const startMonitor = () =>
-  lab.rtr.sh(`setsid /usr/sbin/wanhook monitor >/run/monitor.log 2>&1 </dev/null &
-    for try in $(seq 100); do grep -q watching /run/monitor.log && exit; sleep 0.1; done; exit 1`);
+  lab.rtr.sh(`rm -f /run/monitor.log # of the one before
+    setsid /usr/sbin/wanhook monitor >/run/monitor.log 2>&1 </dev/null &
+    for try in $(seq 100); do grep -qs watching /run/monitor.log && exit; sleep 0.1; done; exit 1`);
 const MONITOR = '$(readlink /run/wanhook/monitor.lock | cut -d. -f1)';
 const endMonitor = async (signal: 'TERM' | 'KILL') => {
   await lab.rtr.sh(`kill -${signal} ${MONITOR} 2>/dev/null || :`);
