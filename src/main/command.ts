@@ -38,6 +38,7 @@ function watchTrial(seconds: number): void {
   spawnDetached('systemd-run', [...timer, '--', ...command]);
 }
 
+/** The command `wanhook`: ends the process with its exit status. */
 export async function runCommand(version: string): Promise<void> {
   const output = watchedOutput();
   const code = await runProgram(process.argv.slice(2), {

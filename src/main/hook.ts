@@ -1,4 +1,3 @@
-import { dirname, join } from 'node:path';
 import { earlyLook, type SeenEarly } from '../early-look.ts';
 import { EXIT, explain, WanhookError } from '../errors.ts';
 import type { ParsedHook } from '../events/hook-input.ts';
@@ -18,8 +17,8 @@ import type { Stamps } from '../state/stamps.ts';
 import { loadStamped, loadState, type StampedState } from '../state/store.ts';
 import { loadGoodConfig } from '../state/good-config.ts';
 import { loadTrial, trialConfig, trialNotice } from '../state/trial.ts';
-import { CONFIG_DIRECTORY, PLACES, STATE_DIRECTORY } from './places.ts';
-import { openWorld, readConfig, requireOwnDirectories, TRIAL_PLACE, type Voice } from './router.ts';
+import { PLACES, STATE_DIRECTORY } from './places.ts';
+import { bundleOf, openWorld, readConfig, requireOwnDirectories, TRIAL_PLACE, type Voice } from './router.ts';
 
 /** Wiring of the hooks. */
 
@@ -33,9 +32,6 @@ export function runHook(name: HookName): Promise<void> {
   const call = { bundle: bundleOf(name), args: process.argv.slice(2), env: process.env };
   return inHook((warn) => hook(parsed, call, warn));
 }
-
-/** load.cjs stands beside them. */
-const bundleOf = (hook: string) => join(dirname(process.argv[1] ?? ''), `${hook}.cjs`);
 
 /** What other hooks have dropped, and nobody has taken. */
 export function runPending(): Promise<void> {
@@ -118,7 +114,7 @@ function hookRun(bundle: string, warn: (message: string) => void, call?: HookCal
       warn(message);
     },
   };
-  const keeper = { stateDirectory: STATE_DIRECTORY, configDirectory: CONFIG_DIRECTORY, bundle };
+  const keeper = { ...PLACES, bundle };
   let files: Stamps | undefined;
   const kept = {
     read: () => {

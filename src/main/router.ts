@@ -57,8 +57,9 @@ function uptime(): Uptime {
 
 export const TRIAL_PLACE = { libraryDirectory: LIBRARY_DIRECTORY, uptime };
 
-/** The hooks and the command are installed side by side. */
-export const ownCommand = (): string => join(dirname(process.argv[1] ?? ''), 'wanhook.cjs');
+/** The hooks, the command and load.cjs are installed side by side. */
+export const bundleOf = (name: string): string => join(dirname(process.argv[1] ?? ''), `${name}.cjs`);
+export const ownCommand = (): string => bundleOf('wanhook');
 
 /**
  * A service's sandbox is no place for the user's scripts (no new privileges: no mail): there systemd starts their runner
