@@ -163,7 +163,7 @@ exec "$REAL" "$@"`;
     return [(await on.rtr.sh('cat /run/holder')).trim(), ended];
   }
 
-  test.each(['ip', 'nft'] as const)('hardly delays the next (it hung in %s)', async (tool) => {
+  test.each(['ip', 'nft'] as const)('delays the next by less than a second (it hung in %s)', async (tool) => {
     const on = await open({ links: ['ppp', 'ppp', 'dhcp'] });
     await on.up(2);
     const times: number[] = [];
@@ -186,8 +186,7 @@ exec "$REAL" "$@"`;
       await on.down(1);
     }
     console.log(`from SIGKILL of the holder (in ${tool}) to the end of the next hook: ${times.join(', ')} ms`);
-    // Some 100 ms; unnoticed, it would be the twenty seconds that a hook waits for the lock.
-    expect(Math.max(...times)).toBeLessThan(3000);
+    expect(Math.max(...times)).toBeLessThan(1000);
     expect(await on.strays()).toEqual([]);
   });
 
