@@ -54,10 +54,11 @@ export function targets({ events, outages, forward }: Results): Row[] {
     row('hang-up: new connections lost, LAN: 0', hangUp?.lan.lost, 0),
     row('hang-up: new connections lost, router: 0', hangUp?.rtr.lost, 0),
     row(`packets of established flows, 60 links ≤ ${FLAT} × 2 links`, flat('packets'), FLAT, ' ×'),
+    row(`first packets of connections, 60 links ≤ ${FLAT} × 2 links`, firsts, FLAT, ' ×'),
     // A new connection walks through the nexthop group, with wanhook or without.
     row(
       `first packets of connections, 60 links ÷ 2 links ≤ ${FLAT} × the same without wanhook`,
-      firsts && kernels ? firsts / kernels : null,
+      (firsts ?? NaN) / (kernels ?? NaN),
       FLAT,
       ' ×',
     ),
